@@ -1,0 +1,140 @@
+//! Containers that belong to a run: found by label, bound to loopback, removed by the keeper.
+//!
+//! testcontainers brings the images' configuration and the waiting; the lifecycle is the run's, because a container held by one process must
+//! outlive it, and must not outlive the run.
+//!
+//! Invariant: every container of ours carries the token of its run and its owner; what carries neither is never touched.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers_modules::testcontainers::bollard::query_parameters as query;
+use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::core::client::docker_client_instance;
+use testcontainers_modules::testcontainers::runners::AsyncRunner;
+use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, Image, ImageExt};
+use tokio::runtime::Runtime;
+
+use crate::provider::{docker_host, docker_is_local};
+use crate::run::{Run, owned};
+use crate::{Error, wait};
+
+mod image;
+mod reap;
+
+pub use image::resolve;
+pub(crate) use reap::remove_of;
+
+/// The label with the run's token.
+pub const TOKEN_LABEL: &str = "testenv.run";
+/// The label with the machine, the user and the directory whose runs may be swept together.
+pub const OWNER_LABEL: &str = "testenv.owner";
+/// The label with the service.
+pub const SERVICE_LABEL: &str = "testenv.service";
+
+/// The engine's client keeps connections that die with the runtime that opened them, and a test's runtime lives as long as the test.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a thread and an epoll descriptor can be had")
+});
+
+/// A container that was started for the run, and that only the keeper ends.
+pub struct Started<I: Image> {
+    // Dropping testcontainers' handle would remove the container under the other processes of the run.
+    container: ManuallyDrop<ContainerAsync<I>>,
+}
+
+impl<I: Image> Started<I> {
+    /// The address of a port of the container on this side, as `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not tell.
+    pub async fn address(&self, port: ContainerPort) -> Result<String, Error> {
+        let unknown = |cause| {
+            Error::new(format!("the container's port {port} has no address on this side"))
+                .cause(cause)
+        };
+        let host = self.container.get_host().await.map_err(|error| unknown(error.to_string()))?;
+        let mapped = self
+            .container
+            .get_host_port_ipv4(port)
+            .await
+            .map_err(|error| unknown(error.to_string()))?;
+        // "localhost" may be tried as ::1 first, where nothing listens.
+        let host = host.to_string();
+        Ok(format!("{}:{mapped}", if host == "localhost" { "127.0.0.1" } else { &host }))
+    }
+}
+
+/// Runs `work` where the engine's client lives; callable from any runtime.
+pub(crate) async fn on_engine<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    RUNTIME.spawn(work).await.expect("work on the engine is neither cancelled nor panics")
+}
+
+/// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local, `tmpfs` directories in memory.
+///
+/// # Errors
+///
+/// When the engine refuses or the server in it does not get ready within `limit`; the container's last words are in the message.
+pub async fn start<I: Image>(
+    run: &Run,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: &'static [&'static str],
+    limit: Duration,
+) -> Result<Started<I>, Error> {
+    owned::note(run.dir(), "docker", "engine", &engine_vars())?;
+    reap::sweep_ownerless().await;
+
+    let name = format!("testenv-{}-{service}", run.token());
+    let local = docker_is_local();
+    let request = request
+        .with_container_name(&name)
+        .with_label(TOKEN_LABEL, run.token())
+        .with_label(OWNER_LABEL, reap::owner())
+        .with_label(SERVICE_LABEL, service)
+        .with_startup_timeout(limit)
+        .with_host_config_modifier(move |config| bind(config, ports, tmpfs, local));
+    match request.start().await {
+        Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),
+        Err(cause) => Err(Error::new(format!("the {service} container did not get ready"))
+            .tried(format!("Docker at {}", docker_host()))
+            .cause(cause)
+            .fix("cargo course doctor")),
+    }
+}
+
+fn bind(config: &mut HostConfig, ports: &[ContainerPort], tmpfs: &[&str], local: bool) {
+    if local {
+        let binding = || {
+            Some(vec![PortBinding {
+                host_ip: Some("127.0.0.1".into()),
+                host_port: Some("0".into()),
+            }])
+        };
+        config.publish_all_ports = Some(false);
+        config.port_bindings =
+            Some(ports.iter().map(|port| (port.to_string(), binding())).collect());
+    }
+    let in_memory: HashMap<String, String> =
+        tmpfs.iter().map(|dir| ((*dir).to_owned(), "rw,mode=1777".to_owned())).collect();
+    config.tmpfs = Some(in_memory);
+}
+
+/// What a later sweep needs to reach the same engine.
+fn engine_vars() -> String {
+    let vars = ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"].into_iter();
+    let set = vars.filter_map(|var| Some(format!("{var}={}\n", std::env::var(var).ok()?)));
+    format!("DOCKER_HOST={}\n", docker_host()) + &set.collect::<String>()
+}

@@ -1,0 +1,85 @@
+//! Removing what a run left in the engine.
+
+use std::collections::{HashMap, HashSet};
+
+use testcontainers_modules::testcontainers::bollard::Docker;
+
+use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, on_engine, query, wait};
+use crate::run;
+
+/// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
+const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
+
+/// How long nothing of the run may show up before it counts as gone: a request of a killed process can still be at work in the engine.
+const QUIET_LOOKS: usize = 10;
+
+/// Removes all containers and networks of the run with this token, with their anonymous volumes. Blocks; for the keeper.
+pub(crate) fn remove_of(token: &str) -> Result<(), String> {
+    if token.is_empty() {
+        return Err("the run's token is gone, so its containers cannot be told from others".into());
+    }
+    let filter = format!("{TOKEN_LABEL}={token}");
+    super::RUNTIME.block_on(async {
+        let engine = docker_client_instance().await.map_err(|error| error.to_string())?;
+        let mut quiet = 0;
+        let removed = wait::until(
+            REMOVE_LIMIT,
+            "the removal of the run's containers and networks",
+            async || {
+                let left = remove_labelled(&engine, &filter).await?;
+                quiet = if left == 0 { quiet + 1 } else { 0 };
+                if quiet >= QUIET_LOOKS { Ok(()) } else { Err(format!("{left} at the last look")) }
+            },
+        );
+        removed.await.map_err(|error| error.to_string())
+    })
+}
+
+/// The machine, the user and the directory of runs: containers of another owner are not ours to judge.
+pub(super) fn owner() -> String {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    format!("{}/{}{}", host.to_string_lossy(), machine.trim(), run::base_dir().display())
+}
+
+/// Removes containers of this owner whose run has no directory any more: a directory is made before the first container and removed
+/// after the last, so only a directory that was deleted by force leaves one.
+pub(super) async fn sweep_ownerless() {
+    let Ok(engine) = docker_client_instance().await else { return };
+    let mut filters = HashMap::new();
+    filters.insert("label".to_owned(), vec![format!("{OWNER_LABEL}={}", owner())]);
+    let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let containers = engine.list_containers(Some(options)).await.unwrap_or_default();
+    // Read after the list: whoever made a container before it had made the directory before that.
+    let alive: HashSet<String> = run::tokens();
+    let tokens =
+        containers.into_iter().filter_map(|container| container.labels?.remove(TOKEN_LABEL));
+    for token in tokens.filter(|token| !alive.contains(token)).collect::<HashSet<String>>() {
+        let engine = engine.clone();
+        on_engine(async move {
+            // What refuses is tried again by the next run.
+            let _left = remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await;
+        })
+        .await;
+    }
+}
+
+/// Removes what carries the label; returns how many there were.
+async fn remove_labelled(engine: &Docker, label: &str) -> Result<usize, String> {
+    let mut filters = HashMap::new();
+    filters.insert("label".to_owned(), vec![label.to_owned()]);
+    let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let containers =
+        engine.list_containers(Some(options)).await.map_err(|error| error.to_string())?;
+    for id in containers.iter().filter_map(|container| container.id.as_deref()) {
+        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        // Refused while somebody else removes it: the next look tells.
+        let _looked_at_again = engine.remove_container(id, Some(options)).await;
+    }
+    let options = query::ListNetworksOptionsBuilder::new().filters(&filters).build();
+    let networks = engine.list_networks(Some(options)).await.map_err(|error| error.to_string())?;
+    for id in networks.iter().filter_map(|network| network.id.as_deref()) {
+        let _looked_at_again = engine.remove_network(id).await;
+    }
+    Ok(containers.len() + networks.len())
+}

@@ -1,0 +1,54 @@
+//! Every image that the harness runs, pinned; nowhere else is a tag written.
+//!
+//! Invariant: a run uses one image of a kind, and says which. This file's digest is the key under which CI caches the images.
+
+use std::env;
+
+/// A server's image: what is pulled where a registry answers, and the name of the substitute that is built where none does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The service as users write it: `kafka`. Also the folder of the substitute's recipe below `shared/images/`.
+    pub service: &'static str,
+    /// The repository on Docker Hub.
+    pub name: &'static str,
+    /// The pinned tag; the local substitute holds the same version.
+    pub tag: &'static str,
+}
+
+/// Apache Kafka with a JVM: the `-native` image starts sooner, but has no substitute that can be built from packages.
+pub const KAFKA: Image = Image { service: "kafka", name: "apache/kafka", tag: "3.9.1" };
+
+/// All of them, in the order in which the course meets them.
+pub const ALL: &[Image] = &[KAFKA];
+
+/// A prefix for a mirror of Docker Hub, such as `mirror.example/hub`; the Java library's variable is honoured after ours.
+pub const HUB_PREFIX_VARS: [&str; 2] =
+    ["TESTENV_HUB_PREFIX", "TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX"];
+
+impl Image {
+    /// The pinned image as `docker pull` takes it, with the mirror's prefix where one is set.
+    pub fn pinned(&self) -> String {
+        let prefix = HUB_PREFIX_VARS.iter().find_map(|var| set(var)).unwrap_or_default();
+        let separator = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+        format!("{prefix}{separator}{}:{}", self.name, self.tag)
+    }
+
+    /// The substitute that `cargo course setup` builds from ordinary packages where no registry answers.
+    pub fn local(&self) -> String {
+        format!("testenv.local/{}:{}", self.service, self.tag)
+    }
+
+    /// The variable that names another image to use in its place.
+    pub fn override_var(&self) -> String {
+        format!("TESTENV_{}_IMAGE", self.service.to_uppercase())
+    }
+
+    /// The image that the user asked for in the place of the pinned one.
+    pub fn overridden(&self) -> Option<String> {
+        set(&self.override_var())
+    }
+}
+
+fn set(var: &str) -> Option<String> {
+    env::var(var).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,96 @@
+//! A Kafka topic of a test's own, on a broker that all tests share.
+//!
+//! In the plain tier the broker is librdkafka's mock, one a process; with the feature `integration` it is a real one, one a run.
+//!
+//! Private to the test: the topic, with its offsets. Not private, because the broker is one: consumer groups of the same name, and what an
+//! admin client lists or changes of the whole cluster.
+//!
+//! Invariant: no two topics of a run have the same name, and a topic on somebody else's broker is noted before it is made.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::current_test;
+
+#[cfg(not(feature = "integration"))]
+mod embedded;
+#[cfg(feature = "integration")]
+mod real;
+
+#[cfg(not(feature = "integration"))]
+use embedded as broker;
+#[cfg(feature = "integration")]
+use real as broker;
+#[cfg(feature = "integration")]
+pub(crate) use real::remove;
+
+/// Kafka allows 249 characters; the rest is for what makes the name unique.
+const NAME_LIMIT: usize = 200;
+
+/// A topic with one partition that no other test uses.
+///
+/// It stays until the broker goes: the mock with the process, the run's broker with the run. On a broker given by `TESTENV_KAFKA_BROKERS` it is deleted when
+/// the run ends, also when its test was killed.
+#[derive(Debug)]
+#[must_use = "a topic that nobody writes to or reads from tests nothing"]
+pub struct Topic {
+    brokers: String,
+    name: String,
+}
+
+/// Returns an empty topic that no other test can meet by accident, on a broker that answers.
+///
+/// The broker is started by the first call of the process (mock: 3 ms) or of the run (real: about 5 s).
+///
+/// # Panics
+///
+/// If no broker can be reached or started. The message says what was tried and what to type.
+///
+/// ```no_run
+/// # async fn test() {
+/// let topic = testenv::fresh_topic().await;
+/// println!("kafka-console-consumer --bootstrap-server {} --topic {}", topic.brokers(), topic.name());
+/// # }
+/// ```
+pub async fn fresh_topic() -> Topic {
+    let made = broker::make(&current_test::name()).await;
+    made.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Topic {
+    /// The brokers, as `bootstrap.servers` takes them: `host:port`, separated by commas.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The topic's name: the test's name, and what makes it unique.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A legal topic name that carries the test's; `token` tells runs (or processes) apart, the process and a count tell topics apart.
+fn unique(test: &str, token: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
+    let test: String = test
+        .replace("::", ".")
+        .chars()
+        .map(|c| if c == '.' { c } else { legal(c) })
+        .take(NAME_LIMIT)
+        .collect();
+    format!("{test}.{token}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unique;
+
+    #[test]
+    fn a_topic_name_is_legal_unique_and_carries_the_tests_name() {
+        let (one, two) = (unique("mod::a test \u{e9}", "t"), unique("mod::a test \u{e9}", "t"));
+
+        assert!(one.starts_with("mod.a-test--.t-"), "{one}");
+        assert_ne!(one, two);
+        assert!(unique(&"x".repeat(500), "0123456789abcdef").len() <= 249);
+    }
+}

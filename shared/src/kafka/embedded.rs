@@ -1,0 +1,60 @@
+//! The mock broker: librdkafka's own, in this process, on loopback.
+//!
+//! It honours produce, fetch, offsets and groups. It has no admin requests (topics are made through its handle) and no `read_committed`.
+
+use std::sync::{OnceLock, mpsc};
+
+use rdkafka::mocking::MockCluster;
+
+use super::{Topic, unique};
+use crate::Error;
+use crate::provider::say;
+
+/// The thread that owns the mock: its handle may not leave it.
+struct Owner {
+    brokers: String,
+    orders: mpsc::Sender<Order>,
+}
+
+struct Order {
+    topic: String,
+    done: mpsc::Sender<Result<(), String>>,
+}
+
+pub(super) async fn make(test: &str) -> Result<Topic, Error> {
+    static OWNER: OnceLock<Result<Owner, Error>> = OnceLock::new();
+    let owner = OWNER.get_or_init(start).as_ref().map_err(Clone::clone)?;
+    let refused = |cause: String| Error::new("the mock broker refused a topic").cause(cause);
+
+    // The mock is of this process only, so its number is token enough.
+    let name = unique(test, "mock");
+    let (done, told) = mpsc::channel();
+    let order = Order { topic: name.clone(), done };
+    owner.orders.send(order).map_err(|_| refused("its thread is gone".into()))?;
+    // A call into the same process, without I/O: microseconds.
+    told.recv().map_err(|_| refused("its thread is gone".into()))?.map_err(refused)?;
+    Ok(Topic { brokers: owner.brokers.clone(), name })
+}
+
+fn start() -> Result<Owner, Error> {
+    let (orders, taken) = mpsc::channel::<Order>();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mock = match MockCluster::new(1) {
+            Ok(mock) => mock,
+            Err(error) => return drop(tell.send(Err(error.to_string()))),
+        };
+        drop(tell.send(Ok(mock.bootstrap_servers())));
+        for order in taken {
+            let made = mock.create_topic(&order.topic, 1, 1).map_err(|error| error.to_string());
+            drop(order.done.send(made));
+        }
+    });
+    let failed = |cause: String| Error::new("the mock broker did not start").cause(cause);
+    let brokers = told.recv().map_err(|_| failed("its thread died".into()))?.map_err(failed)?;
+    say(
+        "kafka",
+        "embedded, librdkafka's mock broker in this process (the feature `integration` is off)",
+    );
+    Ok(Owner { brokers, orders })
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+// Said aloud in every test.
+mod error;
+pub mod fault;
+pub mod wait;
+
+pub use error::Error;
+
+// One module a service, twins of each other.
+#[cfg(feature = "kafka")]
+pub mod kafka;
+
+#[cfg(feature = "kafka")]
+pub use kafka::{Topic, fresh_topic};
+
+// Where a server comes from.
+pub mod images;
+pub mod provider;
+#[cfg(feature = "integration")]
+pub mod docker;
+
+// What a run owns, and how it ends.
+pub mod run;
+mod current_test;
+
+/// Runs before `main` in every process that links the harness.
+///
+/// The keeper is this very binary started again, so it must be met before libtest is; so must a `COURSE_FAULT` that nobody knows, for a
+/// test that reaches no fault would ignore it.
+#[ctor::ctor(unsafe)]
+fn before_main() {
+    run::keep_if_asked();
+    fault::refuse_unknown();
+}

@@ -1,0 +1,148 @@
+//! A run: all the test processes that one command started, and everything they share.
+//!
+//! A run is named by `TESTENV_RUN_ID`, else by `NEXTEST_RUN_ID`, else by the parent process and its start time: `cargo test`, `cargo nextest run` and an
+//! IDE's single test are each one run, with no configuration. It lives in a directory, because statics do not carry across processes:
+//!
+//! - `members`: every process of the run holds a shared lock on it; the keeper waits for the exclusive one;
+//! - `joins`: a byte for each process that ever joined; `runners`: the runners that started them;
+//! - `<server>.json`, `<server>.lock`, `<server>.failed`: a server that was started once, who starts it, why it could not be;
+//! - `owned/`: what must be removed; `keeper+…`: who removes it.
+//!
+//! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
+
+mod base;
+mod join;
+mod keeper;
+mod native;
+pub(crate) mod owned;
+mod process;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub use base::DIR_VAR;
+pub use join::{Attendance, ID_VAR, attend};
+pub use keeper::GRACE_VAR;
+
+use crate::{Error, wait};
+
+const MEMBERS: &str = "members";
+const JOINS: &str = "joins";
+const RUNNERS: &str = "runners";
+const TOKEN: &str = "token";
+
+/// The first use of an image may pull a gigabyte; every other process of the run waits for that one.
+const SERVER_LIMIT: Duration = Duration::from_secs(300);
+
+/// The run that this process belongs to; it belongs until it ends.
+pub struct Run {
+    dir: PathBuf,
+    token: String,
+    _member: File,
+}
+
+impl Run {
+    /// Joins the run of this process: makes it where this is the first process, with a keeper that ends it after the last.
+    ///
+    /// # Errors
+    ///
+    /// When the run's directory cannot be made or written (see [`DIR_VAR`]), or no process can be started.
+    pub fn join() -> Result<&'static Run, Error> {
+        static RUN: OnceLock<Result<Run, Error>> = OnceLock::new();
+        RUN.get_or_init(join::join).as_ref().map_err(Clone::clone)
+    }
+
+    /// The directory of the run; gone, with what is in it, when the run is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A word that no other run has, ever: 16 hexadecimal digits. What a run makes outside carries it in its name or label.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Returns what `start` returned in whichever process of the run called it first; `start` runs once a run.
+    ///
+    /// A start that failed is not tried again: every later caller gets the same error at once, not after another wait.
+    ///
+    /// # Errors
+    ///
+    /// What `start` said, or that another process of the run was starting it for five minutes.
+    pub async fn once(
+        &'static self,
+        server: &str,
+        start: impl AsyncFnOnce(&'static Run) -> Result<String, Error>,
+    ) -> Result<String, Error> {
+        let (ready, failed) =
+            (self.dir.join(format!("{server}.json")), self.dir.join(format!("{server}.failed")));
+        let known = || match (std::fs::read_to_string(&ready), std::fs::read_to_string(&failed)) {
+            (Ok(text), _) => Some(Ok(text)),
+            (_, Ok(why)) => Some(Err(Error::new(why))),
+            _ => None,
+        };
+        if let Some(outcome) = known() {
+            return outcome;
+        }
+        let path = self.dir.join(format!("{server}.lock"));
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|cause| unwritable(&path, &cause))?;
+        wait::until(
+            SERVER_LIMIT,
+            &format!("{server}, which another process of this run is starting"),
+            async || lock.try_lock(),
+        )
+        .await?;
+        if let Some(outcome) = known() {
+            return outcome;
+        }
+        let outcome = start(self).await;
+        let (path, text) = match &outcome {
+            Ok(text) => (&ready, text.clone()),
+            Err(error) => (&failed, error.to_string()),
+        };
+        publish(path, &text).map_err(|cause| unwritable(path, &cause))?;
+        outcome
+    }
+}
+
+/// The keeper's entry, called before `main`.
+pub(crate) fn keep_if_asked() {
+    keeper::keep_if_asked();
+}
+
+/// Writes a file that nobody sees half-written.
+fn publish(path: &Path, text: &str) -> io::Result<()> {
+    let scratch = path.with_extension("new");
+    std::fs::write(&scratch, text)?;
+    std::fs::rename(scratch, path)
+}
+
+fn token(run: &Path) -> String {
+    std::fs::read_to_string(run.join(TOKEN)).unwrap_or_default()
+}
+
+fn unwritable(path: &Path, cause: &io::Error) -> Error {
+    Error::new(format!("cannot write {}", path.display())).cause(cause).fix(format!(
+        "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
+    ))
+}
+
+/// Where the runs of this user are.
+#[cfg(feature = "integration")]
+pub(crate) fn base_dir() -> PathBuf {
+    base::path()
+}
+
+/// The tokens of all runs that have a directory.
+#[cfg(feature = "integration")]
+pub(crate) fn tokens() -> std::collections::HashSet<String> {
+    let dirs = std::fs::read_dir(base::path()).into_iter().flatten().flatten();
+    dirs.map(|dir| token(&dir.path())).collect()
+}

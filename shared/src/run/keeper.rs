@@ -1,0 +1,214 @@
+//! The keeper: a small process that outlives the run's tests and removes what they made.
+//!
+//! It is the test binary started again, in a session of its own, with its standard streams closed, so that neither a signal to the run's group nor a runner
+//! that waits for open pipes meets it.
+//!
+//! Invariant: it removes nothing while a process of the run, or the run's runner, is alive. The truth is the kernel's lock, not a count:
+//! the kernel drops a lock on any death.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::base::Base;
+use super::process::Process;
+use super::{JOINS, MEMBERS, RUNNERS, owned, unwritable};
+use crate::{Error, wait};
+
+/// Set for the keeper only: the directory of its run.
+const KEEPER_VAR: &str = "TESTENV_KEEPER";
+
+/// How long a run without any process is kept, in milliseconds, in the place of 2000.
+pub const GRACE_VAR: &str = "TESTENV_GRACE_MS";
+
+/// nextest starts a process per test, and a debugger or a slow machine may leave a gap between two; 2 s of the promised 15.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A process that starts takes milliseconds; a machine that swaps takes seconds.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a runner is looked for: its end starts the grace, so this only adds to it.
+const RUNNER_POLL: Duration = Duration::from_millis(100);
+
+/// Starts a keeper for the run in `dir` unless one like it is there; returns when it keeps. The caller holds the base's lock.
+pub(super) fn ensure(dir: &Path) -> Result<(), Error> {
+    if is_alive(&file_of(dir)) {
+        return Ok(());
+    }
+    let file = file_of(dir);
+    std::fs::write(&file, "").map_err(|cause| unwritable(&file, &cause))?;
+    let mut child = start(dir, &[])?;
+    wait::until_blocking(START_LIMIT, "the keeper's first sign", || {
+        match (std::fs::read(&file), child.try_wait()) {
+            (Ok(pid), _) if !pid.is_empty() => Ok(()),
+            (_, Ok(Some(status))) => Err(format!("it ended: {status}")),
+            _ => Err("it runs".into()),
+        }
+    })
+    .map_err(|error| error.fix(format!("read {}", dir.join("keeper.log").display())))
+}
+
+/// Whether any keeper keeps the run in `dir`, whatever services it was built with.
+pub(super) fn any_alive(dir: &Path) -> bool {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keeper+"))
+        })
+        .any(|path| is_alive(&path))
+}
+
+/// Starts keepers for the runs that provably have no owner: no process holds them and no keeper does. The caller holds `base`.
+pub(super) fn sweep(base: &Base, own: &Path) {
+    for dir in base.run_dirs().into_iter().filter(|dir| dir != own) {
+        let Ok(members) = File::open(dir.join(MEMBERS)) else {
+            // A process killed between `mkdir` and the first file; nothing is made before both.
+            let _left = std::fs::remove_dir_all(&dir);
+            continue;
+        };
+        if members.try_lock().is_ok() && !any_alive(&dir) {
+            // The engine it used, not the one of this run.
+            let engine =
+                std::fs::read_to_string(owned::dir(&dir).join("docker.engine")).unwrap_or_default();
+            let vars: Vec<(&str, &str)> =
+                engine.lines().filter_map(|line| line.split_once('=')).collect();
+            // Refused only where no process can be started at all: the next run tries again.
+            drop(start(&dir, &vars));
+        }
+    }
+}
+
+/// Becomes the keeper if this process was started as one; else returns at once.
+pub(super) fn keep_if_asked() {
+    let Some(dir) = std::env::var_os(KEEPER_VAR) else { return };
+    let _own_already = nix::unistd::setsid();
+    close_inherited();
+    let kept = std::panic::catch_unwind(|| keep(Path::new(&dir)));
+    #[expect(clippy::exit, reason = "the keeper never reaches the tests' main")]
+    std::process::exit(i32::from(!matches!(kept, Ok(Ok(())))));
+}
+
+fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<std::process::Child, Error> {
+    let log_path = dir.join("keeper.log");
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log_path)
+        .map_err(|cause| unwritable(&log_path, &cause))?;
+    // On Linux the link still leads to the binary after a build has replaced its file.
+    let program = if cfg!(target_os = "linux") {
+        PathBuf::from("/proc/self/exe")
+    } else {
+        std::env::current_exe().unwrap_or_default()
+    };
+    let mut title = OsString::from("testenv-keeper ");
+    title.push(dir.file_name().unwrap_or_default());
+    Command::new(&program)
+        .arg0(title)
+        .env(KEEPER_VAR, dir)
+        .env_remove(crate::fault::FAULT_VAR)
+        .envs(vars.iter().copied())
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .map_err(|cause| Error::new("cannot start the keeper").cause(cause))
+}
+
+/// Descriptors that this process inherited without knowing (a lock of `flock(1)`, a pipe of the runner's) would be held open by it.
+fn close_inherited() {
+    let open: Vec<i32> = std::fs::read_dir("/dev/fd")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        let _closed_with_the_listing = nix::unistd::close(fd);
+    }
+}
+
+fn keep(dir: &Path) -> Result<(), Error> {
+    // Twins of this keeper: one keeps, the others go.
+    let file = file_of(dir);
+    let mut keeping = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .map_err(|cause| unwritable(&file, &cause))?;
+    if wait::until_blocking(Duration::from_secs(1), "the keeper's lock", || keeping.try_lock())
+        .is_err()
+    {
+        return Ok(());
+    }
+    writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
+
+    let path = dir.join(MEMBERS);
+    let members = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(|cause| unwritable(&path, &cause))?;
+    let grace = grace();
+    loop {
+        members
+            .lock()
+            .and_then(|()| members.unlock())
+            .map_err(|cause| unwritable(&path, &cause))?;
+        while runner_is_alive(dir) {
+            wait::nap_blocking(RUNNER_POLL);
+        }
+        let joins = joins(dir);
+        wait::nap_blocking(grace);
+        // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
+        if members.try_lock().is_ok() {
+            if self::joins(dir) == joins && !runner_is_alive(dir) {
+                break;
+            }
+            members.unlock().map_err(|cause| unwritable(&path, &cause))?;
+        }
+    }
+    end(dir);
+    Ok(())
+}
+
+/// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
+fn end(dir: &Path) {
+    if let Err(refused) = owned::remove_all(dir) {
+        let _nowhere_else_to_say_it =
+            writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}");
+    }
+    let Ok(base) = Base::lock() else { return };
+    if owned::is_empty(dir) {
+        let _left = std::fs::remove_dir_all(dir);
+        base.remove_if_empty();
+    }
+}
+
+fn file_of(dir: &Path) -> PathBuf {
+    dir.join(format!("keeper+{}", owned::KINDS.join("+")))
+}
+
+fn is_alive(file: &Path) -> bool {
+    File::open(file).is_ok_and(|file| file.try_lock_shared().is_err())
+}
+
+fn joins(dir: &Path) -> u64 {
+    std::fs::metadata(dir.join(JOINS)).map_or(0, |file| file.len())
+}
+
+fn runner_is_alive(dir: &Path) -> bool {
+    let runners = std::fs::read_to_string(dir.join(RUNNERS)).unwrap_or_default();
+    runners.lines().filter_map(Process::parse).any(|runner| runner.is_alive())
+}
+
+fn grace() -> Duration {
+    let asked = std::env::var(GRACE_VAR).ok().and_then(|text| text.parse().ok());
+    asked.map_or(GRACE, Duration::from_millis)
+}

@@ -1,0 +1,68 @@
+//! Servers that run as ordinary processes of this machine.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::process::{Process, STATUS_SH};
+use super::{Run, owned, unwritable};
+use crate::{Error, wait};
+
+/// A server that has not ended by then on SIGTERM gets SIGKILL; the whole promise is 15 s.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+impl Run {
+    /// Starts `program` with `args` as a server of this run; the keeper ends it.
+    ///
+    /// It leads a process group of its own, so that Ctrl-C in a terminal reaches the tests and not the server under them. What it prints
+    /// goes to `<run>/<name>.log`. The process notes itself before it becomes the server: there is no moment in which it runs unnoted.
+    ///
+    /// # Errors
+    ///
+    /// When the run's directory cannot be written or the program cannot be started.
+    pub fn start_native(&self, name: &str, program: &Path, args: &[&str]) -> Result<Child, Error> {
+        let log_path = self.dir().join(format!("{name}.log"));
+        let log =
+            std::fs::File::create(&log_path).map_err(|cause| unwritable(&log_path, &cause))?;
+        let stderr = log.try_clone().map_err(|cause| unwritable(&log_path, &cause))?;
+
+        let note = owned::dir(self.dir()).join(format!("native.{name}"));
+        let script = format!(r#"{STATUS_SH}; printf '%s %s\n' "$$" "$status" > "$0" && exec "$@""#);
+        Command::new("/bin/sh")
+            .args(["-c", &script])
+            .arg(&note)
+            .arg(program)
+            .args(args)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(stderr)
+            .spawn()
+            .map_err(|cause| Error::new(format!("cannot start {}", program.display())).cause(cause))
+    }
+}
+
+/// Ends the server that noted itself in `file`, with everything in its process group.
+pub(super) fn stop(file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    // An empty note: the shell died between opening the file and writing to it, so it never became the server.
+    let Some(process) = Process::parse(&text) else { return Ok(()) };
+    if !process.is_alive() {
+        return Ok(());
+    }
+    let group = Pid::from_raw(process.pid);
+    let gone = || if process.is_alive() { Err("alive") } else { Ok(()) };
+    let _already_gone = killpg(group, Signal::SIGTERM);
+    if wait::until_blocking(STOP_LIMIT, "its end after SIGTERM", gone).is_err() {
+        let _already_gone = killpg(group, Signal::SIGKILL);
+        wait::until_blocking(STOP_LIMIT, "its end after SIGKILL", gone)
+            .map_err(|error| error.to_string())?;
+    }
+    // Children that outlived their leader; the group keeps its number as long as one is in it.
+    let _nobody_left = killpg(group, Signal::SIGKILL);
+    Ok(())
+}

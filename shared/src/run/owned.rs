@@ -1,0 +1,71 @@
+//! What a run made outside its processes, noted before it is made.
+//!
+//! Each thing is a file in `<run>/owned/`, named `<kind>.<name>`. The keeper removes the thing, then the file.
+//!
+//! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
+
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "integration")]
+use crate::Error;
+
+/// Kinds that this binary can remove; another binary of the same run may have been built with other services.
+pub(super) const KINDS: &[&str] = &[
+    "native",
+    #[cfg(feature = "integration")]
+    "docker",
+    #[cfg(all(feature = "integration", feature = "kafka"))]
+    "kafka",
+];
+
+pub(super) fn dir(run: &Path) -> PathBuf {
+    run.join("owned")
+}
+
+/// Notes a thing. Call it before the thing is made.
+#[cfg(feature = "integration")]
+pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
+    debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
+    let file = dir(run).join(format!("{kind}.{name}"));
+    std::fs::write(&file, content).map_err(|cause| super::unwritable(&file, &cause))
+}
+
+/// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.
+pub(super) fn remove_all(run: &Path) -> Result<(), String> {
+    let mut refused = Vec::new();
+    for file in files(run) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some((kind, name)) = name.split_once('.') else { continue };
+        match remove(run, kind, name, &file) {
+            Ok(()) => drop(std::fs::remove_file(&file)),
+            Err(why) => refused.push(format!("{kind} {name}: {why}")),
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
+}
+
+/// Whether nothing is noted any more.
+pub(super) fn is_empty(run: &Path) -> bool {
+    files(run).is_empty()
+}
+
+fn files(run: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir(run)).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn remove(run: &Path, kind: &str, name: &str, file: &Path) -> Result<(), String> {
+    match kind {
+        "native" => super::native::stop(file),
+        #[cfg(feature = "integration")]
+        "docker" => crate::docker::remove_of(&super::token(run)),
+        #[cfg(all(feature = "integration", feature = "kafka"))]
+        "kafka" => crate::kafka::remove(
+            name,
+            &std::fs::read_to_string(file).map_err(|error| error.to_string())?,
+        ),
+        _ => Err(format!(
+            "this binary cannot remove a {kind}; {name} waits for one that can ({})",
+            run.display()
+        )),
+    }
+}

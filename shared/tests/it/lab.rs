@@ -1,0 +1,173 @@
+//! A directory of runs of its own, and everything that could be left of them.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use testenv::wait;
+
+/// What the design promises: 15 s after the end nothing is left.
+pub(crate) const PROMISED: Duration = Duration::from_secs(15);
+
+/// Runs in a lab see neither this test's own run nor the runs of other labs. The path has a space, as paths of users do.
+pub(crate) struct Lab {
+    dir: TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Lab {
+        Lab { dir: tempfile::Builder::new().prefix("testenv lab ").tempdir().unwrap() }
+    }
+
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.dir.path().join("runs")
+    }
+
+    /// A command that knows nothing of the run that this test belongs to.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let foreign = |name: &str| {
+            name.starts_with("NEXTEST")
+                || name.starts_with("TESTENV_")
+                || name.starts_with("COURSE_")
+        };
+        for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
+            command.env_remove(name);
+        }
+        command
+            .env("TESTENV_DIR", self.runs())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        command
+    }
+
+    pub(crate) fn actor(&self, part: &str, argument: &str) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_testenv-actor"));
+        command.args([part, argument]);
+        command
+    }
+
+    /// An actor started by a runner, in a process group of their own; the runner goes on to live for `then` (a shell command).
+    ///
+    /// The runner is a shell under cargo's name, for the name is what the harness knows a runner by.
+    pub(crate) fn under_cargo(&self, part: &str, argument: &str, then: &str) -> Command {
+        let cargo = self.dir.path().join("cargo");
+        if !cargo.exists() {
+            std::os::unix::fs::symlink("/bin/sh", &cargo).unwrap();
+        }
+        let mut command = self.command(cargo.to_str().unwrap());
+        command
+            .args([
+                "-c",
+                &format!(r#""$0" "$1" "$2"; {then}"#),
+                env!("CARGO_BIN_EXE_testenv-actor"),
+                part,
+                argument,
+            ])
+            .process_group(0);
+        command
+    }
+
+    /// Everything that belongs to a run of this lab: processes, files, containers, networks. Sockets are files or die with their process.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let mut left = self.processes();
+        left.extend(self.files());
+        #[cfg(feature = "integration")]
+        for kind in ["container", "network"] {
+            left.extend(engine::labelled(
+                kind,
+                "testenv.owner",
+                &self.runs().display().to_string(),
+            ));
+        }
+        left
+    }
+
+    pub(crate) fn expect_nothing_left(&self, limit: Duration) {
+        wait::until_blocking(limit, "the end of everything that the run made", || {
+            let left = self.left();
+            if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
+        })
+        .unwrap();
+    }
+
+    /// Processes that were started with this lab's directory: actors, servers, keepers.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let mark = format!("TESTENV_DIR={}", self.runs().display());
+        let output = Command::new("ps")
+            .args(["eww", "-A", "-o", "pid=,command="])
+            .output()
+            .expect("ps can be run (package procps)");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ours = |line: &&str| line.contains(&mark) && !line.contains("<defunct>");
+        text.lines().filter(ours).map(|line| line.chars().take(60).collect()).collect()
+    }
+
+    pub(crate) fn keeper(&self) -> i32 {
+        let processes = self.processes();
+        let keeper = processes
+            .iter()
+            .find(|line| line.contains("testenv-keeper"))
+            .unwrap_or_else(|| panic!("a keeper among {processes:?}"));
+        keeper.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.runs()).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path().display().to_string())
+            .chain(self.runs().exists().then(|| self.runs().display().to_string()))
+            .collect()
+    }
+}
+
+/// The next line that a child says.
+pub(crate) fn line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+#[cfg(feature = "integration")]
+pub(crate) mod engine {
+    use std::process::Command;
+
+    /// Ids of what carries a label whose value ends with `value`.
+    pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
+        let all = if kind == "container" { &["--all"][..] } else { &[] };
+        let format = format!("{kind} {{{{.ID}}}} {{{{.Label \"{label}\"}}}}");
+        let text = docker(
+            &[
+                &[
+                    kind,
+                    "ls",
+                    "--no-trunc",
+                    "--filter",
+                    &format!("label={label}"),
+                    "--format",
+                    &format,
+                ],
+                all,
+            ]
+            .concat(),
+        );
+        text.lines().filter(|line| line.ends_with(value)).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn docker(args: &[&str]) -> String {
+        let output = Command::new("docker")
+            .args(args)
+            .output()
+            .expect("docker can be run (package docker.io)");
+        assert!(
+            output.status.success(),
+            "docker {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+}

@@ -1,0 +1,170 @@
+//! P4: nothing is left, however the run ends.
+
+use std::process::Child;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use crate::lab::{self, Lab, PROMISED};
+
+/// How a run comes to its end.
+#[derive(Clone, Copy)]
+enum End {
+    /// The test does it itself.
+    Own(&'static str),
+    /// A signal to the test alone.
+    Test(Signal),
+    /// A signal to the whole group, the runner included.
+    Group(Signal),
+}
+
+const ENDS: [(&str, End); 9] = [
+    ("pass", End::Own("pass")),
+    ("panic", End::Own("panic")),
+    ("exit(0)", End::Own("exit")),
+    ("abort", End::Own("abort")),
+    ("SIGINT", End::Group(Signal::SIGINT)),
+    ("SIGTERM", End::Group(Signal::SIGTERM)),
+    ("SIGHUP", End::Group(Signal::SIGHUP)),
+    ("SIGKILL of the test", End::Test(Signal::SIGKILL)),
+    ("SIGKILL of the group", End::Group(Signal::SIGKILL)),
+];
+
+/// Runs `resource` to all nine ends at once and collects what is left of each 15 s later.
+fn nine_ends(resource: &'static str) {
+    let ends = ENDS.map(|(name, end)| {
+        std::thread::spawn(move || (name, std::panic::catch_unwind(|| one_end(resource, end))))
+    });
+
+    let failed: Vec<&str> = ends
+        .into_iter()
+        .map(|end| end.join().unwrap())
+        .filter(|(_, result)| result.is_err())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(failed, Vec::<&str>::new(), "ends of a run with a {resource} that left something");
+}
+
+fn one_end(resource: &str, end: End) {
+    let lab = Lab::new();
+    let argument = if let End::Own(own) = end { own } else { "wait" };
+    let mut runner = lab.under_cargo(resource, argument, ":").spawn().unwrap();
+    assert_eq!(lab::line(&mut runner), resource);
+    assert_ne!(lab.left(), Vec::<String>::new(), "the run has something to leave");
+
+    send(&lab, &runner, end);
+
+    runner.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
+
+fn send(lab: &Lab, runner: &Child, end: End) {
+    match end {
+        End::Own(_) => {}
+        End::Test(signal) => kill(Pid::from_raw(test_of(lab, runner)), signal).unwrap(),
+        End::Group(signal) => killpg(Pid::from_raw(runner.id().cast_signed()), signal).unwrap(),
+    }
+}
+
+/// The actor that waits for its end: the process of the lab that is neither keeper, nor server, nor runner.
+fn test_of(lab: &Lab, runner: &Child) -> i32 {
+    let processes = lab.processes();
+    let pids = processes
+        .iter()
+        .filter(|line| line.contains(" wait") && line.contains("testenv-actor "))
+        .map(|line| line.split_whitespace().next().unwrap());
+    let pids: Vec<i32> = pids
+        .map(|pid| pid.parse().unwrap())
+        .filter(|pid| *pid != runner.id().cast_signed())
+        .collect();
+    assert_eq!(pids.len(), 1, "one test process in {processes:?}");
+    pids[0]
+}
+
+#[test]
+fn nothing_is_left_of_a_native_server_after_any_of_nine_ends() {
+    nine_ends("native");
+}
+
+#[cfg(feature = "integration")]
+#[test]
+fn nothing_is_left_of_a_container_after_any_of_nine_ends() {
+    nine_ends("docker");
+}
+
+#[test]
+fn what_a_killed_keeper_left_is_swept_by_the_next_run() {
+    sweeps("native");
+}
+
+#[cfg(feature = "integration")]
+#[test]
+fn the_containers_that_a_killed_keeper_left_are_swept_by_the_next_run() {
+    sweeps("docker");
+}
+
+fn sweeps(resource: &str) {
+    let lab = Lab::new();
+    let mut killed = lab.actor(resource, "wait").env("TESTENV_RUN_ID", "first").spawn().unwrap();
+    assert_eq!(lab::line(&mut killed), resource);
+    kill_with_its_keeper(&lab, killed);
+
+    // Nobody is there to remove it.
+    let left = lab.left();
+    assert!(!left.is_empty());
+
+    let next = lab.actor("nothing", "pass").env("TESTENV_RUN_ID", "second").status().unwrap();
+
+    assert!(next.success());
+    lab.expect_nothing_left(PROMISED);
+}
+
+fn kill_with_its_keeper(lab: &Lab, mut test: Child) {
+    kill(Pid::from_raw(lab.keeper()), Signal::SIGKILL).unwrap();
+    test.kill().unwrap();
+    test.wait().unwrap();
+    testenv::wait::until_blocking(PROMISED, "the end of the killed keeper", || {
+        let keepers: Vec<String> =
+            lab.processes().into_iter().filter(|line| line.contains("testenv-keeper")).collect();
+        if keepers.is_empty() { Ok(()) } else { Err(keepers.join(", ")) }
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_run_of_the_same_name_does_not_trust_what_a_killed_keeper_left() {
+    let lab = Lab::new();
+    let killed = lab.actor("member", "60000").env("TESTENV_RUN_ID", "same").spawn().unwrap();
+    testenv::wait::until_blocking(PROMISED, "the first run's server", || {
+        if lab.runs().join("same/server.json").exists() { Ok(()) } else { Err("not there") }
+    })
+    .unwrap();
+    let first = std::fs::read_to_string(lab.runs().join("same/server.json")).unwrap();
+    kill_with_its_keeper(&lab, killed);
+
+    let next = lab.actor("member", "0").env("TESTENV_RUN_ID", "same").output().unwrap();
+
+    assert_ne!(String::from_utf8(next.stdout).unwrap().trim(), first);
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn servers_stay_while_the_runner_lives_and_go_when_it_ends() {
+    let lab = Lab::new();
+    let mut runner = lab
+        .under_cargo("native", "pass", "read -r line")
+        .env("TESTENV_GRACE_MS", "100")
+        .spawn()
+        .unwrap();
+    assert_eq!(lab::line(&mut runner), "native");
+
+    // The test process is gone, its runner is not: it may start another.
+    std::thread::park_timeout(Duration::from_millis(1500));
+    assert!(lab.processes().iter().any(|line| line.contains(" listen ")), "{:?}", lab.processes());
+
+    drop(runner.stdin.take());
+
+    runner.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}

@@ -1,0 +1,39 @@
+//! P7: nothing of ours listens beyond loopback.
+
+use crate::lab::engine::{docker, labelled};
+use crate::lab::{self, Lab, PROMISED};
+
+#[test]
+fn a_broker_in_a_container_listens_on_loopback_only() {
+    let lab = Lab::new();
+    let mut test = lab.actor("topic", "wait").spawn().unwrap();
+    assert_ne!(lab::line(&mut test), "");
+
+    let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let ids: Vec<&str> =
+        containers.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(ids.len(), 1, "{containers:?}");
+    let ports = docker(&["port", ids[0]]);
+    let hosts: Vec<&str> = ports
+        .lines()
+        .map(|line| line.rsplit_once("-> ").unwrap().1.rsplit_once(':').unwrap().0)
+        .collect();
+    assert_eq!(hosts, ["127.0.0.1"]);
+
+    let port = ports.trim().rsplit_once(':').unwrap().1.to_owned();
+    assert_eq!(listeners(&port), [format!("127.0.0.1:{port}")]);
+    drop(test.stdin.take());
+    test.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// The local addresses on which anybody listens at this port, as `ss -ltn` tells.
+fn listeners(port: &str) -> Vec<String> {
+    let output = std::process::Command::new("ss")
+        .arg("-ltnH")
+        .output()
+        .expect("ss can be run (package iproute2)");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let local = text.lines().filter_map(|line| line.split_whitespace().nth(3));
+    local.filter(|address| address.ends_with(&format!(":{port}"))).map(str::to_owned).collect()
+}

@@ -1,0 +1,134 @@
+//! P8: what is missing is said within two seconds, with the cure.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, PROMISED};
+
+/// What a test says that asks for a topic in a world where `vars` are set, and how long it takes to say it.
+fn complaint(lab: &Lab, vars: &[(&str, &str)]) -> (String, Duration) {
+    let start = Instant::now();
+    let mut actor = lab.actor("topic", "pass");
+    let output = actor
+        .envs(vars.iter().copied())
+        .env("RUST_BACKTRACE", "0")
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let took = start.elapsed();
+    assert!(!output.status.success());
+    (String::from_utf8(output.stderr).unwrap(), took)
+}
+
+fn expect(vars: &[(&str, &str)], words: &[&str]) {
+    let lab = Lab::new();
+
+    let (said, took) = complaint(&lab, vars);
+
+    for word in words {
+        assert!(said.contains(word), "`{word}` in: {said}");
+    }
+    assert!(took < Duration::from_secs(2), "{took:?}: {said}");
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn a_url_that_leads_nowhere() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+
+    expect(
+        &[("TESTENV_KAFKA_BROKERS", &free)],
+        &["TESTENV_KAFKA_BROKERS", &free, "refused", "to fix: correct TESTENV_KAFKA_BROKERS"],
+    );
+}
+
+#[test]
+fn a_url_that_is_no_address() {
+    expect(
+        &[("TESTENV_KAFKA_BROKERS", "nonsense")],
+        &["`nonsense` holds no host:port", "to fix: correct TESTENV_KAFKA_BROKERS"],
+    );
+}
+
+#[test]
+fn a_url_whose_server_is_no_broker() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = mute.local_addr().unwrap().to_string();
+
+    expect(
+        &[("TESTENV_KAFKA_BROKERS", &address)],
+        &["no Kafka broker answers at", "to fix: correct TESTENV_KAFKA_BROKERS"],
+    );
+}
+
+#[test]
+fn neither_url_nor_docker_nor_a_native_way() {
+    let host = "unix:///nonexistent/docker.sock";
+
+    expect(
+        &[("DOCKER_HOST", host)],
+        &[
+            "TESTENV_KAFKA_BROKERS: not set",
+            host,
+            "No such file",
+            "no native way",
+            "to fix: cargo course setup --install",
+        ],
+    );
+}
+
+#[test]
+fn a_docker_socket_that_nobody_serves() {
+    let lab = tempfile::tempdir().unwrap();
+    let path = lab.path().join("docker.sock");
+    drop(UnixListener::bind(&path).unwrap());
+
+    expect(
+        &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
+        &["refused", "to fix: cargo course setup --install"],
+    );
+}
+
+#[test]
+fn a_docker_socket_that_hangs() {
+    let lab = tempfile::tempdir().unwrap();
+    let path = lab.path().join("docker.sock");
+    let _hangs = UnixListener::bind(&path).unwrap();
+
+    expect(
+        &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
+        &["to fix: cargo course setup --install"],
+    );
+}
+
+#[test]
+fn an_image_that_no_registry_has() {
+    let image = "127.0.0.1:9/nobody/has-this:1";
+
+    expect(
+        &[("TESTENV_KAFKA_IMAGE", image)],
+        &[image, "docker pull", "to fix: correct or unset TESTENV_KAFKA_IMAGE"],
+    );
+}
+
+#[test]
+fn a_way_that_does_not_exist() {
+    expect(
+        &[("TESTENV_PROVIDER", "podman")],
+        &["TESTENV_PROVIDER=podman", "to fix: export TESTENV_PROVIDER=docker"],
+    );
+}
+
+#[test]
+fn a_directory_of_runs_that_cannot_be_made() {
+    let lab = Lab::new();
+
+    let (said, _) = complaint(&lab, &[("TESTENV_DIR", "/proc/nothing/here")]);
+
+    assert!(
+        said.contains("/proc/nothing/here") && said.contains("to fix: export TESTENV_DIR="),
+        "{said}"
+    );
+}
