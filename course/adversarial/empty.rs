@@ -1,0 +1,1 @@
+//! A sham suite: no test at all.

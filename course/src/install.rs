@@ -1,0 +1,151 @@
+//! Packages of the system: named always, installed only when the user said `--install`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use testenv::Error;
+
+use crate::steps::step;
+
+/// A mirror that is slow is waited for, one that is dead is not.
+const APT_LIMIT: Duration = Duration::from_mins(20);
+
+/// Where a program is: in the PATH, or where system programs are although a user's PATH on Debian does not say so.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .map(|dir| dir.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Where a program of cargo's is: in the PATH, or where `cargo install` puts it and cargo looks for it.
+pub(crate) fn find_cargo_program(program: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let installed = home.map(|home| home.join("bin").join(program));
+    find_program(program).or(installed.filter(|path| path.is_file()))
+}
+
+/// True on Debian, Ubuntu and what calls itself like them.
+pub(crate) fn has_apt() -> bool {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let ids = release
+        .lines()
+        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
+    let debian = ids
+        .flat_map(|ids| ids.trim_matches('"').split(' '))
+        .any(|id| matches!(id, "debian" | "ubuntu"));
+    debian && find_program("apt-get").is_some()
+}
+
+/// The line that installs the packages here, as the user would type it.
+pub(crate) fn line(packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    if has_apt() {
+        as_typed(&format!("apt-get install -y --no-install-recommends {packages}"))
+    } else {
+        format!("install what your system calls {packages}")
+    }
+}
+
+/// A command for the administrator, as the user would type it.
+pub(crate) fn as_typed(command: &str) -> String {
+    if is_root() { command.to_owned() } else { format!("sudo {command}") }
+}
+
+/// Installs packages; the first call asks the mirrors what they have.
+pub(crate) struct Installer {
+    updated: bool,
+}
+
+impl Installer {
+    /// Nothing is asked or installed yet.
+    pub(crate) fn new() -> Installer {
+        Installer { updated: false }
+    }
+
+    /// Installs the packages through apt.
+    pub(crate) fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
+        if !has_apt() {
+            return Err(Error::new("only on Debian and Ubuntu are packages installed for you")
+                .fix(line(packages)));
+        }
+        if !self.updated {
+            self.apt("asking for package lists", &["update", "-q"], packages)?;
+            self.updated = true;
+        }
+        let arguments: Vec<&str> = ["install", "-y", "-q", "--no-install-recommends"]
+            .iter()
+            .chain(packages)
+            .copied()
+            .collect();
+        self.apt(&format!("installing {}", packages.join(" ")), &arguments, packages)
+    }
+
+    fn apt(&self, label: &str, arguments: &[&str], packages: &[&str]) -> Result<(), Error> {
+        let mut command = as_root("env")?;
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
+        step(label, &mut command, APT_LIMIT)?
+            .map_err(|words| Error::new(format!("{label} failed")).cause(words).fix(line(packages)))
+    }
+}
+
+/// A command that runs as the administrator: by itself for root, else through sudo, which may ask for a password first.
+pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
+    if is_root() {
+        return Ok(Command::new(program));
+    }
+    if find_program("sudo").is_none() {
+        return Err(Error::new("this needs the administrator, and there is no sudo")
+            .fix("run it as root: cargo course setup --install"));
+    }
+    let quiet = Command::new("sudo")
+        .args(["-n", "true"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let asked = || Command::new("sudo").arg("-v").status();
+    let granted = quiet.is_ok_and(|status| status.success())
+        || (std::io::stdin().is_terminal() && asked().is_ok_and(|status| status.success()));
+    if !granted {
+        return Err(Error::new("sudo wants a password")
+            .fix("run this in a terminal, or as root: cargo course setup --install"));
+    }
+    let mut command = Command::new("sudo");
+    command.args(["-n", program]);
+    Ok(command)
+}
+
+/// True for the user 0.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The first of these programs that is missing, with the package that has it, for each.
+pub(crate) fn missing(programs: &[(String, String)]) -> Vec<&(String, String)> {
+    programs.iter().filter(|(program, _)| find_program(program).is_none()).collect()
+}
+
+/// Reads a recipe's file `needs`: lines `<program> <debian-package>`.
+pub(crate) fn needs(recipe: &Path) -> Result<Vec<(String, String)>, Error> {
+    let path = recipe.join("needs");
+    let text = crate::tasks::text(&path)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let pairs = lines.map(|(at, line)| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [program, package] => Ok((program.to_owned(), package.to_owned())),
+        _ => Err(Error::new(format!(
+            "{}:{}: not `<program> <debian-package>`: {line}",
+            path.display(),
+            at + 1
+        ))
+        .fix("write the two words")),
+    });
+    pairs.collect()
+}

@@ -1,0 +1,220 @@
+//! The words that read and show: where the learner is, `list`, `faults`, `hint`, `solution`, `next`.
+
+use std::process::ExitCode;
+
+use testenv::Error;
+
+use crate::faults;
+use crate::progress::{HINTS, Notes, PROGRESS, Rows, Score, VERDICTS};
+use crate::say::{self, DIM, GOOD, STRONG, count, paint};
+use crate::tasks::{Course, Task, text};
+
+/// What the learner has done so far.
+pub(crate) struct Learner {
+    progress: Rows,
+}
+
+impl Learner {
+    /// Reads the notes of the workspace.
+    pub(crate) fn of(course: &Course) -> Result<Learner, Error> {
+        Ok(Learner { progress: Notes::of(&course.root).rows(PROGRESS)? })
+    }
+
+    fn score(&self, task: &Task) -> Option<Score> {
+        Score::of_task(&self.progress, &task.name)
+    }
+
+    /// A task is complete when the last check caught every fault that it has now.
+    fn is_complete(&self, course: &Course, task: &Task) -> bool {
+        let faults_now = || faults::read(course, task).map(|faults| faults.faults.len()).ok();
+        self.score(task).is_some_and(|score| {
+            score.complete() && faults_now().is_none_or(|number| number == score.of)
+        })
+    }
+
+    /// The first task that is not complete.
+    pub(crate) fn current<'a>(&self, course: &'a Course) -> Option<&'a Task> {
+        course.tasks.iter().find(|task| !self.is_complete(course, task))
+    }
+
+    /// The task that a word means, or the current one when there is no word.
+    pub(crate) fn task<'a>(
+        &self,
+        course: &'a Course,
+        word: Option<&str>,
+    ) -> Result<&'a Task, Error> {
+        match word {
+            Some(word) => course.find(word),
+            None => self.current(course).ok_or_else(|| {
+                Error::new("every task is complete")
+                    .fix("name a task: cargo course list shows them")
+            }),
+        }
+    }
+}
+
+/// Without a word: where the learner is and what to type next.
+pub(crate) fn here(course: &Course) -> Result<ExitCode, Error> {
+    let learner = Learner::of(course)?;
+    let complete = course.tasks.iter().filter(|task| learner.is_complete(course, task)).count();
+    say::out(format_args!(
+        "{complete} of {} complete.",
+        count(course.tasks.len(), "task", "tasks")
+    ));
+    let Some(task) = learner.current(course) else {
+        say::out("That is all of them. Compare with the solutions: cargo course solution <task>");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let score = learner
+        .score(task)
+        .map_or("not checked yet".into(), |score| format!("{score} faults caught"));
+    let name = &task.name;
+    say::out(format_args!("You are at {}: {} ({score}).\n", paint(STRONG, name), task.title()?));
+    say::out(format_args!("  read   {}", say::short(&course.root, &task.dir.join("README.md"))));
+    say::out(format_args!("  edit   {}", say::short(&course.root, &task.exercise())));
+    say::out(format_args!("  run    cargo test -p {name} --test exercise"));
+    say::out(format_args!("  check  {}", paint(STRONG, "cargo course check")));
+    say::out(format_args!("  stuck  cargo course hint"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All tasks with their titles and how far each is.
+pub(crate) fn list(course: &Course) -> Result<ExitCode, Error> {
+    let learner = Learner::of(course)?;
+    let current = learner.current(course).map(|task| &task.name);
+    let width = course.tasks.iter().map(|task| task.name.len()).max().unwrap_or(0);
+    for task in &course.tasks {
+        let here = if current == Some(&task.name) { ">" } else { " " };
+        let score = learner.score(task).map_or("-".into(), |score| score.to_string());
+        let style = if learner.is_complete(course, task) { GOOD } else { DIM };
+        say::out(format_args!(
+            "{here} {:width$}  {}  {}",
+            task.name,
+            paint(style, format_args!("{score:>5}")),
+            task.title()?
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The faults of a task by number and requirement. What a fault is stays untold until it was hinted at.
+pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
+    let faults = faults::read(course, task)?;
+    let notes = Notes::of(&course.root);
+    let (verdicts, hints) = (notes.rows(VERDICTS)?, notes.rows(HINTS)?);
+    say::out(format_args!("{}: {}", paint(STRONG, &task.name), task.title()?));
+    for (at, fault) in faults.faults.iter().enumerate() {
+        let key = format!("{}/{}", task.name, fault.id);
+        let verdict = verdicts.get(&key).map_or("not tried", String::as_str);
+        say::out(format_args!("  fault {}  {verdict:9}  it breaks {}", at + 1, fault.requirement));
+        let told = hint_level(&hints, &key);
+        if told >= 1 {
+            say::out(format_args!("           hint: {}", fault.hint));
+        }
+        if told >= 2 {
+            say::out(format_args!("           {}: {}", fault.id, fault.story));
+        }
+    }
+    if !faults.variants.is_empty() {
+        say::out(format_args!(
+            "and {} that your tests must accept",
+            count(faults.variants.len(), "other right program", "other right programs")
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Gives away a little more of the first fault that survives: first its hint, then its story and how to see it.
+pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
+    let faults = faults::read(course, task)?;
+    let notes = Notes::of(&course.root);
+    let verdicts = notes.rows(VERDICTS)?;
+    let key = |id: &str| format!("{}/{id}", task.name);
+    let surviving: Vec<_> = faults
+        .faults
+        .iter()
+        .enumerate()
+        .filter(|(_, fault)| verdicts.get(&key(&fault.id)).is_none_or(|word| word != "caught"))
+        .collect();
+    let Some((at, fault)) = surviving.first() else {
+        say::out(format_args!("{}: no fault survives, so there is nothing to hint at", task.name));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let key = key(&fault.id);
+    let told = hint_level(&notes.rows(HINTS)?, &key);
+    say::out(format_args!("fault {} breaks {}", at + 1, fault.requirement));
+    say::out(format_args!("hint: {}", fault.hint));
+    if told >= 1 {
+        say::out(format_args!("story: {}", fault.story));
+        say::out(format_args!(
+            "see it: COURSE_FAULT={} cargo test -p {} --test exercise",
+            fault.id, task.name
+        ));
+    }
+    let left = match told {
+        0 => "1 more hint is left for this fault: type the same again".to_owned(),
+        _ => format!(
+            "that is all there is to tell about this fault (then: cargo course solution {} --show)",
+            task.name
+        ),
+    };
+    say::out(paint(
+        DIM,
+        format_args!(
+            "{left}; {} in all",
+            count(surviving.len(), "fault survives", "faults survive")
+        ),
+    ));
+    let level = (told + 1).min(2);
+    notes.update(HINTS, |rows| drop(rows.insert(key, level.to_string())))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The finished suite, when the task is complete or the learner asks to see it all the same.
+pub(crate) fn solution(course: &Course, task: &Task, show: bool) -> Result<ExitCode, Error> {
+    let learner = Learner::of(course)?;
+    if !show && !learner.is_complete(course, task) {
+        let score =
+            learner.score(task).map_or("not checked yet".into(), |score| format!("at {score}"));
+        say::note(format_args!("{} is {score}: its solution is worth more afterwards", task.name));
+        say::note(format_args!("to see it now: cargo course solution {} --show", task.name));
+        return Ok(ExitCode::FAILURE);
+    }
+    let solution = task.solution();
+    say::out(paint(DIM, format_args!("// {}", say::short(&course.root, &solution))));
+    say::out(text(&solution)?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The next task: the first that was never checked, else the first that is not complete.
+pub(crate) fn next(course: &Course) -> Result<ExitCode, Error> {
+    let learner = Learner::of(course)?;
+    let begun = |task: &&Task| learner.score(task).is_some();
+    let Some(task) =
+        course.tasks.iter().find(|task| !begun(task)).or_else(|| learner.current(course))
+    else {
+        say::out("every task is complete");
+        return Ok(ExitCode::SUCCESS);
+    };
+    say::out(format_args!("{}\n", task.opening()?));
+    say::out(format_args!("  read   {}", say::short(&course.root, &task.dir.join("README.md"))));
+    say::out(format_args!("  edit   {}", say::short(&course.root, &task.exercise())));
+    say::out(format_args!(
+        "  check  {}",
+        paint(STRONG, format_args!("cargo course check {}", task.name))
+    ));
+    for open in course.tasks.iter().filter(|other| {
+        other.name != task.name && begun(other) && !learner.is_complete(course, other)
+    }) {
+        let score = learner.score(open).map_or_else(String::new, |score| score.to_string());
+        say::out(paint(
+            DIM,
+            format_args!("{} stays at {score}; you can come back to it at any time", open.name),
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hint_level(hints: &Rows, key: &str) -> u8 {
+    hints.get(key).and_then(|level| level.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,150 @@
+//! `cargo course`: the learner's command line.
+//!
+//! It shows the way through the tasks, grades what the learner writes, and provides the servers that the tests need.
+
+// The course: what the tasks say.
+mod faults;
+mod requirements;
+mod tasks;
+
+// Grading: a suite is built, run, and judged.
+mod check;
+mod dev;
+mod grade;
+mod libtest;
+mod process;
+mod suite;
+
+// The learner: what was done, what is next.
+mod learn;
+mod progress;
+mod reset;
+
+// The machine: what serves, and how to provide what is missing.
+mod doctor;
+mod engine;
+mod images;
+mod install;
+mod setup;
+mod steps;
+mod test_all;
+
+// What a person reads.
+mod say;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use testenv::Error;
+
+use crate::learn::Learner;
+use crate::tasks::Course;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done: the task is complete, everything can be served, all tests passed
+  1  not yet: faults survive, a right program is refused, something is missing
+  2  a wrong command line, or an environment in which the command cannot do its work
+
+A task is meant by its name (task07-kafka), its number (7) or its noun (kafka).
+Without one, the first task that is not complete is meant.
+";
+
+/// Where you are in the course, and what to type next
+#[derive(Parser)]
+#[command(name = "cargo course", bin_name = "cargo course", after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    word: Option<Word>,
+}
+
+#[derive(Subcommand)]
+enum Word {
+    /// Shows all tasks and how far you are in each
+    List,
+    /// Grades your tests: they must accept right programs and catch wrong ones
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        task: Option<String>,
+        #[command(flatten)]
+        options: check::Options,
+    },
+    /// Shows what is known about the faults of a task, without giving them away
+    Faults { task: Option<String> },
+    /// Says a little more about the first fault that survives; twice: all about it
+    Hint { task: Option<String> },
+    /// Shows the finished tests of a task
+    Solution {
+        task: Option<String>,
+        /// Shows them although the task is not complete
+        #[arg(long)]
+        show: bool,
+    },
+    /// Puts your file back as it was given; what you wrote is kept
+    Reset {
+        task: Option<String>,
+        /// Takes it from this commit or branch
+        #[arg(long, value_name = "REFERENCE")]
+        from: Option<String>,
+    },
+    /// Shows the next task
+    Next,
+    /// Shows for every service what would serve it here, and what cures each gap
+    Doctor,
+    /// Provides the images that the tests on real servers need
+    Setup {
+        /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
+        #[arg(long)]
+        install: bool,
+    },
+    /// Sets up, then runs all tests of the workspace, in both tiers
+    TestAll {
+        /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
+        #[arg(long)]
+        install: bool,
+    },
+    /// For those who write tasks
+    #[command(subcommand)]
+    Dev(DevWord),
+}
+
+#[derive(Subcommand)]
+enum DevWord {
+    /// Proves that the tasks are sound: exercises catch nothing, solutions everything, sham suites nothing
+    Check {
+        tasks: Vec<String>,
+        /// Stops a test process after so many seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        limit: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|error| {
+        say::note(format_args!("{}: {error}", say::paint(say::BAD, "error")));
+        ExitCode::from(2)
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let course = Course::open()?;
+    let task = |word: Option<String>| Learner::of(&course)?.task(&course, word.as_deref());
+    match cli.word {
+        None => learn::here(&course),
+        Some(Word::List) => learn::list(&course),
+        Some(Word::Check { task: word, options }) => check::check(&course, task(word)?, &options),
+        Some(Word::Faults { task: word }) => learn::faults(&course, task(word)?),
+        Some(Word::Hint { task: word }) => learn::hint(&course, task(word)?),
+        Some(Word::Solution { task: word, show }) => learn::solution(&course, task(word)?, show),
+        Some(Word::Reset { task: word, from }) => {
+            reset::reset(&course, task(word)?, from.as_deref())
+        }
+        Some(Word::Next) => learn::next(&course),
+        Some(Word::Doctor) => Ok(doctor::doctor()),
+        Some(Word::Setup { install }) => setup::setup(&course, install),
+        Some(Word::TestAll { install }) => test_all::test_all(&course, install),
+        Some(Word::Dev(DevWord::Check { tasks, limit })) => {
+            dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
+        }
+    }
+}

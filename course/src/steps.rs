@@ -1,0 +1,46 @@
+//! One long step of the set-up: it says that it goes on, and shows what it printed only when it fails.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use testenv::Error;
+
+use crate::process::no_scratch;
+use crate::say::{self, Ongoing, tail};
+
+/// Runs a command. What it printed comes back as the inner error when it fails or is not done at its limit.
+///
+/// It stays in our process group, unlike a graded test: Ctrl-C must reach a package manager as Ctrl-C, not as SIGKILL.
+pub(crate) fn step(
+    label: &str,
+    command: &mut Command,
+    limit: Duration,
+) -> Result<Result<(), String>, Error> {
+    say::note(label);
+    let _going_on = Ongoing::announced(format!("still at it: {label}"));
+    let mut log = tempfile::tempfile().map_err(no_scratch)?;
+    let copy = |log: &File| log.try_clone().map(Stdio::from).map_err(no_scratch);
+    command.stdin(Stdio::null()).stdout(copy(&log)?).stderr(copy(&log)?);
+    let program = command.get_program().display().to_string();
+    let mut child =
+        command.spawn().map_err(|e| Error::new(format!("cannot run {program}")).cause(e))?;
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
+
+    let (tell, ended) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait()).ok());
+    let how = match ended.recv_timeout(limit) {
+        Ok(Ok(status)) if status.success() => return Ok(Ok(())),
+        Ok(Ok(status)) => format!("{program}: {status}"),
+        Ok(Err(e)) => return Err(Error::new(format!("cannot wait for {program}")).cause(e)),
+        Err(_) => {
+            nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).ok();
+            format!("{program} was not done after {} s", limit.as_secs())
+        }
+    };
+    let mut bytes = Vec::new();
+    log.rewind().and_then(|()| log.read_to_end(&mut bytes)).map_err(no_scratch)?;
+    Ok(Err(format!("{how}\n{}", tail(&String::from_utf8_lossy(&bytes), 30))))
+}

@@ -1,0 +1,220 @@
+//! A test program of a task: built by cargo, run by itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+use testenv::Error;
+
+use crate::process::{self, Guard, Run};
+use crate::say::{self, Ongoing};
+use crate::tasks::{Course, Task};
+
+/// A built test program.
+pub(crate) struct Suite {
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// The one file whose panics are verdicts of the tests.
+    pub(crate) source: PathBuf,
+    /// Where the compiler was started: what it was given as a path is relative to this.
+    pub(crate) compiled_in: PathBuf,
+    /// The folder of the task; tests run in it, as under cargo.
+    pub(crate) dir: PathBuf,
+    /// The package that cargo would name to the tests.
+    pub(crate) package: String,
+}
+
+/// What the compiler said about a suite that it refused.
+pub(crate) struct Refused(pub(crate) String);
+
+/// The state of one check: the run that all its processes join, its scratch directory, the time limit.
+pub(crate) struct Bench {
+    /// One process may take this long.
+    pub(crate) limit: Duration,
+    /// For files of this check; removed with it.
+    pub(crate) scratch: tempfile::TempDir,
+    guard: Guard,
+    run: String,
+    // Servers stay between the processes of the check as long as this is held.
+    _attendance: testenv::run::Attendance,
+}
+
+impl Bench {
+    /// Opens a run of its own, which lasts until it is dropped.
+    pub(crate) fn new(limit: Duration) -> Result<Bench, Error> {
+        let prefix = format!("course-{}-", std::process::id());
+        let scratch =
+            tempfile::Builder::new().prefix(&prefix).tempdir().map_err(process::no_scratch)?;
+        let run =
+            scratch.path().file_name().and_then(|name| name.to_str()).unwrap_or(&prefix).to_owned();
+        Ok(Bench {
+            limit,
+            guard: Guard::new(scratch.path())?,
+            _attendance: testenv::run::attend(&run)?,
+            scratch,
+            run,
+        })
+    }
+
+    /// Runs a suite once, with nothing of the caller's environment that would change what it does or prints.
+    pub(crate) fn run(
+        &mut self,
+        suite: &Suite,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Run, Error> {
+        let mut command = Command::new(&suite.program);
+        for variable in [
+            "COURSE_FAULT",
+            "COURSE_REACHED",
+            "RUST_TEST_NOCAPTURE",
+            "RUST_TEST_SHUFFLE",
+            "RUST_TEST_SHUFFLE_SEED",
+            "RUST_TEST_THREADS",
+        ] {
+            command.env_remove(variable);
+        }
+        command
+            .args(["--color", "never"])
+            .args(arguments)
+            .current_dir(&suite.dir)
+            .env("CARGO_MANIFEST_DIR", &suite.dir)
+            .env("CARGO_MANIFEST_PATH", suite.dir.join("Cargo.toml"))
+            .env("CARGO_PKG_NAME", &suite.package)
+            .env("CARGO_PKG_VERSION", env!("CARGO_PKG_VERSION")) // the workspace has one version
+            .env("RUST_BACKTRACE", "0")
+            .env(testenv::run::ID_VAR, &self.run)
+            .envs(variables.iter().copied());
+        process::run(&mut command, self.limit, Some(&mut self.guard))
+    }
+}
+
+/// The part of cargo's message about a built target that matters here.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    manifest_path: PathBuf,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    src_path: PathBuf,
+}
+
+/// Builds the named test targets of a task; each comes back under its name.
+pub(crate) fn build(
+    course: &Course,
+    task: &Task,
+    targets: &[&str],
+    integration: bool,
+) -> Result<Result<BTreeMap<String, Suite>, Refused>, Error> {
+    let mut command = Command::new(cargo());
+    command.current_dir(&course.root).args([
+        "test",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+        "--package",
+        &task.name,
+    ]);
+    for target in targets {
+        command.args(["--test", target]);
+    }
+    if integration {
+        command.args(["--features", "integration"]);
+    }
+    // The words of the compiler are shown as it would show them here.
+    command
+        .env("CARGO_TERM_COLOR", if colour() { "always" } else { "never" })
+        .env("CARGO_TERM_PROGRESS_WHEN", "never");
+
+    let _going_on = Ongoing::new(format!("building the tests of {}", task.name));
+    let run = process::run(&mut command, BUILD_LIMIT, None)?;
+    if !run.success() {
+        let words: Vec<&str> = run.stderr.lines().filter(|line| !is_status(line)).collect();
+        return Ok(Err(Refused(words.join("\n"))));
+    }
+    let artifacts =
+        run.stdout.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    let suites = artifacts.filter_map(|artifact| {
+        let dir = artifact.manifest_path.parent()?.to_owned();
+        // A path with a symbolic link in it has two spellings.
+        let ours = dir == task.dir || dir.canonicalize().ok()? == task.dir.canonicalize().ok()?;
+        let wanted = ours && targets.contains(&artifact.target.name.as_str());
+        let program = artifact.executable.filter(|_| wanted)?;
+        let (source, package) = (artifact.target.src_path, task.name.clone());
+        Some((
+            artifact.target.name,
+            Suite { program, source, compiled_in: course.root.clone(), dir, package },
+        ))
+    });
+    let suites: BTreeMap<String, Suite> = suites.collect();
+    match targets.iter().find(|target| !suites.contains_key(**target)) {
+        Some(lost) => {
+            Err(Error::new(format!("cargo built no test program `{lost}` for {}", task.name)))
+        }
+        None => Ok(Ok(suites)),
+    }
+}
+
+/// Runs a test command over the whole workspace in one run, its output going where ours goes.
+pub(crate) fn stream(course: &Course, arguments: &[&str], run: &str) -> Result<bool, Error> {
+    let mut command = Command::new(cargo());
+    command.current_dir(&course.root).args(arguments).env(testenv::run::ID_VAR, run);
+    Ok(command.status().map_err(|e| Error::new("cannot run cargo").cause(e))?.success())
+}
+
+/// The cargo that runs us, so that a `+toolchain` is kept.
+pub(crate) fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// librdkafka takes 75 s on two cores; a slow machine that also downloads gets ten times that before we call it hung.
+const BUILD_LIMIT: Duration = Duration::from_mins(15);
+
+/// Cargo's own lines (`Compiling x`), beside which the compiler's would be hard to find.
+fn is_status(line: &str) -> bool {
+    let plain = anstream::adapter::strip_str(line).to_string();
+    let first = plain.split_whitespace().next().unwrap_or_default();
+    plain.starts_with(' ')
+        && [
+            "Compiling",
+            "Finished",
+            "Fresh",
+            "Blocking",
+            "Downloading",
+            "Downloaded",
+            "Updating",
+            "Locking",
+            "Adding",
+            "Executable",
+        ]
+        .contains(&first)
+}
+
+impl Suite {
+    /// Whether a file named in a panic is the file of the tests.
+    pub(crate) fn is_own(&self, file: &str) -> bool {
+        let path = self.compiled_in.join(file);
+        path == self.source
+            || matches!((path.canonicalize(), self.source.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    }
+
+    /// The command that shows one test again.
+    pub(crate) fn again(&self, test: &str) -> String {
+        let target = self.source.file_stem().unwrap_or_default().display();
+        format!("cargo test -p {} --test {target} -- --exact {}", self.package, say::quoted(test))
+    }
+
+    /// A file of the panic as it is typed.
+    pub(crate) fn shown<'a>(&self, file: &'a str) -> std::path::Display<'a> {
+        say::short(&self.compiled_in, Path::new(file))
+    }
+}

@@ -1,0 +1,54 @@
+//! `dev check`: the proof that tasks are sound.
+
+use crate::workspace::{SOLUTION, Workspace};
+
+#[test]
+fn sound_tasks_are_counted_in_the_last_line() {
+    let said = Workspace::new().course(&["dev", "check"]);
+
+    said.says(0, &["task01-sum: sound", "task02-more: sound"]);
+    assert_eq!(
+        said.last_line(),
+        "2 tasks, 4 of 4 faults caught, 2 of 2 variants accepted, 4 of 4 solution tests useful"
+    );
+}
+
+#[test]
+fn an_exercise_that_catches_and_a_solution_that_does_not_are_off() {
+    let workspace = Workspace::new();
+    workspace.exercise(SOLUTION);
+    let idle = "#[test] fn idle() { assert_eq!(task01_sum::sum(0, 0), 0); }\n#[test] fn one_and_one_is_two() { assert_eq!(task01_sum::sum(1, 1), 2); }";
+    workspace.write("crates/task01-sum/tests/solution.rs", idle);
+
+    let said = workspace.course(&["dev", "check", "1"]);
+
+    said.says(
+        1,
+        &[
+            "the exercise already catches minus (by one_and_one_is_two",
+            "the solution never runs the code of wraps",
+            "the solution's test idle catches no fault",
+        ],
+    );
+    assert_eq!(
+        said.last_line(),
+        "1 tasks, 1 of 2 faults caught, 1 of 1 variants accepted, 1 of 2 solution tests useful"
+    );
+}
+
+#[test]
+fn a_solution_that_refuses_a_variant_is_off() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "crates/task01-sum/tests/solution.rs",
+        "#[test] fn small() { assert_eq!(task01_sum::name(1), \"a number\"); }",
+    );
+
+    let said = workspace.course(&["dev", "check", "sum"]);
+
+    said.says(1, &["the solution of task01-sum refuses the variant capitals"]);
+    assert_eq!(
+        said.last_line(),
+        "1 tasks, 0 of 2 faults caught, 0 of 1 variants accepted, 0 of 1 solution tests useful"
+    );
+}

@@ -1,0 +1,149 @@
+//! Bad input and a hostile environment: named, with the cure, and an exit code that scripts can use.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use testenv::wait;
+
+use crate::workspace::{SOLUTION, Workspace};
+
+#[test]
+fn an_unknown_task_is_answered_with_the_nearest() {
+    let workspace = Workspace::new();
+    workspace
+        .course(&["check", "som"])
+        .says(2, &["there is no task `som`", "say task01-sum", "cargo course list"]);
+    workspace.course(&["dev", "check", "task9"]).says(2, &["there is no task `task9`"]);
+    workspace.course(&["chekc"]).says(2, &["check"]);
+}
+
+#[test]
+fn a_malformed_faults_file_is_named_with_line_and_cure() {
+    let workspace = Workspace::new();
+    let faults = workspace
+        .read("crates/task01-sum/faults.toml")
+        .replace("hint = \"HINT-OF-WRAPS\"", "hnt = \"x\"");
+    workspace.write("crates/task01-sum/faults.toml", &faults);
+
+    for words in [&["check", "sum"][..], &["faults", "sum"], &["hint", "sum"]] {
+        workspace
+            .course(words)
+            .says(2, &["crates/task01-sum/faults.toml:11: unknown field `hnt`", "to fix: "]);
+    }
+    workspace
+        .course(&["dev", "check"])
+        .says(1, &["faults.toml:11", "task01-sum: not sound", "task02-more: sound"]);
+}
+
+#[test]
+fn a_course_that_cannot_be_written_loses_no_verdict() {
+    let workspace = Workspace::new();
+    workspace.exercise(SOLUTION);
+    workspace
+        .write(".course", "a file where the folder should be: no rights help, not even root's");
+
+    let said = workspace.course(&["check", "sum"]);
+
+    said.says(
+        2,
+        &[
+            "task01-sum: 2/2 faults caught",
+            "could not be kept",
+            ".course/verdicts cannot be written",
+            "to fix: ",
+        ],
+    );
+}
+
+#[test]
+fn colour_is_for_terminals_and_never_with_no_color() {
+    let workspace = Workspace::new();
+    let escapes = |variables: &[(&str, &str)]| {
+        let output = workspace.command(&["list"]).envs(variables.iter().copied()).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+
+    assert!(!escapes(&[]));
+    assert!(escapes(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!escapes(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn a_killed_check_takes_its_tests_with_it() {
+    let workspace = Workspace::new();
+    let begun = workspace.root().join("begun");
+    let suite = format!(
+        "#[test] fn hangs() {{ std::fs::write({begun:?}, std::process::id().to_string()).unwrap(); loop {{ std::thread::park(); }} }}"
+    );
+    workspace.exercise(&suite);
+    let mut check = workspace
+        .command(&["check", "sum"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let hanging: i32 = wait::until_blocking(Duration::from_secs(60), "the hanging test", || {
+        std::fs::read_to_string(&begun).unwrap_or_default().parse().map_err(|_| "not begun")
+    })
+    .unwrap();
+
+    check.kill().unwrap();
+    check.wait().unwrap();
+
+    wait::until_blocking(Duration::from_secs(10), "the end of the test process", || {
+        match kill(Pid::from_raw(hanging), None) {
+            Err(_) => Ok(()),
+            Ok(()) if is_zombie(hanging) => Ok(()),
+            Ok(()) => Err("it is alive"),
+        }
+    })
+    .unwrap();
+    let scratch_is_gone = || {
+        if workspace.left_in_temp().iter().any(|name| name.starts_with("course-")) {
+            Err("it is there")
+        } else {
+            Ok(())
+        }
+    };
+    wait::until_blocking(
+        Duration::from_secs(10),
+        "the end of the scratch directory",
+        scratch_is_gone,
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_interrupted_check_ends_by_the_signal() {
+    use std::os::unix::process::ExitStatusExt;
+    let workspace = Workspace::new();
+    workspace.exercise("#[test] fn hangs() { loop { std::thread::park(); } }");
+    let mut check = workspace
+        .command(&["check", "sum"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait::until_blocking(Duration::from_secs(60), "the scratch directory", || {
+        if workspace.left_in_temp().is_empty() { Err("none") } else { Ok(()) }
+    })
+    .unwrap();
+
+    kill(Pid::from_raw(i32::try_from(check.id()).unwrap()), Signal::SIGINT).unwrap();
+
+    assert_eq!(check.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+}
+
+#[test]
+fn a_tier_that_a_task_does_not_have_is_refused() {
+    Workspace::new()
+        .course(&["check", "sum", "--integration"])
+        .says(2, &["task01-sum has no real tier", "to fix: cargo course check task01-sum"]);
+}
+
+/// In a container without an init process nobody buries the orphans.
+fn is_zombie(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}

@@ -1,0 +1,184 @@
+//! `doctor` and `setup` on machines that lack something: an engine that is silent, a client that hangs, a registry that is not there.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::workspace::{Said, Workspace};
+
+/// A workspace with an engine's socket and a `docker` of its own in front of the PATH.
+struct Machine {
+    workspace: Workspace,
+    socket: PathBuf,
+}
+
+impl Machine {
+    /// The engine listens and never answers.
+    fn with_a_hung_engine() -> (Machine, UnixListener) {
+        let workspace = Workspace::new();
+        // So that what these tests say does not depend on what their own machine has.
+        workspace.write("bin/cargo-nextest", "");
+        let socket = workspace.temp().join("keep.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        (Machine { workspace, socket }, listener)
+    }
+
+    /// The engine answers a ping; its client is this script.
+    fn with_client(script: &str) -> Machine {
+        let (machine, listener) = Machine::with_a_hung_engine();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 512];
+                if stream.read(&mut request).is_ok() {
+                    stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK").ok();
+                }
+            }
+        });
+        machine
+            .workspace
+            .write("bin/docker", &format!("#!/bin/sh\necho \"$*\" >> calls\n{script}\n"));
+        machine.executable("bin/docker");
+        machine
+    }
+
+    fn executable(&self, path: &str) {
+        let path = self.workspace.root().join(path);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn course(&self, words: &[&str]) -> Said {
+        Said::of(&self.command(words).output().unwrap())
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.workspace.command(words);
+        let path = std::env::var("PATH").unwrap();
+        for variable in [
+            "TESTENV_KAFKA_BROKERS",
+            "TESTENV_KAFKA_IMAGE",
+            "TESTENV_PROVIDER",
+            "TESTENV_HUB_PREFIX",
+        ] {
+            command.env_remove(variable);
+        }
+        command.env("DOCKER_HOST", format!("unix://{}", self.socket.display()));
+        command.env("PATH", format!("{}:{path}", self.workspace.root().join("bin").display()));
+        command
+    }
+}
+
+#[test]
+fn the_doctor_is_done_in_two_seconds_with_a_hung_engine() {
+    let (machine, _hung) = Machine::with_a_hung_engine();
+    let start = Instant::now();
+
+    let said = machine.course(&["doctor"]);
+
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    said.says(
+        1,
+        &[
+            "Docker does not answer",
+            "no answer within",
+            "to fix: correct DOCKER_HOST",
+            "to fix: export TESTENV_KAFKA_BROKERS=",
+        ],
+    );
+}
+
+#[test]
+fn the_doctor_is_done_in_two_seconds_with_a_hung_client() {
+    let machine = Machine::with_client("exec sleep 4243.5");
+    let start = Instant::now();
+
+    let said = machine.course(&["doctor"]);
+
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    said.says(1, &["Docker answers", "`docker image inspect` did not answer within 1 s"]);
+}
+
+#[test]
+fn the_doctor_says_which_server_would_serve() {
+    let image = Machine::with_client("exit 0").course(&["doctor"]);
+    image.says(0, &["Docker apache/kafka:"]);
+
+    let machine = Machine::with_client("echo 'Error: No such image: x' >&2; exit 1");
+    machine.course(&["doctor"]).says(1, &["is not there", "to fix: cargo course setup"]);
+    let refused =
+        machine.command(&["doctor"]).env("TESTENV_KAFKA_BROKERS", "127.0.0.1:1").output().unwrap();
+    Said::of(&refused)
+        .says(1, &["TESTENV_KAFKA_BROKERS=127.0.0.1:1", "to fix: unset TESTENV_KAFKA_BROKERS"]);
+}
+
+#[test]
+fn a_setup_without_an_engine_names_what_to_type_and_does_nothing() {
+    let (machine, _hung) = Machine::with_a_hung_engine();
+
+    let said = machine.course(&["setup"]);
+
+    said.says(
+        1,
+        &[
+            "missing: a Docker engine that answers",
+            "no answer within",
+            "to fix: correct DOCKER_HOST",
+        ],
+    );
+}
+
+#[test]
+fn a_setup_with_every_image_does_nothing_and_says_so() {
+    Machine::with_client("exit 0").course(&["setup"]).says(0, &["nothing to do"]);
+}
+
+#[test]
+fn a_setup_without_a_registry_builds_the_substitute_from_its_recipe() {
+    let client = "case \"$1\" in
+        image) [ -f built ] && exit 0; echo 'Error: No such image: x' >&2; exit 1 ;;
+        pull) echo 'no such host' >&2; exit 1 ;;
+        build) for last; do :; done; [ -f \"$last/fetched\" ] && touch built ;;
+    esac";
+    let machine = Machine::with_client(client);
+    machine.workspace.write("shared/images/kafka/needs", "sh dash\n");
+    machine.workspace.write("shared/images/kafka/fetch", "#!/bin/sh\ntouch fetched\n");
+    machine.workspace.write("shared/images/kafka/Dockerfile", "FROM scratch\n");
+    machine.executable("shared/images/kafka/fetch");
+
+    machine.course(&["setup"]).says(
+        0,
+        &[
+            "no registry gives apache/kafka:",
+            "testenv.local/kafka:",
+            "is built",
+            "everything is there now",
+        ],
+    );
+    machine.course(&["setup"]).says(0, &["nothing to do"]);
+
+    assert!(
+        machine.workspace.read("calls").contains("build --network none --tag testenv.local/kafka:")
+    );
+    assert!(
+        !machine.workspace.root().join("shared/images/kafka/fetched").exists(),
+        "the recipe's folder stays clean"
+    );
+    assert_eq!(machine.workspace.left_in_temp(), ["keep.sock"]);
+}
+
+#[test]
+fn a_recipe_that_needs_a_missing_program_names_its_package() {
+    let machine = Machine::with_client("echo 'No such image' >&2; exit 1");
+    machine.workspace.write("shared/images/kafka/needs", "no-such-program the-package\n");
+
+    machine.course(&["setup"]).says(
+        1,
+        &[
+            "no-such-program to build the image of kafka",
+            "the-package",
+            "to fix: cargo course setup --install",
+        ],
+    );
+}

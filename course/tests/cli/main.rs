@@ -1,0 +1,9 @@
+//! The command line as a learner meets it: the built program on a small workspace of its own, in a folder whose path has spaces.
+
+mod workspace;
+
+mod dev;
+mod environment;
+mod grading;
+mod learning;
+mod machine;

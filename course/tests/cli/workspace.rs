@@ -1,0 +1,190 @@
+//! A workspace of two small tasks without dependencies, so that building one takes a second.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const MANIFEST: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n";
+
+const README: &str = "# Task 01: a sum\n\nTwo numbers become one.\n\n## Requirements\n\n\
+    - **R1** `sum` adds.\n- **R2** `sum` stops at the largest number.\n- **R3** `name` names a number, in letters of any size.\n\n## Do\n\nTest it.\n";
+
+const FAULTS: &str = r#"# The wrong sums.
+[[fault]]
+id = "minus"
+requirement = "R1"
+story = "STORY-OF-MINUS"
+hint = "HINT-OF-MINUS"
+[[fault]]
+id = "wraps"
+requirement = "R2"
+story = "STORY-OF-WRAPS"
+hint = "HINT-OF-WRAPS"
+[[variant]]
+id = "capitals"
+requirement = "R3"
+story = "STORY-OF-CAPITALS"
+hint = "HINT-OF-CAPITALS"
+"#;
+
+const SUBJECT: &str = r#"
+use std::io::Write;
+macro_rules! fault { ($id:literal) => { crate::is_on($id) } }
+fn is_on(id: &str) -> bool {
+    let on = std::env::var("COURSE_FAULT").as_deref() == Ok(id);
+    if let Some(path) = std::env::var_os("COURSE_REACHED").filter(|_| on) {
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+        writeln!(file, "{}", std::thread::current().name().unwrap_or("?")).unwrap();
+    }
+    on
+}
+pub fn sum(a: i32, b: i32) -> i32 {
+    if fault!("minus") { a - b } else if a.checked_add(b).is_none() && fault!("wraps") { a.wrapping_add(b) } else { a.saturating_add(b) }
+}
+pub fn name(_: i32) -> String {
+    if fault!("capitals") { "A NUMBER".into() } else { "a number".into() }
+}
+"#;
+
+/// Green, and it catches nothing.
+pub(crate) const EXERCISE: &str =
+    "#[test]\nfn nothing_and_nothing_is_nothing() { assert_eq!(task01_sum::sum(0, 0), 0); }\n";
+
+/// Catches both faults.
+pub(crate) const SOLUTION: &str = "#[test]\nfn one_and_one_is_two() { assert_eq!(task01_sum::sum(1, 1), 2); }\n\
+    #[test]\nfn the_largest_number_stays() { assert_eq!(task01_sum::sum(i32::MAX, 1), i32::MAX); }\n";
+
+/// A workspace; gone when dropped.
+pub(crate) struct Workspace {
+    dir: TempDir,
+}
+
+impl Workspace {
+    /// With exercises that catch nothing, in a git repository of one commit.
+    pub(crate) fn new() -> Workspace {
+        let workspace =
+            Workspace { dir: tempfile::Builder::new().prefix("a course ").tempdir().unwrap() };
+        workspace.write("Cargo.toml", MANIFEST);
+        workspace.write("course/keep", "");
+        workspace.write("temp dir/keep", "");
+        for task in ["task01-sum", "task02-more"] {
+            let library = task.replace('-', "_");
+            let suite = |text: &str| text.replace("task01_sum", &library);
+            workspace.write(
+                &format!("crates/{task}/Cargo.toml"),
+                &format!("[package]\nname = \"{task}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
+            );
+            workspace.write(&format!("crates/{task}/README.md"), README);
+            workspace.write(&format!("crates/{task}/faults.toml"), FAULTS);
+            workspace.write(&format!("crates/{task}/src/lib.rs"), SUBJECT);
+            workspace.write(&format!("crates/{task}/tests/exercise.rs"), &suite(EXERCISE));
+            workspace.write(&format!("crates/{task}/tests/solution.rs"), &suite(SOLUTION));
+        }
+        workspace
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(path)).unwrap()
+    }
+
+    /// Writes the learner's file of the first task.
+    pub(crate) fn exercise(&self, text: &str) {
+        self.write("crates/task01-sum/tests/exercise.rs", text);
+    }
+
+    /// `cargo course` with these words, not started yet.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_course"));
+        for variable in
+            ["CARGO_TARGET_DIR", "COURSE_FAULT", "CLICOLOR_FORCE", "NO_COLOR", "GIT_DIR"]
+        {
+            command.env_remove(variable);
+        }
+        command
+            .args(words)
+            .current_dir(self.root())
+            .env("TMPDIR", self.temp())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn course(&self, words: &[&str]) -> Said {
+        Said::of(&self.command(words).output().unwrap())
+    }
+
+    /// The temporary directory of the commands; it also has a path with spaces.
+    pub(crate) fn temp(&self) -> PathBuf {
+        self.root().join("temp dir")
+    }
+
+    /// What lies in the temporary directory, beside what was there.
+    pub(crate) fn left_in_temp(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.temp()).unwrap().flatten();
+        entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .filter(|name| name != "keep")
+            .collect()
+    }
+
+    /// A git repository whose only commit is what stands here now.
+    pub(crate) fn commit(&self) {
+        for words in [
+            &["init", "-q"][..],
+            &["add", "crates"],
+            &["-c", "user.name=n", "-c", "user.email=e@example", "commit", "-q", "-m", "m"],
+        ] {
+            assert!(git(&self.root(), words).status.success());
+        }
+    }
+}
+
+fn git(root: &Path, words: &[&str]) -> Output {
+    Command::new("git").current_dir(root).env_remove("GIT_DIR").args(words).output().unwrap()
+}
+
+/// What a command said, and its exit code.
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) all: String,
+    pub(crate) code: Option<i32>,
+}
+
+impl Said {
+    pub(crate) fn of(output: &Output) -> Said {
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut all = out.clone();
+        write!(all, "{}", String::from_utf8_lossy(&output.stderr)).unwrap();
+        Said { out, all, code: output.status.code() }
+    }
+
+    /// Fails, with everything that was said, unless all of these were said and the exit code is this.
+    #[track_caller]
+    pub(crate) fn says(&self, code: i32, parts: &[&str]) {
+        for part in parts {
+            assert!(self.all.contains(part), "not said: {part}\n{}", self.all);
+        }
+        assert_eq!(self.code, Some(code), "{}", self.all);
+    }
+
+    /// Fails when this was said.
+    #[track_caller]
+    pub(crate) fn hides(&self, part: &str) {
+        assert!(!self.all.contains(part), "said: {part}\n{}", self.all);
+    }
+
+    pub(crate) fn last_line(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+}
