@@ -1,0 +1,45 @@
+// Not under `doctest`: rustdoc would compile the README's commands as Rust.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+
+use std::io;
+
+use axum::Router;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use serde_json::json;
+use testenv::fault;
+use tokio::net::TcpListener;
+
+mod faults;
+
+/// Returns the service's routes: `GET /health`, and nothing else.
+pub fn router() -> Router {
+    if let Some(wrong) = faults::router() {
+        return wrong;
+    }
+    Router::new().route("/health", get(health))
+}
+
+/// Serves [`router`] on `listener`; ends only when its task does.
+///
+/// The caller binds, so the caller knows the address: a test binds port 0 and reads the port that it was given.
+///
+/// # Errors
+///
+/// None today: `axum::serve` waits and tries again when a connection cannot be accepted. The type leaves room.
+pub async fn serve(listener: TcpListener) -> io::Result<()> {
+    if fault!("prefix-on-the-socket") {
+        return axum::serve(listener, Router::new().nest("/api", router())).await;
+    }
+    if fault!("handshake-in-the-accept-loop") {
+        return axum::serve(faults::InlineHandshake(listener), router()).await;
+    }
+    axum::serve(listener, router()).await
+}
+
+async fn health() -> Response {
+    if let Some(other) = faults::health() {
+        return other;
+    }
+    Json(json!({ "ok": true })).into_response()
+}

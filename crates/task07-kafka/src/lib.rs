@@ -1,0 +1,150 @@
+// Not under `doctest`: rustdoc would compile the README's commands as Rust.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+
+mod message;
+mod failure;
+mod faults;
+
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::FutureProducer;
+use rdkafka::{Offset, TopicPartitionList};
+use testenv::fault;
+use tokio::time::timeout;
+
+pub use failure::KafkaFailure;
+pub use message::Message;
+
+use message::PARTITION;
+
+/// Writes messages to the broker. Dropping it gives up what is not acknowledged yet.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use task07_kafka::{KafkaFailure, Message, Publisher, Reader};
+/// # async fn there_and_back(brokers: &str, topic: &str) -> Result<(), KafkaFailure> {
+/// let limit = Duration::from_secs(5);
+/// let sent = Message::new("paid").with_key("order-7").with_header("trace", "a1");
+/// Publisher::new(brokers, limit)?.publish(topic, &sent).await?;
+///
+/// assert_eq!(Reader::from_start(brokers, topic)?.read(limit).await?, sent);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Publisher {
+    producer: FutureProducer,
+    limit: Duration,
+}
+
+impl Publisher {
+    /// Returns a publisher that gives each message `limit` to be acknowledged. It connects on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`KafkaFailure::Client`] when the client refuses its settings. That no broker answers shows in [`Publisher::publish`].
+    pub fn new(brokers: &str, limit: Duration) -> Result<Publisher, KafkaFailure> {
+        let limit = faults::publish_limit(limit);
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers);
+        // The client must not go on trying after `publish` has said that it failed; to the client, 0 means for ever.
+        config.set("message.timeout.ms", limit.as_millis().max(1).to_string());
+        faults::configure_publisher(&mut config);
+        Ok(Publisher { producer: config.create()?, limit })
+    }
+
+    /// Returns when a broker has said that it has the message.
+    ///
+    /// # Errors
+    ///
+    /// [`KafkaFailure::NotAcknowledged`] when no broker has said so within the limit; [`KafkaFailure::Client`] when the message
+    /// cannot be sent at all.
+    pub async fn publish(&self, topic: &str, message: &Message) -> Result<(), KafkaFailure> {
+        let message = &faults::sent(message.clone());
+        if fault!("fire-and-forget") {
+            return faults::fire_and_forget(&self.producer, message.to_record(topic));
+        }
+        let answer = self.deliver(topic, message).await;
+        if fault!("published-twice") {
+            return self.deliver(topic, message).await;
+        }
+        if fault!("failure-swallowed") { Ok(()) } else { answer }
+    }
+
+    async fn deliver(&self, topic: &str, message: &Message) -> Result<(), KafkaFailure> {
+        // The client looks for overdue messages once a second only, so the limit is kept here too.
+        let sent = self.producer.send(message.to_record(topic), self.limit);
+        match timeout(faults::noticed(self.limit), sent).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut), _)))
+            | Err(_) => Err(KafkaFailure::NotAcknowledged { limit: self.limit }),
+            Ok(Err((refusal, _))) => Err(refusal.into()),
+        }
+    }
+}
+
+/// Reads one topic from its first message on.
+pub struct Reader {
+    consumer: StreamConsumer,
+    hoard: faults::Hoard,
+}
+
+impl Reader {
+    /// Returns a reader whose first message is the oldest of `topic`. It connects in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`KafkaFailure::Client`] when the client refuses its settings or the topic's name.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime: the client wakes its reader from a task.
+    pub fn from_start(brokers: &str, topic: &str) -> Result<Reader, KafkaFailure> {
+        let consumer: StreamConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            // The client asks for a group's name even of a reader that joins none and commits nothing.
+            .set("group.id", env!("CARGO_PKG_NAME"))
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest")
+            .create()?;
+
+        // Not `subscribe`: joining a group takes seconds, and where it begins depends on what others committed. And 0, or the
+        // earliest that retention has left, not `Offset::Beginning`: the client looks that up, and half a second late.
+        let mut start = TopicPartitionList::new();
+        start.add_partition_offset(topic, PARTITION, faults::start(Offset::Offset(0)))?;
+        consumer.assign(&start)?;
+        Ok(Reader { consumer, hoard: faults::Hoard::default() })
+    }
+
+    /// Returns the next message, as soon as it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`KafkaFailure::Timeout`] when none came within `limit`; [`KafkaFailure::Client`] when the client cannot go on.
+    pub async fn read(&self, limit: Duration) -> Result<Message, KafkaFailure> {
+        if fault!("newest-first") {
+            return self.hoard.newest_first(async |limit| self.next(limit).await, limit).await;
+        }
+        self.next(limit).await
+    }
+
+    async fn next(&self, limit: Duration) -> Result<Message, KafkaFailure> {
+        let mut complaint = None;
+        let arrival = async {
+            loop {
+                match self.consumer.recv().await {
+                    Ok(raw) => return Ok(faults::received(Message::from_raw(&raw))),
+                    Err(fatal @ KafkaError::MessageConsumptionFatal(_)) => return Err(fatal.into()),
+                    // The client tries again by itself: a broker that is away may come back before the limit.
+                    Err(passing) => complaint = Some(passing),
+                }
+            }
+        };
+        match timeout(faults::read_limit(limit), arrival).await {
+            Ok(arrived) => arrived,
+            Err(_) => Err(KafkaFailure::Timeout { limit, source: complaint }),
+        }
+    }
+}
