@@ -26,7 +26,7 @@ use crate::{Error, wait};
 mod image;
 mod reap;
 
-pub use image::resolve;
+pub use image::{Chosen, resolve};
 pub(crate) use reap::remove_of;
 
 /// The label with the run's token.

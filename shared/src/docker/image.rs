@@ -1,5 +1,6 @@
 //! Which image serves: an override, the pinned one, a pull, the local substitute.
 
+use std::fmt;
 use std::time::Duration;
 
 use testcontainers_modules::testcontainers::bollard::Docker;
@@ -15,54 +16,95 @@ const FIRST_SIGN: Duration = Duration::from_millis(1500);
 /// A layer that sends nothing for this long is stuck.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// Returns the name of the image that serves, present in the engine, and why it is this one.
+/// The image that serves, present in the engine.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its repository.
+    pub name: String,
+    /// Its tag; `latest` where the user named none.
+    pub tag: String,
+    /// Why it is this one.
+    pub why: &'static str,
+}
+
+impl Chosen {
+    fn new(image: &str, why: &'static str) -> Chosen {
+        // The colon of `host:5000/name` is not a tag's.
+        let (name, tag) = match image.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (image, "latest"),
+        };
+        Chosen { name: name.to_owned(), tag: tag.to_owned(), why }
+    }
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.tag)
+    }
+}
+
+/// Returns the image that serves, pulled where it was not there.
 ///
 /// # Errors
 ///
-/// When no image is there and none can be pulled; the message names the two commands that cure it.
-pub async fn resolve(image: &Image) -> Result<(String, &'static str), Error> {
+/// When no image is there and none can be pulled; the message names the commands that cure it.
+pub async fn resolve(image: &Image) -> Result<Chosen, Error> {
     let engine = docker_client_instance()
         .await
         .map_err(|cause| Error::new("no client for the Docker engine").cause(cause))?;
-    let missing = |name: &str| Error::new(format!("no image {name} for {}", image.service));
-    if let Some(name) = image.overridden() {
-        if is_there(&engine, &name).await {
-            return Ok((name, "named by the environment"));
+    match image.overridden() {
+        Some(named) => overridden(&engine, image, &named).await,
+        None => pinned_or_local(&engine, image).await,
+    }
+}
+
+async fn overridden(engine: &Docker, image: &Image, named: &str) -> Result<Chosen, Error> {
+    let chosen = Chosen::new(named, "named by the environment");
+    let full = chosen.to_string();
+    if is_there(engine, &full).await {
+        return Ok(chosen);
+    }
+    match pull(engine, &full).await {
+        Ok(()) => Ok(chosen),
+        Err(why) => {
+            Err(missing(image, &full, &why)
+                .fix(format!("correct or unset {}", image.override_var())))
         }
-        return match pull(&engine, &name, FIRST_SIGN).await {
-            Ok(()) => Ok((name, "named by the environment, pulled")),
-            Err(why) => Err(missing(&name)
-                .tried(format!("docker pull {name}"))
-                .cause(why)
-                .fix(format!("correct or unset {}", image.override_var()))),
-        };
     }
+}
+
+async fn pinned_or_local(engine: &Docker, image: &Image) -> Result<Chosen, Error> {
     let (pinned, local) = (image.pinned(), image.local());
-    if is_there(&engine, &pinned).await {
-        return Ok((pinned, "the pinned image"));
+    if is_there(engine, &pinned).await {
+        return Ok(Chosen::new(&pinned, "the pinned image"));
     }
-    let why = match pull(&engine, &pinned, FIRST_SIGN).await {
-        Ok(()) => return Ok((pinned, "the pinned image, pulled")),
+    let why = match pull(engine, &pinned).await {
+        Ok(()) => return Ok(Chosen::new(&pinned, "the pinned image, pulled")),
         Err(why) => why,
     };
-    if is_there(&engine, &local).await {
-        return Ok((local, "the local substitute; the pinned image could not be pulled"));
+    if is_there(engine, &local).await {
+        return Ok(Chosen::new(&local, "the local substitute; the pinned image cannot be pulled"));
     }
-    Err(missing(&pinned)
-        .tried(format!("docker pull {pinned}: {why}"))
+    Err(missing(image, &pinned, &why)
         .tried(format!("local substitute {local}: not built"))
         .fix("cargo course setup")
         .fix(format!("docker pull {pinned}")))
+}
+
+fn missing(image: &Image, name: &str, why: &str) -> Error {
+    Error::new(format!("no image {name} for {}", image.service))
+        .tried(format!("docker pull {name}: {why}"))
 }
 
 async fn is_there(engine: &Docker, name: &str) -> bool {
     engine.inspect_image(name).await.is_ok()
 }
 
-async fn pull(engine: &Docker, name: &str, first_sign: Duration) -> Result<(), String> {
+async fn pull(engine: &Docker, name: &str) -> Result<(), String> {
     let options = query::CreateImageOptionsBuilder::new().from_image(name).build();
     let mut signs = std::pin::pin!(engine.create_image(Some(options), None, None));
-    let mut limit = first_sign;
+    let mut limit = FIRST_SIGN;
     let mut said = false;
     loop {
         let next = std::future::poll_fn(|context| {
@@ -81,5 +123,17 @@ async fn pull(engine: &Docker, name: &str, first_sign: Duration) -> Result<(), S
             }
             Ok(Some(Ok(_))) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Chosen;
+
+    #[test]
+    fn a_registrys_port_is_not_taken_for_a_tag() {
+        assert_eq!(Chosen::new("host:5000/kafka", "").to_string(), "host:5000/kafka:latest");
+        assert_eq!(Chosen::new("host:5000/kafka:1", "").to_string(), "host:5000/kafka:1");
+        assert_eq!(Chosen::new("kafka", "").to_string(), "kafka:latest");
     }
 }

@@ -13,7 +13,7 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 use tokio::sync::OnceCell;
 
 use super::{Topic, unique};
-use crate::provider::{KAFKA, Way, say};
+use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
 use crate::run::{Run, owned};
 use crate::{Error, docker};
 
@@ -63,6 +63,8 @@ pub(super) async fn make(test: &str) -> Result<Topic, Error> {
 
 /// Deletes a topic on somebody else's broker; for the keeper.
 pub(crate) fn remove(name: &str, brokers: &str) -> Result<(), String> {
+    // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.
+    reach(brokers, REACH_LIMIT)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -87,12 +89,12 @@ async fn connect(run: &'static Run) -> Result<Broker, Error> {
     let is_ours = !matches!(way, Way::Url(_));
     let brokers = match way {
         Way::Url(brokers) => {
-            say("kafka", &format!("the broker at {brokers} ({} is set)", KAFKA.url_var));
+            say(KAFKA.name, &format!("the broker at {brokers} ({} is set)", KAFKA.url_var));
             greet(&brokers)?;
             brokers
         }
         Way::Docker(_) => {
-            run.once("kafka", async |run| docker::on_engine(start(run)).await).await?
+            run.once(KAFKA.name, async |run| docker::on_engine(start(run)).await).await?
         }
         Way::Native(programs) => unreachable!("{} has no native way, yet {programs:?}", KAFKA.name),
     };
@@ -101,13 +103,15 @@ async fn connect(run: &'static Run) -> Result<Broker, Error> {
 }
 
 async fn start(run: &'static Run) -> Result<String, Error> {
-    let (image, why) = docker::resolve(KAFKA.image).await?;
-    say("kafka", &format!("a container of {image} ({why}; {} is not set)", KAFKA.url_var));
-    let (name, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+    let image = docker::resolve(KAFKA.image).await?;
+    say(
+        KAFKA.name,
+        &format!("a container of {image} ({}; {} is not set)", image.why, KAFKA.url_var),
+    );
     let request = Kafka::default()
         .with_jvm_image()
-        .with_name(name)
-        .with_tag(tag)
+        .with_name(&image.name)
+        .with_tag(&image.tag)
         // One node: what Kafka keeps in threes by default would wait for two more.
         .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
         .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")

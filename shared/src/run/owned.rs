@@ -5,6 +5,7 @@
 //! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[cfg(feature = "integration")]
 use crate::Error;
@@ -17,6 +18,12 @@ pub(super) const KINDS: &[&str] = &[
     #[cfg(all(feature = "integration", feature = "kafka"))]
     "kafka",
 ];
+
+/// Kinds of things on servers that somebody else runs, and may have ended for good.
+const ON_GIVEN_SERVERS: &[&str] = &["kafka"];
+
+/// A given server that was away for a day is not waited for any longer: each run's sweep would try it again.
+const FORGOTTEN: Duration = Duration::from_hours(24);
 
 pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("owned")
@@ -38,6 +45,9 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
         let Some((kind, name)) = name.split_once('.') else { continue };
         match remove(run, kind, name, &file) {
             Ok(()) => drop(std::fs::remove_file(&file)),
+            Err(_) if ON_GIVEN_SERVERS.contains(&kind) && is_old(&file) => {
+                drop(std::fs::remove_file(&file));
+            }
             Err(why) => refused.push(format!("{kind} {name}: {why}")),
         }
     }
@@ -47,6 +57,11 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
 /// Whether nothing is noted any more.
 pub(super) fn is_empty(run: &Path) -> bool {
     files(run).is_empty()
+}
+
+fn is_old(file: &Path) -> bool {
+    let noted = file.metadata().and_then(|file| file.modified());
+    noted.is_ok_and(|noted| noted.elapsed().is_ok_and(|age| age > FORGOTTEN))
 }
 
 fn files(run: &Path) -> Vec<PathBuf> {

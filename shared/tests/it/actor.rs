@@ -85,9 +85,9 @@ mod docker {
 
     /// A container that only has to be there: what it runs does not matter to who removes it.
     pub(super) async fn start(run: &'static Run) -> Result<String, testenv::Error> {
-        let (image, _) = docker::resolve(&images::KAFKA).await?;
-        let (name, tag) = image.rsplit_once(':').unwrap();
-        let request = GenericImage::new(name, tag).with_entrypoint("sleep").with_cmd(["600"]);
+        let image = docker::resolve(&images::KAFKA).await?;
+        let request =
+            GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
         docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
         Ok(String::new())
     }

@@ -4,6 +4,8 @@ mod lab;
 
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p1_one_server;
+#[cfg(all(feature = "integration", feature = "kafka"))]
+mod p4_given_servers;
 mod p4_nothing_is_left;
 mod p5_live_runs;
 #[cfg(all(feature = "integration", feature = "kafka"))]
