@@ -130,7 +130,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     let course = Course::open()?;
     let task = |word: Option<String>| Learner::of(&course)?.task(&course, word.as_deref());
     match cli.word {
-        None => learn::here(&course),
+        None => {
+            tasks::warn_of_a_space(&course.root);
+            learn::here(&course)
+        }
         Some(Word::List) => learn::list(&course),
         Some(Word::Check { task: word, options }) => check::check(&course, task(word)?, &options),
         Some(Word::Faults { task: word }) => learn::faults(&course, task(word)?),
@@ -140,7 +143,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             reset::reset(&course, task(word)?, from.as_deref())
         }
         Some(Word::Next) => learn::next(&course),
-        Some(Word::Doctor) => Ok(doctor::doctor()),
+        Some(Word::Doctor) => {
+            tasks::warn_of_a_space(&course.root);
+            Ok(doctor::doctor())
+        }
         Some(Word::Setup { install }) => setup::setup(&course, install),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {

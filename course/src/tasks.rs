@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use testenv::Error;
 
 use crate::requirements::{self, Requirement};
+use crate::say;
 
 /// The workspace that `cargo course` works in.
 pub(crate) struct Course {
@@ -138,12 +139,23 @@ impl Task {
     }
 }
 
+/// Warns of a build directory in which librdkafka's configure script fails with a page of words that do not name the cause.
+pub(crate) fn warn_of_a_space(root: &Path) {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    if target.to_string_lossy().contains(char::is_whitespace) {
+        let trouble = Error::new("librdkafka cannot be built in a path with a space")
+            .cause(format!("the build directory is {}", target.display()))
+            .fix("export CARGO_TARGET_DIR=<a directory without a space in its path>");
+        say::note(format_args!("{}: {trouble}\n", say::paint(say::BAD, "warning")));
+    }
+}
+
 /// The text of a file, or an error that names it.
 pub(crate) fn text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|e| {
         let error = Error::new(format!("cannot read {}", path.display())).cause(&e);
         if e.kind() == std::io::ErrorKind::NotFound {
-            error.fix(format!("git checkout HEAD -- {}", crate::say::quoted(path.display())))
+            error.fix(format!("git checkout HEAD -- {}", say::quoted(path.display())))
         } else {
             error
         }
