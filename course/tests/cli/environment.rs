@@ -78,8 +78,11 @@ fn a_killed_check_takes_its_tests_with_it() {
         "#[test] fn hangs() {{ std::fs::write({begun:?}, std::process::id().to_string()).unwrap(); loop {{ std::thread::park(); }} }}"
     );
     workspace.exercise(&suite);
+    // A suite that was started in the background of a script inherits that SIGINT is ignored.
+    const HEARING: &str = r#"$SIG{INT} = "DEFAULT"; exec @ARGV"#;
+    let check = workspace.command(&["check", "sum"]);
     let mut check = workspace
-        .command(&["check", "sum"])
+        .started_by(&["perl", "-e", HEARING], &check)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -120,8 +123,11 @@ fn an_interrupted_check_ends_by_the_signal() {
     use std::os::unix::process::ExitStatusExt;
     let workspace = Workspace::new();
     workspace.exercise("#[test] fn hangs() { loop { std::thread::park(); } }");
+    // A suite that was started in the background of a script inherits that SIGINT is ignored.
+    const HEARING: &str = r#"$SIG{INT} = "DEFAULT"; exec @ARGV"#;
+    let check = workspace.command(&["check", "sum"]);
     let mut check = workspace
-        .command(&["check", "sum"])
+        .started_by(&["perl", "-e", HEARING], &check)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -120,6 +120,20 @@ impl Workspace {
         command
     }
 
+    /// The same command, started by another program.
+    pub(crate) fn started_by(&self, starter: &[&str], command: &Command) -> Command {
+        let mut started = Command::new(starter[0]);
+        started.args(&starter[1..]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => started.env(name, value),
+                None => started.env_remove(name),
+            };
+        }
+        started.current_dir(self.root()).stdin(Stdio::null());
+        started
+    }
+
     pub(crate) fn course(&self, words: &[&str]) -> Said {
         Said::of(&self.command(words).output().unwrap())
     }

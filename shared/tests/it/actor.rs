@@ -11,6 +11,7 @@ use std::time::Duration;
 use testenv::run::Run;
 
 fn main() {
+    hear_signals();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
@@ -22,6 +23,15 @@ fn main() {
             finish(end);
         }
         _ => panic!("no such part: {args:?}"),
+    }
+}
+
+/// A suite that was started by `nohup`, or in the background of a script, inherits that some signals are ignored: an end by signal would be none.
+fn hear_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        #[expect(unsafe_code, reason = "the default handler runs no code of ours")]
+        unsafe { signal(ignored, SigHandler::SigDfl) }.expect("a signal that can be handled");
     }
 }
 

@@ -1,0 +1,199 @@
+//! The house's rules that no lint knows: each is said once in prose and here.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn tasks() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("crates")).unwrap();
+    let mut tasks: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    tasks.sort();
+    tasks
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// Everything below the folder that git would take: no build directory, no state of the course.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let hidden = name(&path).starts_with('.') || name(&path) == "target";
+            match path.is_dir() {
+                true if !hidden => folders.push(path),
+                false if name(&path).ends_with(ending) => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Commands of a document: lines indented by four spaces, without the variables before them.
+fn commands(document: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let lines = document.lines().filter_map(|line| line.strip_prefix("    "));
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let split = words.map(|words| {
+        let at = words.iter().position(|word| !word.contains('=')).unwrap_or(words.len());
+        (words[..at].to_vec(), words[at..].to_vec())
+    });
+    split.filter(|(_, command)| command.first() == Some(&"cargo")).collect()
+}
+
+#[test]
+fn every_package_inherits_the_lints_and_the_rest() {
+    for manifest in
+        files(&root(), "Cargo.toml").into_iter().filter(|path| path.parent() != Some(&root()))
+    {
+        let text = read(&manifest);
+        for inherited in ["version", "edition", "rust-version", "license", "publish"] {
+            assert!(
+                text.contains(&format!("{inherited}.workspace = true")),
+                "{}: {inherited}",
+                manifest.display()
+            );
+        }
+        assert!(
+            text.contains("[lints]\nworkspace = true") || text.contains("lints.workspace = true"),
+            "{}: lints",
+            manifest.display()
+        );
+        let own = text.lines().find(|line| line.contains("version = \""));
+        assert_eq!(own, None, "{}: versions stand in the workspace", manifest.display());
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    let long = |path: &PathBuf, most: usize| read(path).lines().count() > most;
+    let too_long: Vec<PathBuf> =
+        files(&root(), ".rs").into_iter().filter(|path| long(path, 400)).collect();
+    assert_eq!(too_long, Vec::<PathBuf>::new(), "more than 400 lines");
+
+    for task in tasks() {
+        assert!(
+            !long(&task.join("Cargo.toml"), 20),
+            "{}/Cargo.toml has more than 20 lines",
+            name(&task)
+        );
+        assert!(
+            !long(&task.join("src/lib.rs"), 150),
+            "{}/src/lib.rs has more than 150 lines",
+            name(&task)
+        );
+    }
+}
+
+#[test]
+fn nothing_that_did_not_run_reads_as_passed() {
+    let mark = concat!("#[ign", "ore");
+    let specimens = |path: &PathBuf| {
+        path.components()
+            .any(|part| ["specimens", "adversarial"].contains(&part.as_os_str().to_str().unwrap()))
+    };
+
+    let ignored: Vec<PathBuf> = files(&root(), ".rs")
+        .into_iter()
+        .filter(|path| {
+            !specimens(path) && read(path).lines().any(|line| line.trim_start().starts_with(mark))
+        })
+        .collect();
+
+    assert_eq!(ignored, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_readme_lists_every_task_with_its_number_of_faults() {
+    let readme = read(&root().join("README.md"));
+
+    for task in tasks() {
+        let faults = read(&task.join("faults.toml")).matches("[[fault]]").count();
+        let link = format!("](crates/{})", name(&task));
+        let row = readme
+            .lines()
+            .find(|line| line.contains(&link))
+            .unwrap_or_else(|| panic!("README.md has no row for {}", name(&task)));
+        assert!(row.ends_with(&format!("| {faults} |")), "{row}: it has {faults} faults");
+    }
+}
+
+#[test]
+fn the_map_names_every_folder() {
+    let map = read(&root().join("TESTING.md"));
+
+    for folder in [
+        "crates/",
+        "shared/",
+        "shared/images/",
+        "shared/tests/it/",
+        "course/",
+        "migrations/",
+        "testdata/",
+        ".ci/run",
+    ] {
+        assert!(map.contains(&format!("`{folder}")), "TESTING.md does not name {folder}");
+    }
+}
+
+#[test]
+fn the_commands_of_the_documents_name_what_exists() {
+    let words = read(&root().join("course/src/main.rs")).to_lowercase();
+    for document in files(&root(), ".md") {
+        let text = read(&document);
+        for (variables, command) in commands(&text) {
+            let after = |flag: &str| {
+                command
+                    .iter()
+                    .position(|word| *word == flag)
+                    .and_then(|at| command.get(at + 1))
+                    .copied()
+            };
+            let shown = command.join(" ");
+            if let Some(package) = after("-p") {
+                let dir = [root().join(package), root().join("crates").join(package)]
+                    .into_iter()
+                    .find(|dir| dir.is_dir());
+                let dir = dir.unwrap_or_else(|| {
+                    panic!("{}: `{shown}`: no package {package}", document.display())
+                });
+                for (flag, folder) in [("--test", "tests"), ("--example", "examples")] {
+                    let missing = after(flag).filter(|target| {
+                        !dir.join(folder).join(format!("{target}.rs")).exists()
+                            && !dir.join(folder).join(target).is_dir()
+                    });
+                    assert_eq!(missing, None, "{}: `{shown}`", document.display());
+                }
+                for fault in variables
+                    .iter()
+                    .filter_map(|variable| variable.strip_prefix("COURSE_FAULT="))
+                    .filter(|id| !id.starts_with('<'))
+                {
+                    assert!(
+                        read(&dir.join("faults.toml")).contains(&format!("\nid = \"{fault}\"")),
+                        "{}: no fault {fault}",
+                        document.display()
+                    );
+                }
+            }
+            if command.get(1) == Some(&"course")
+                && let Some(word) = command.get(2)
+            {
+                assert!(
+                    words.contains(&word.replace('-', "")),
+                    "{}: `{shown}`: no such word",
+                    document.display()
+                );
+            }
+        }
+    }
+}
