@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use testenv::Error;
 
-use crate::faults::{self, Faults, Mutation};
+use crate::faults::{self, Faults, Mutation, Tier};
 use crate::grade::{Grader, Refusal, Verdict, Why, fresh_seed, names};
 use crate::progress::{Notes, PROGRESS, Score, VERDICTS};
 use crate::requirements::Requirement;
@@ -37,8 +37,10 @@ pub(crate) fn check(course: &Course, task: &Task, options: &Options) -> Result<E
         ))
         .fix(format!("cargo course check {}", task.name)));
     }
+    let tier = if options.integration { Tier::Integration } else { faults.tier };
     say::out(format_args!("{}: {}", paint(STRONG, &task.name), task.title()?));
-    let built = suite::build(course, task, &["exercise"], options.integration)?;
+    faults.look_for_servers(tier)?;
+    let built = suite::build(course, task, &["exercise"], tier)?;
     let suite = match built {
         Ok(mut suites) => {
             suites.remove("exercise").expect("build returns every target it was asked for")

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use testenv::Error;
 
-use crate::faults::{self, Faults};
+use crate::faults::{self, Faults, Tier};
 use crate::grade::{Grader, Refusal, Verdict, fresh_seed, names};
 use crate::process;
 use crate::say::{self, BAD, GOOD, Ongoing, paint};
@@ -109,7 +109,8 @@ impl Tally {
         if faults.faults.is_empty() {
             self.failure(format_args!("{} has no fault to catch", task.name));
         }
-        match suite::build(course, task, &["exercise", "solution"], false)? {
+        faults.look_for_servers(faults.tier)?;
+        match suite::build(course, task, &["exercise", "solution"], faults.tier)? {
             Err(suite::Refused(words)) => {
                 say::note(words);
                 self.failure(format_args!(
@@ -129,6 +130,7 @@ impl Tally {
                 program: sham.program.clone(),
                 source: sham.source.clone(),
                 compiled_in: sham.compiled_in.clone(),
+                tier: sham.tier,
             };
             let graded =
                 grade(&format!("{}: the sham suite {name}", task.name), &sham, faults, bench)?;
@@ -263,6 +265,7 @@ fn shams(bench: &Bench) -> Result<BTreeMap<&'static str, Suite>, Error> {
                 compiled_in: dir.to_owned(),
                 dir: dir.to_owned(),
                 package: name.into(),
+                tier: Tier::Plain,
             },
         ))
     });

@@ -55,7 +55,7 @@ pub(crate) fn doctor() -> ExitCode {
             service,
             url: answer(url, until),
             docker: answer(docker, until),
-            native: answer(native, until),
+            native: fetchable(service, answer(native, until), &engine),
             forced: forced.clone(),
         })
         .collect();
@@ -150,14 +150,21 @@ fn native(service: &Service) -> Way {
         return Way::Unused;
     }
     match service.native_programs() {
+        // They come from one directory, and the last one is the server.
         Ok(programs) => Way::Serves(
-            programs
-                .iter()
-                .map(|program| program.display().to_string())
-                .collect::<Vec<_>>()
-                .join(", "),
+            programs.last().map_or_else(String::new, |server| server.display().to_string()),
         ),
         Err(why) => Way::Cannot { why, cure: None },
+    }
+}
+
+/// What `setup` fetches where it can build no image.
+fn fetchable(service: &Service, native: Way, engine: &Result<(), String>) -> Way {
+    match native {
+        Way::Cannot { why, cure: None } if service.fetched && engine.is_err() => {
+            Way::Cannot { why, cure: Some("cargo course setup".into()) }
+        }
+        other => other,
     }
 }
 

@@ -1,11 +1,15 @@
 //! `faults.toml`: the wrong programs that a suite must catch, and the other right ones that it must accept.
 //!
+//! Before the first table may stand `tier = "integration"`, for a task that has no tests in the plain tier, and `needs = ["postgres"]`, the servers that its
+//! tests of the integration tier need.
+//!
 //! Invariant: what is read is whole. Each id is unique and stands in the sources, each requirement in the README; else an error names file and line.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use testenv::Error;
+use testenv::provider::{SERVICES, Service};
 use toml::Spanned;
 
 use crate::requirements::Requirement;
@@ -18,6 +22,39 @@ pub(crate) struct Faults {
     pub(crate) faults: Vec<Mutation>,
     /// Other right programs.
     pub(crate) variants: Vec<Mutation>,
+    /// Where the task has its tests.
+    pub(crate) tier: Tier,
+    /// What must serve its tests of the integration tier.
+    needs: Vec<&'static Service>,
+}
+
+/// How the tests of a task are built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tier {
+    /// With no feature.
+    #[default]
+    Plain,
+    /// With the feature `integration`, on real servers.
+    Integration,
+}
+
+impl Tier {
+    /// What a command needs for it, as it is typed after the package.
+    pub(crate) fn typed(self) -> &'static str {
+        match self {
+            Tier::Plain => "",
+            Tier::Integration => " --features integration",
+        }
+    }
+}
+
+impl Faults {
+    /// Fails, with the cure, when a server that a tier needs cannot be had here: better now than after minutes of building.
+    pub(crate) fn look_for_servers(&self, tier: Tier) -> Result<(), Error> {
+        let mut needed = self.needs.iter().filter(|_| tier == Tier::Integration);
+        needed.try_for_each(|service| service.choose().map(drop))
+    }
 }
 
 /// Another program than the one as written, switched on by `COURSE_FAULT=<id>`.
@@ -32,6 +69,10 @@ pub(crate) struct Mutation {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    tier: Tier,
+    #[serde(default)]
+    needs: Vec<Spanned<String>>,
     #[serde(default)]
     fault: Vec<Entry>,
     #[serde(default)]
@@ -56,7 +97,16 @@ pub(crate) fn read(course: &Course, task: &Task) -> Result<Faults, Error> {
         requirements: task.requirements()?,
     };
     let sources = rust_below(&task.dir.join("src"))?;
-    source.faults(|id| sources.iter().any(|text| text.contains(&format!("fault!(\"{id}\")"))))
+    let faults = source
+        .faults(|id| sources.iter().any(|text| text.contains(&format!("fault!(\"{id}\")"))))?;
+    if faults.tier == Tier::Integration && !task.has_integration_tier()? {
+        return Err(Error::new(format!(
+            "{}: its tier is `integration`, but the manifest has no such feature",
+            source.name
+        ))
+        .fix("write under [features] in its Cargo.toml: integration = [\"shared/integration\"]"));
+    }
+    Ok(faults)
 }
 
 /// The text of the file, with what it is checked against.
@@ -70,7 +120,8 @@ impl Source {
     fn faults(&self, in_sources: impl Fn(&str) -> bool) -> Result<Faults, Error> {
         let file: File = toml::from_str(&self.text).map_err(|e| {
             let at = e.span().map_or(0, |span| span.start);
-            self.error(at, e.message()).fix("each [[fault]] and [[variant]] has id, requirement, story and hint, each a text in quotes")
+            self.error(at, e.message())
+                .fix("each [[fault]] and [[variant]] has id, requirement, story and hint, each a text in quotes; above the first may stand tier and needs")
         })?;
         let mut ids = Vec::new();
         let mut checked = |entries: Vec<Entry>| {
@@ -79,7 +130,18 @@ impl Source {
                 .map(|entry| self.mutation(entry, &mut ids, &in_sources))
                 .collect::<Result<Vec<_>, Error>>()
         };
-        Ok(Faults { faults: checked(file.fault)?, variants: checked(file.variant)? })
+        let (faults, variants) = (checked(file.fault)?, checked(file.variant)?);
+        let needs =
+            file.needs.iter().map(|name| self.service(name)).collect::<Result<_, Error>>()?;
+        Ok(Faults { faults, variants, tier: file.tier, needs })
+    }
+
+    fn service(&self, name: &Spanned<String>) -> Result<&'static Service, Error> {
+        SERVICES.iter().find(|service| service.name == name.get_ref()).ok_or_else(|| {
+            let known: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+            self.error(name.span().start, &format!("there is no service `{}`", name.get_ref()))
+                .fix(format!("name one of these: {}", known.join(", ")))
+        })
     }
 
     fn mutation(
@@ -166,7 +228,7 @@ fn rust_below(dir: &Path) -> Result<Vec<String>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, Source};
+    use super::{Faults, Source, Tier};
     use crate::requirements;
 
     const GOOD: &str = "# Faults.\n[[fault]]\nid = \"a-b\"\nrequirement = \"R1\"\nstory = \"S.\"\nhint = \"H.\"\n\n\
@@ -199,6 +261,17 @@ mod tests {
     }
 
     #[test]
+    fn the_tier_is_plain_unless_the_file_says_another() {
+        let real =
+            GOOD.replacen("[[fault]]", "tier = \"integration\"\nneeds = [\"kafka\"]\n[[fault]]", 1);
+
+        let (plain, real) = (read(GOOD).unwrap(), read(&real).unwrap());
+
+        assert_eq!((plain.tier, real.tier), (Tier::Plain, Tier::Integration));
+        assert_eq!((plain.needs.len(), real.needs[0].name), (0, "kafka"));
+    }
+
+    #[test]
     fn each_mistake_is_named_with_its_line_and_its_cure() {
         for (from, to, expected) in [
             ("id = \"a-b\"", "id = \"a-b", "faults.toml:3: "),
@@ -211,6 +284,13 @@ mod tests {
             ("\"R2\"", "\"R7\"", "faults.toml:10: the README has no requirement `R7`"),
             ("\"H.\"", "\" \"", "faults.toml:6: the hint of `a-b` is empty"),
             ("[[fault]]", "[[faults]]", "faults.toml:2: unknown field `faults`"),
+            ("[[fault]]", "tier = \"real\"\n[[fault]]", "faults.toml:2: unknown variant `real`"),
+            ("[[fault]]", "[[fault]]\ntier = \"plain\"", "faults.toml:3: unknown field `tier`"),
+            (
+                "[[fault]]",
+                "needs = [\"posgres\"]\n[[fault]]",
+                "faults.toml:2: there is no service `posgres`",
+            ),
         ] {
             let refusal = refusal(from, to);
             assert!(refusal.starts_with(expected), "{from} -> {to}: {refusal}");

@@ -87,8 +87,15 @@ impl Installer {
     }
 
     fn apt(&self, label: &str, arguments: &[&str], packages: &[&str]) -> Result<(), Error> {
-        let mut command = as_root("env")?;
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
+        // A server's package starts the server, if nothing forbids it: it would only take memory, and perhaps a port. This is Debian's way to forbid it.
+        const QUIETLY: &str = r#"policy=/usr/sbin/policy-rc.d
+            if ! [ -e $policy ]; then
+                trap 'rm -f $policy' EXIT
+                printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy
+            fi
+            DEBIAN_FRONTEND=noninteractive apt-get "$@""#;
+        let mut command = as_root("sh")?;
+        command.args(["-c", QUIETLY, "apt-get"]).args(arguments);
         step(label, &mut command, APT_LIMIT)?
             .map_err(|words| Error::new(format!("{label} failed")).cause(words).fix(line(packages)))
     }

@@ -72,7 +72,9 @@ pub(crate) fn here(course: &Course) -> Result<ExitCode, Error> {
     say::out(format_args!("You are at {}: {} ({score}).\n", paint(STRONG, name), task.title()?));
     say::out(format_args!("  read   {}", say::short(&course.root, &task.dir.join("README.md"))));
     say::out(format_args!("  edit   {}", say::short(&course.root, &task.exercise())));
-    say::out(format_args!("  run    cargo test -p {name} --test exercise"));
+    // A file that cannot be read is the business of `check`, which names its line.
+    let tier = faults::read(course, task).map_or("", |faults| faults.tier.typed());
+    say::out(format_args!("  run    cargo test -p {name}{tier} --test exercise"));
     say::out(format_args!("  check  {}", paint(STRONG, "cargo course check")));
     say::out(format_args!("  stuck  cargo course hint"));
     Ok(ExitCode::SUCCESS)
@@ -147,8 +149,10 @@ pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     if told >= 1 {
         say::out(format_args!("story: {}", fault.story));
         say::out(format_args!(
-            "see it: COURSE_FAULT={} cargo test -p {} --test exercise",
-            fault.id, task.name
+            "see it: COURSE_FAULT={} cargo test -p {}{} --test exercise",
+            fault.id,
+            task.name,
+            faults.tier.typed()
         ));
     }
     let left = match told {

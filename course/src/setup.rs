@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use testenv::images::Image;
-use testenv::provider::SERVICES;
+use testenv::provider::{SERVICES, Service};
 use testenv::{Error, images::ALL};
 
 use crate::install::{self, Installer, find_program};
@@ -31,10 +31,18 @@ const TOOLS: [(&str, &[&str]); 4] = [
     ("ss", &["iproute2"]),
 ];
 
+/// Servers that the harness's own tests also run as processes of this machine, whatever serves the tasks.
+const NATIVES: [(&str, &[&str]); 2] = [("postgres", &["postgresql"]), ("redis", &["redis-server"])];
+
 /// The second runner that the harness promises to serve. The release is the one that `.config/nextest.toml` was written for.
 const NEXTEST: &str = "cargo-nextest@0.9.151";
 /// Building it, unoptimised, takes two minutes on two cores.
 const NEXTEST_LIMIT: Duration = Duration::from_mins(20);
+
+/// Fetches the programs of the service whose name follows.
+const FETCH: &str = "run --quiet -p shared --features fetch --bin fetch-";
+/// It is built first, in less than a minute on two cores, and then fetches 15 MB.
+const FETCH_LIMIT: Duration = Duration::from_mins(15);
 
 struct Setup<'a> {
     course: &'a Course,
@@ -68,6 +76,10 @@ pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
         for image in wanted {
             setup.image(image)?;
         }
+    } else if !wanted.is_empty() && engine::silence().is_some() {
+        for service in SERVICES.iter().filter(|it| it.fetched && wanted.contains(&it.image)) {
+            setup.programs(service)?;
+        }
     }
     for gap in &setup.gaps {
         say::out(format_args!("{} {gap}", paint(BAD, "missing:")));
@@ -88,8 +100,14 @@ pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
 
 impl Setup<'_> {
     fn tools(&mut self) -> Result<(), Error> {
-        let missing: Vec<&(&str, &[&str])> =
-            TOOLS.iter().filter(|(program, _)| find_program(program).is_none()).collect();
+        let natives = NATIVES.iter().filter(|(name, _)| {
+            SERVICES.iter().any(|it| it.name == *name && it.native_programs().is_err())
+        });
+        let missing: Vec<&(&str, &[&str])> = TOOLS
+            .iter()
+            .filter(|(program, _)| find_program(program).is_none())
+            .chain(natives)
+            .collect();
         let programs: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
         let packages: Vec<&str> =
             missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
@@ -172,6 +190,30 @@ impl Setup<'_> {
             }
             None => self.install(&["docker"], &["docker.io"], "to talk to the engine"),
         }
+    }
+
+    /// Without an engine, a service whose programs are an ordinary package can still be served.
+    fn programs(&mut self, service: &Service) -> Result<(), Error> {
+        if service.native_programs().is_ok() {
+            return Ok(());
+        }
+        let name = service.name;
+        let line = format!("{FETCH}{name}");
+        let mut fetch = Command::new(crate::suite::cargo());
+        fetch.args(line.split(' ')).current_dir(&self.course.root);
+        let label = format!("{name}: fetching its programs, to serve it without Docker");
+        match step(&label, &mut fetch, FETCH_LIMIT)? {
+            Ok(()) => {
+                say::out(format_args!("{name}: its programs are fetched, so it needs no Docker"));
+                self.done += 1;
+            }
+            Err(words) => self.gaps.push(
+                Error::new(format!("the programs of {name}, to serve it without Docker"))
+                    .cause(words)
+                    .fix(format!("cargo {line}")),
+            ),
+        }
+        Ok(())
     }
 
     fn image(&mut self, image: &Image) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use testenv::Error;
 
+use crate::faults::Tier;
 use crate::process::{self, Guard, Run};
 use crate::say::{self, Ongoing};
 use crate::tasks::{Course, Task};
@@ -24,6 +25,8 @@ pub(crate) struct Suite {
     pub(crate) dir: PathBuf,
     /// The package that cargo would name to the tests.
     pub(crate) package: String,
+    /// How it was built.
+    pub(crate) tier: Tier,
 }
 
 /// What the compiler said about a suite that it refused.
@@ -110,7 +113,7 @@ pub(crate) fn build(
     course: &Course,
     task: &Task,
     targets: &[&str],
-    integration: bool,
+    tier: Tier,
 ) -> Result<Result<BTreeMap<String, Suite>, Refused>, Error> {
     let mut command = Command::new(cargo());
     command.current_dir(&course.root).args([
@@ -123,9 +126,7 @@ pub(crate) fn build(
     for target in targets {
         command.args(["--test", target]);
     }
-    if integration {
-        command.args(["--features", "integration"]);
-    }
+    command.args(tier.typed().split_whitespace());
     // The words of the compiler are shown as it would show them here.
     command
         .env("CARGO_TERM_COLOR", if colour() { "always" } else { "never" })
@@ -148,7 +149,7 @@ pub(crate) fn build(
         let (source, package) = (artifact.target.src_path, task.name.clone());
         Some((
             artifact.target.name,
-            Suite { program, source, compiled_in: course.root.clone(), dir, package },
+            Suite { program, source, compiled_in: course.root.clone(), dir, package, tier },
         ))
     });
     let suites: BTreeMap<String, Suite> = suites.collect();
@@ -210,7 +211,8 @@ impl Suite {
     /// The command that shows one test again.
     pub(crate) fn again(&self, test: &str) -> String {
         let target = self.source.file_stem().unwrap_or_default().display();
-        format!("cargo test -p {} --test {target} -- --exact {}", self.package, say::quoted(test))
+        let (package, tier) = (&self.package, self.tier.typed());
+        format!("cargo test -p {package}{tier} --test {target} -- --exact {}", say::quoted(test))
     }
 
     /// A file of the panic as it is typed.

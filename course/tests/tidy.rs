@@ -10,6 +10,10 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+fn read_if_there(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
 fn tasks() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join("crates")).unwrap();
     let mut tasks: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -173,6 +177,15 @@ fn the_commands_of_the_documents_name_what_exists() {
                     });
                     assert_eq!(missing, None, "{}: `{shown}`", document.display());
                 }
+                // Without the feature such a command would run no test, and that reads as a pass.
+                let gated = read_if_there(&dir.join("faults.toml"))
+                    .lines()
+                    .any(|line| line == "tier = \"integration\"");
+                assert!(
+                    !gated || command[1] == "doc" || after("--features") == Some("integration"),
+                    "{}: `{shown}`: the tests of {package} need --features integration",
+                    document.display()
+                );
                 for fault in variables
                     .iter()
                     .filter_map(|variable| variable.strip_prefix("COURSE_FAULT="))

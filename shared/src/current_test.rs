@@ -5,7 +5,10 @@
 /// libtest names a test's thread after it, except where it runs a single test on the main thread: there nextest's variable, or the
 /// `--exact` of the command line, tells. Elsewhere (a worker of a runtime, a plain program) it is the program's name.
 #[cfg_attr(
-    not(feature = "kafka"),
+    not(any(
+        feature = "kafka",
+        all(feature = "integration", any(feature = "postgres", feature = "redis"))
+    )),
     expect(dead_code, reason = "the services that name things after tests are features")
 )]
 pub(crate) fn name() -> String {
@@ -14,6 +17,18 @@ pub(crate) fn name() -> String {
         Some(name) if name != "main" && !name.starts_with("tokio-") => name.to_owned(),
         _ => std::env::var("NEXTEST_TEST_NAME").ok().or_else(exact).unwrap_or_else(program),
     }
+}
+
+/// The command that runs a test again, and nothing else.
+#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
+pub(crate) fn again(test: &str) -> String {
+    let package =
+        std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+    // cargo's program for a test target is `<target>-<hash>`.
+    let program = program();
+    let target =
+        program.rsplit_once('-').map(|(target, _)| format!(" --test {target}")).unwrap_or_default();
+    format!("cargo test{package} --features integration{target} -- --exact '{test}'")
 }
 
 fn exact() -> Option<String> {

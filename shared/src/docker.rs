@@ -23,9 +23,15 @@ use crate::provider::{docker_host, docker_is_local};
 use crate::run::{Run, owned};
 use crate::{Error, wait};
 
+#[cfg(feature = "postgres")]
+mod exec;
 mod image;
 mod reap;
+#[cfg(feature = "postgres")]
+pub(crate) mod reuse;
 
+#[cfg(feature = "postgres")]
+pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
 pub(crate) use reap::remove_of;
 
@@ -81,6 +87,16 @@ pub(crate) async fn on_engine<T: Send + 'static>(
     RUNTIME.spawn(work).await.expect("work on the engine is neither cancelled nor panics")
 }
 
+/// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network or a volume with a client of your own: what
+/// carries the run's token as its [`TOKEN_LABEL`] is then removed when the run ends.
+///
+/// # Errors
+///
+/// When the run's directory cannot be written.
+pub fn note(run: &Run) -> Result<(), Error> {
+    owned::note(run.dir(), "docker", "engine", &engine_vars())
+}
+
 /// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local, `tmpfs` directories in memory.
 ///
 /// # Errors
@@ -94,14 +110,32 @@ pub async fn start<I: Image>(
     tmpfs: &'static [&'static str],
     limit: Duration,
 ) -> Result<Started<I>, Error> {
-    owned::note(run.dir(), "docker", "engine", &engine_vars())?;
+    note(run)?;
     reap::sweep_ownerless().await;
+    let name = name_of(run, service);
+    let scope = Scope { name, label: (TOKEN_LABEL, run.token().to_owned()) };
+    launch(scope, service, request, ports, tmpfs, limit).await
+}
 
-    let name = format!("testenv-{}-{service}", run.token());
+/// Whose a container is: its name, and the label by which it is found.
+struct Scope {
+    name: String,
+    label: (&'static str, String),
+}
+
+async fn launch<I: Image>(
+    scope: Scope,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: &'static [&'static str],
+    limit: Duration,
+) -> Result<Started<I>, Error> {
     let local = docker_is_local();
+    let (label, value) = scope.label;
     let request = request
-        .with_container_name(&name)
-        .with_label(TOKEN_LABEL, run.token())
+        .with_container_name(scope.name)
+        .with_label(label, value)
         .with_label(OWNER_LABEL, reap::owner())
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
@@ -113,6 +147,11 @@ pub async fn start<I: Image>(
             .cause(cause)
             .fix("cargo course doctor")),
     }
+}
+
+/// The name of the run's container of a service.
+pub(crate) fn name_of(run: &Run, service: &str) -> String {
+    format!("testenv-{}-{service}", run.token())
 }
 
 fn bind(config: &mut HostConfig, ports: &[ContainerPort], tmpfs: &[&str], local: bool) {

@@ -65,10 +65,7 @@ const fn matches(text: &[u8], at: usize, part: &[u8]) -> bool {
 /// Whether `id` is the fault of this process, and a line in the file of [`REACHED_VAR`] if it is; called by [`fault!`].
 #[doc(hidden)]
 pub fn is_on(faults_toml: &str, package: &str, id: &str) -> bool {
-    static SELECTED: OnceLock<Option<String>> = OnceLock::new();
-    let Some(selected) = SELECTED.get_or_init(|| std::env::var(FAULT_VAR).ok()) else {
-        return false;
-    };
+    let Some(selected) = selected() else { return false };
     if selected == id {
         note_reached();
         return true;
@@ -82,6 +79,12 @@ pub fn is_on(faults_toml: &str, package: &str, id: &str) -> bool {
         refusal(faults_toml, package, selected)
     );
     false
+}
+
+/// The fault that this process was asked to make.
+pub(crate) fn selected() -> Option<&'static str> {
+    static SELECTED: OnceLock<Option<String>> = OnceLock::new();
+    SELECTED.get_or_init(|| std::env::var(FAULT_VAR).ok()).as_deref()
 }
 
 fn note_reached() {

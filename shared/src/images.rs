@@ -11,15 +11,26 @@ pub struct Image {
     pub service: &'static str,
     /// The repository on Docker Hub.
     pub name: &'static str,
-    /// The pinned tag; the local substitute holds the same version.
+    /// The pinned tag.
     pub tag: &'static str,
+    /// The substitute's tag: the version where the recipe fetches a version, `distribution` where it takes the distribution's.
+    pub local_tag: &'static str,
 }
 
+/// PostgreSQL on Debian: the alpine image compares texts by another C library, so that an index made in one is wrong in the other.
+pub const POSTGRES: Image =
+    Image { service: "postgres", name: "postgres", tag: "17.5", local_tag: "distribution" };
+
+/// Redis.
+pub const REDIS: Image =
+    Image { service: "redis", name: "redis", tag: "7.4.2", local_tag: "distribution" };
+
 /// Apache Kafka with a JVM: the `-native` image starts sooner, but has no substitute that can be built from packages.
-pub const KAFKA: Image = Image { service: "kafka", name: "apache/kafka", tag: "3.9.1" };
+pub const KAFKA: Image =
+    Image { service: "kafka", name: "apache/kafka", tag: "3.9.1", local_tag: "3.9.1" };
 
 /// All of them, in the order in which the course meets them.
-pub const ALL: &[Image] = &[KAFKA];
+pub const ALL: &[Image] = &[POSTGRES, REDIS, KAFKA];
 
 /// A prefix for a mirror of Docker Hub, such as `mirror.example/hub`; the Java library's variable is honoured after ours.
 pub const HUB_PREFIX_VARS: [&str; 2] =
@@ -35,7 +46,7 @@ impl Image {
 
     /// The substitute that `cargo course setup` builds from ordinary packages where no registry answers.
     pub fn local(&self) -> String {
-        format!("testenv.local/{}:{}", self.service, self.tag)
+        format!("testenv.local/{}:{}", self.service, self.local_tag)
     }
 
     /// The variable that names another image to use in its place.

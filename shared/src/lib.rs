@@ -8,15 +8,27 @@ pub mod wait;
 pub use error::Error;
 
 // One module a service, twins of each other.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub mod postgres;
+#[cfg(all(feature = "integration", feature = "redis"))]
+pub mod redis;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub mod factories;
+
 #[cfg(feature = "kafka")]
 pub use kafka::{Topic, fresh_topic};
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
+#[cfg(all(feature = "integration", feature = "redis"))]
+pub use redis::{Redis, fresh_redis};
 
 // Where a server comes from.
 pub mod images;
 pub mod provider;
+pub mod programs;
 #[cfg(feature = "integration")]
 pub mod docker;
 

@@ -12,9 +12,16 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::images::{self, Image};
+use crate::programs;
 
 /// Forces a way: `docker` or `native`.
 pub const PROVIDER_VAR: &str = "TESTENV_PROVIDER";
+
+/// `1` keeps servers between runs, on a developer's machine; see [`crate::docker`].
+pub const REUSE_VAR: &str = "TESTENV_REUSE";
+
+/// The label of a kept server's container: the hash by which it is found again.
+pub const REUSE_LABEL: &str = "testenv.reuse";
 
 /// A server or an engine on this machine or in its network answers in milliseconds; with two of them the whole choice stays within a second or so.
 pub const REACH_LIMIT: Duration = Duration::from_millis(800);
@@ -28,11 +35,44 @@ pub struct Service {
     pub url_var: &'static str,
     /// The image for Docker.
     pub image: &'static Image,
-    /// Programs that must be in the PATH for the native way; none where there is no native way.
+    /// The programs of the native way; none where there is no native way.
     pub native: &'static [&'static str],
+    /// Where distributions have them beside the PATH; `*` stands for a version.
+    pub places: &'static [&'static str],
+    /// Whether `cargo course setup` fetches them where there is no engine.
+    pub fetched: bool,
     /// What stands in for it in the plain tier; empty where nothing does.
     pub embedded: &'static str,
 }
+
+/// PostgreSQL, version 13 or later.
+pub const POSTGRES: Service = Service {
+    name: "postgres",
+    url_var: "TESTENV_POSTGRES_URL",
+    image: &images::POSTGRES,
+    native: &["initdb", "postgres"],
+    // Debian and Ubuntu; PostgreSQL's own packages for Red Hat; Homebrew on its three prefixes.
+    places: &[
+        "/usr/lib/postgresql/*/bin",
+        "/usr/pgsql-*/bin",
+        "/opt/homebrew/opt/postgresql@*/bin",
+        "/usr/local/opt/postgresql@*/bin",
+        "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+    ],
+    fetched: true,
+    embedded: "",
+};
+
+/// Redis, version 6 or later.
+pub const REDIS: Service = Service {
+    name: "redis",
+    url_var: "TESTENV_REDIS_URL",
+    image: &images::REDIS,
+    native: &["redis-server"],
+    places: &[],
+    fetched: false,
+    embedded: "",
+};
 
 /// Apache Kafka.
 pub const KAFKA: Service = Service {
@@ -40,11 +80,13 @@ pub const KAFKA: Service = Service {
     url_var: "TESTENV_KAFKA_BROKERS",
     image: &images::KAFKA,
     native: &[],
+    places: &[],
+    fetched: false,
     embedded: "librdkafka's mock broker",
 };
 
 /// All of them, in the order in which the course meets them.
-pub const SERVICES: &[Service] = &[KAFKA];
+pub const SERVICES: &[Service] = &[POSTGRES, REDIS, KAFKA];
 
 /// The way that was chosen.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,6 +139,9 @@ impl Service {
                 Err(why) => error = error.tried(format!("native: {why}")),
             }
         }
+        if self.fetched {
+            error = error.fix("cargo course setup");
+        }
         Err(error
             .fix("cargo course setup --install")
             .fix(format!("export {}=<address of a server of yours>", self.url_var)))
@@ -111,10 +156,7 @@ impl Service {
         if self.native.is_empty() {
             return Err(format!("{} has no native way", self.name));
         }
-        self.native
-            .iter()
-            .map(|program| in_path(program).ok_or(format!("{program} is not in the PATH")))
-            .collect()
+        programs::find(self.name, self.native, self.places)
     }
 }
 
@@ -171,6 +213,29 @@ pub fn reach(text: &str, limit: Duration) -> Result<(), String> {
     let said = address.clone();
     within(limit, move || connect(&address, limit).map(drop))
         .map_err(|why| format!("{why} at {said}"))
+}
+
+/// Sends the first words of a protocol to the server of a URL and returns the first byte of its answer.
+///
+/// # Errors
+///
+/// As [`reach`].
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) fn first_byte(
+    url: &str,
+    greeting: &'static [u8],
+    limit: Duration,
+) -> Result<u8, String> {
+    let address = authority(url).ok_or(format!("`{url}` holds no host:port"))?.to_owned();
+    let (tell, told) = mpsc::channel();
+    within(limit, move || {
+        let mut stream = connect(&address, limit)?;
+        let mut first = [0];
+        let asked = stream.write_all(greeting).and_then(|()| stream.read_exact(&mut first));
+        asked.map_err(|error| error.to_string())?;
+        tell.send(first[0]).map_err(|error| error.to_string())
+    })?;
+    told.recv().map_err(|error| error.to_string())
 }
 
 fn ping(host: &str, limit: Duration) -> Result<(), String> {
@@ -238,10 +303,6 @@ fn within(
     std::thread::spawn(move || tell.send(ask()));
     told.recv_timeout(limit)
         .unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
-}
-
-fn in_path(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 fn set(var: &str) -> Option<String> {

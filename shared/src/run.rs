@@ -24,8 +24,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use base::DIR_VAR;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) use join::word as random_word;
 pub use join::{Attendance, ID_VAR, attend};
 pub use keeper::GRACE_VAR;
+#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
+pub(crate) use keeper::grace;
 
 use crate::{Error, wait};
 
@@ -112,6 +116,29 @@ impl Run {
     }
 }
 
+/// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) async fn apart<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>>,
+{
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let done = match runtime {
+            Ok(runtime) => runtime.block_on(work()),
+            Err(cause) => Err(Error::new("no runtime for a thread of its own").cause(cause)),
+        };
+        // Whoever asked may have run out of patience.
+        drop(tell.send(done));
+    });
+    told.await.unwrap_or_else(|_| Err(Error::new("the harness panicked; its message is above")))
+}
+
 /// The keeper's entry, called before `main`.
 pub(crate) fn keep_if_asked() {
     keeper::keep_if_asked();
@@ -124,11 +151,11 @@ fn publish(path: &Path, text: &str) -> io::Result<()> {
     std::fs::rename(scratch, path)
 }
 
-fn token(run: &Path) -> String {
+pub(crate) fn token(run: &Path) -> String {
     std::fs::read_to_string(run.join(TOKEN)).unwrap_or_default()
 }
 
-fn unwritable(path: &Path, cause: &io::Error) -> Error {
+pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
     Error::new(format!("cannot write {}", path.display())).cause(cause).fix(format!(
         "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
     ))

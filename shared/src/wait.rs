@@ -52,6 +52,28 @@ pub async fn until<T, E: Display>(
     }
 }
 
+/// The same with a probe whose future stands alone, which makes the wait [`Send`]; asks every `poll`.
+#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
+pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>(
+    poll: Duration,
+    limit: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let start = Instant::now();
+    let mut seen = Seen::default();
+    loop {
+        match probe().await {
+            Ok(found) => return Ok(found),
+            Err(not_yet) => seen.note(&not_yet),
+        }
+        if start.elapsed() + poll >= limit {
+            return Err(seen.timeout(limit, what, false));
+        }
+        nap(poll).await;
+    }
+}
+
 /// The same as [`until`] for code without a runtime: locks, child processes, the keeper.
 ///
 /// # Errors
@@ -82,7 +104,7 @@ pub(crate) fn nap_blocking(length: Duration) {
     std::thread::sleep(length);
 }
 
-async fn nap(length: Duration) {
+pub(crate) async fn nap(length: Duration) {
     #[expect(clippy::disallowed_methods, reason = "this module is the one that sleeps")]
     tokio::time::sleep(length).await;
 }

@@ -1,4 +1,4 @@
-//! 24 tests that each want a broker: `tests/it/p1_one_server.rs` counts how many they get.
+//! 25 tests that each want a broker: `tests/it/p1_one_server.rs` counts how many they get.
 
 use std::time::Duration;
 
@@ -50,4 +50,11 @@ macro_rules! a_topic_holds_only_the_message_of_its_own_test {
 
 a_topic_holds_only_the_message_of_its_own_test! {
     t01 t02 t03 t04 t05 t06 t07 t08 t09 t10 t11 t12 t13 t14 t15 t16 t17 t18 t19 t20 t21 t22 t23 t24
+}
+
+#[tokio::test]
+async fn a_topic_can_be_asked_for_in_a_spawned_task() {
+    let asked = tokio::spawn(async { testenv::fresh_topic().await.name().to_owned() });
+
+    assert_ne!(asked.await.unwrap(), "");
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use testenv::provider::{KAFKA, SERVICES};
+
 use crate::workspace::{Said, Workspace};
 
 /// A workspace with an engine's socket and a `docker` of its own in front of the PATH.
@@ -20,7 +22,9 @@ impl Machine {
     fn with_a_hung_engine() -> (Machine, UnixListener) {
         let workspace = Workspace::new();
         // So that what these tests say does not depend on what their own machine has.
-        workspace.write("bin/cargo-nextest", "");
+        for program in ["cargo-nextest", "initdb", "postgres"] {
+            workspace.write(&format!("bin/{program}"), "");
+        }
         let socket = workspace.temp().join("keep.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         (Machine { workspace, socket }, listener)
@@ -53,17 +57,22 @@ impl Machine {
         Said::of(&self.command(words).output().unwrap())
     }
 
+    /// Sets up Kafka alone: of the others it is said that somebody else runs them.
+    fn sets_up_kafka(&self) -> Said {
+        let mut command = self.command(&["setup"]);
+        for service in SERVICES.iter().filter(|service| service.name != KAFKA.name) {
+            command.env(service.url_var, "127.0.0.1:1");
+        }
+        Said::of(&command.output().unwrap())
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.workspace.command(words);
         let path = std::env::var("PATH").unwrap();
-        for variable in [
-            "TESTENV_KAFKA_BROKERS",
-            "TESTENV_KAFKA_IMAGE",
-            "TESTENV_PROVIDER",
-            "TESTENV_HUB_PREFIX",
-        ] {
-            command.env_remove(variable);
+        for service in SERVICES {
+            command.env_remove(service.url_var).env_remove(service.image.override_var());
         }
+        command.env_remove("TESTENV_PROVIDER").env_remove("TESTENV_HUB_PREFIX");
         command.env("DOCKER_HOST", format!("unix://{}", self.socket.display()));
         command.env("PATH", format!("{}:{path}", self.workspace.root().join("bin").display()));
         command
@@ -147,7 +156,7 @@ fn a_setup_without_a_registry_builds_the_substitute_from_its_recipe() {
     machine.workspace.write("shared/images/kafka/Dockerfile", "FROM scratch\n");
     machine.executable("shared/images/kafka/fetch");
 
-    machine.course(&["setup"]).says(
+    machine.sets_up_kafka().says(
         0,
         &[
             "no registry gives apache/kafka:",
@@ -156,7 +165,7 @@ fn a_setup_without_a_registry_builds_the_substitute_from_its_recipe() {
             "everything is there now",
         ],
     );
-    machine.course(&["setup"]).says(0, &["nothing to do"]);
+    machine.sets_up_kafka().says(0, &["nothing to do"]);
 
     assert!(
         machine.workspace.read("calls").contains("build --network none --tag testenv.local/kafka:")

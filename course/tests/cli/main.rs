@@ -7,3 +7,4 @@ mod environment;
 mod grading;
 mod learning;
 mod machine;
+mod tier;

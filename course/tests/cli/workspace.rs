@@ -56,6 +56,11 @@ pub(crate) const EXERCISE: &str =
 pub(crate) const SOLUTION: &str = "#[test]\nfn one_and_one_is_two() { assert_eq!(task01_sum::sum(1, 1), 2); }\n\
     #[test]\nfn the_largest_number_stays() { assert_eq!(task01_sum::sum(i32::MAX, 1), i32::MAX); }\n";
 
+/// A suite that is compiled in only with the feature `integration`.
+pub(crate) fn gated(suite: &str) -> String {
+    format!("#![cfg(feature = \"integration\")]\n{suite}")
+}
+
 /// A workspace; gone when dropped.
 pub(crate) struct Workspace {
     dir: TempDir,
@@ -81,6 +86,25 @@ impl Workspace {
             workspace.write(&format!("crates/{task}/src/lib.rs"), SUBJECT);
             workspace.write(&format!("crates/{task}/tests/exercise.rs"), &suite(EXERCISE));
             workspace.write(&format!("crates/{task}/tests/solution.rs"), &suite(SOLUTION));
+        }
+        workspace
+    }
+
+    /// The same, with a first task whose tests exist only with the feature `integration`.
+    pub(crate) fn with_a_real_tier(needs: &str) -> Workspace {
+        let workspace = Workspace::new();
+        let task = "crates/task01-sum";
+        let manifest = workspace.read(&format!("{task}/Cargo.toml"));
+        workspace.write(
+            &format!("{task}/Cargo.toml"),
+            &format!("{manifest}[features]\nintegration = []\n"),
+        );
+        workspace.write(
+            &format!("{task}/faults.toml"),
+            &format!("tier = \"integration\"\nneeds = [{needs}]\n{FAULTS}"),
+        );
+        for (file, suite) in [("exercise", EXERCISE), ("solution", SOLUTION)] {
+            workspace.write(&format!("{task}/tests/{file}.rs"), &gated(suite));
         }
         workspace
     }

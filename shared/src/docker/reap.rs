@@ -6,6 +6,8 @@ use testcontainers_modules::testcontainers::bollard::Docker;
 
 use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, on_engine, query, wait};
 use crate::run;
+#[cfg(feature = "postgres")]
+use crate::{Error, provider::REUSE_LABEL};
 
 /// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
 const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
@@ -13,7 +15,7 @@ const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
 /// How long nothing of the run may show up before it counts as gone: a request of a killed process can still be at work in the engine.
 const QUIET_LOOKS: usize = 10;
 
-/// Removes all containers and networks of the run with this token, with their anonymous volumes. Blocks; for the keeper.
+/// Removes all containers, networks and volumes of the run with this token. Blocks; for the keeper.
 pub(crate) fn remove_of(token: &str) -> Result<(), String> {
     if token.is_empty() {
         return Err("the run's token is gone, so its containers cannot be told from others".into());
@@ -24,7 +26,7 @@ pub(crate) fn remove_of(token: &str) -> Result<(), String> {
         let mut quiet = 0;
         let removed = wait::until(
             REMOVE_LIMIT,
-            "the removal of the run's containers and networks",
+            "the removal of the run's containers, networks and volumes",
             async || {
                 let left = remove_labelled(&engine, &filter).await?;
                 quiet = if left == 0 { quiet + 1 } else { 0 };
@@ -64,6 +66,14 @@ pub(super) async fn sweep_ownerless() {
     }
 }
 
+/// Removes the kept server of this hash, which does not answer any more or never got ready.
+#[cfg(feature = "postgres")]
+pub(super) async fn remove_kept(hash: &str) -> Result<(), Error> {
+    let failed = |cause: String| Error::new("the kept server cannot be replaced").cause(cause);
+    let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
+    remove_labelled(&engine, &format!("{REUSE_LABEL}={hash}")).await.map(drop).map_err(failed)
+}
+
 /// Removes what carries the label; returns how many there were.
 async fn remove_labelled(engine: &Docker, label: &str) -> Result<usize, String> {
     let mut filters = HashMap::new();
@@ -81,5 +91,13 @@ async fn remove_labelled(engine: &Docker, label: &str) -> Result<usize, String> 
     for id in networks.iter().filter_map(|network| network.id.as_deref()) {
         let _looked_at_again = engine.remove_network(id).await;
     }
-    Ok(containers.len() + networks.len())
+    // Named ones: a container takes only its anonymous volumes with it.
+    let options = query::ListVolumesOptionsBuilder::new().filters(&filters).build();
+    let volumes = engine.list_volumes(Some(options)).await.map_err(|error| error.to_string())?;
+    let volumes = volumes.volumes.unwrap_or_default();
+    for volume in &volumes {
+        let now = None::<query::RemoveVolumeOptions>;
+        let _looked_at_again = engine.remove_volume(&volume.name, now).await;
+    }
+    Ok(containers.len() + networks.len() + volumes.len())
 }

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::{Topic, unique};
 use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
-use crate::run::{Run, owned};
+use crate::run::{Run, apart, owned};
 use crate::{Error, docker};
 
 /// Measured 5 s from nothing to ready on two cores; a loaded machine takes several times that.
@@ -38,7 +38,7 @@ struct Broker {
 pub(super) async fn make(test: &str) -> Result<Topic, Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
     let run = Run::join()?;
-    let broker = BROKER.get_or_try_init(|| connect(run)).await?;
+    let broker = BROKER.get_or_try_init(|| apart(async move || connect(run).await)).await?;
 
     let name = unique(test, run.token());
     if !broker.is_ours {

@@ -152,6 +152,6 @@ fn append(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// 64 random bits in hexadecimal digits: the keys of a hash map are the random source that the standard library has.
-fn word() -> String {
+pub(crate) fn word() -> String {
     format!("{:016x}", std::hash::RandomState::new().build_hasher().finish())
 }

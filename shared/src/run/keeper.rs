@@ -155,6 +155,11 @@ fn keep(dir: &Path) -> Result<(), Error> {
         .write(true)
         .open(&path)
         .map_err(|cause| unwritable(&path, &cause))?;
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    {
+        let dir = dir.to_owned();
+        std::thread::spawn(move || crate::postgres::maintain(&dir));
+    }
     let grace = grace();
     loop {
         members
@@ -180,6 +185,8 @@ fn keep(dir: &Path) -> Result<(), Error> {
 
 /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
 fn end(dir: &Path) {
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    crate::postgres::settle();
     if let Err(refused) = owned::remove_all(dir) {
         let _nowhere_else_to_say_it =
             writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}");
@@ -208,7 +215,7 @@ fn runner_is_alive(dir: &Path) -> bool {
     runners.lines().filter_map(Process::parse).any(|runner| runner.is_alive())
 }
 
-fn grace() -> Duration {
+pub(crate) fn grace() -> Duration {
     let asked = std::env::var(GRACE_VAR).ok().and_then(|text| text.parse().ok());
     asked.map_or(GRACE, Duration::from_millis)
 }

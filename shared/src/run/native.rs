@@ -1,12 +1,13 @@
 //! Servers that run as ordinary processes of this machine.
 
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid};
 
 use super::process::{Process, STATUS_SH};
 use super::{Run, owned, unwritable};
@@ -25,22 +26,31 @@ impl Run {
     ///
     /// When the run's directory cannot be written or the program cannot be started.
     pub fn start_native(&self, name: &str, program: &Path, args: &[&str]) -> Result<Child, Error> {
-        let log_path = self.dir().join(format!("{name}.log"));
-        let log =
-            std::fs::File::create(&log_path).map_err(|cause| unwritable(&log_path, &cause))?;
-        let stderr = log.try_clone().map_err(|cause| unwritable(&log_path, &cause))?;
+        self.start_native_as(name, program, args, None)
+    }
 
-        let note = owned::dir(self.dir()).join(format!("native.{name}"));
-        let script = format!(r#"{STATUS_SH}; printf '%s %s\n' "$$" "$status" > "$0" && exec "$@""#);
-        Command::new("/bin/sh")
-            .args(["-c", &script])
-            .arg(&note)
-            .arg(program)
-            .args(args)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(stderr)
+    /// The same as another user, which only root can do.
+    pub(crate) fn start_native_as(
+        &self,
+        name: &str,
+        program: &Path,
+        args: &[&str],
+        user: Option<(Uid, Gid)>,
+    ) -> Result<Child, Error> {
+        let log_path = self.dir().join(format!("{name}.log"));
+        let log = File::create(&log_path).map_err(|cause| unwritable(&log_path, &cause))?;
+        let note_path = owned::file(self.dir(), "native", name);
+        let note = File::create(&note_path).map_err(|cause| unwritable(&note_path, &cause))?;
+
+        // The shell notes itself on its standard output, which is the note: another user could not open the file.
+        let script = format!(r#"{STATUS_SH}; printf '%s %s\n' "$$" "$status" && exec "$@" >&2"#);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, name]).arg(program).args(args);
+        if let Some((uid, gid)) = user {
+            command.uid(uid.as_raw()).gid(gid.as_raw()).current_dir("/");
+        }
+        command.process_group(0).stdin(Stdio::null()).stdout(note).stderr(log);
+        command
             .spawn()
             .map_err(|cause| Error::new(format!("cannot start {}", program.display())).cause(cause))
     }

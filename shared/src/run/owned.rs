@@ -13,14 +13,19 @@ use crate::Error;
 /// Kinds that this binary can remove; another binary of the same run may have been built with other services.
 pub(super) const KINDS: &[&str] = &[
     "native",
+    "dir",
     #[cfg(feature = "integration")]
     "docker",
     #[cfg(all(feature = "integration", feature = "kafka"))]
     "kafka",
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    "postgres",
+    #[cfg(all(feature = "integration", feature = "redis"))]
+    "redis",
 ];
 
 /// Kinds of things on servers that somebody else runs, and may have ended for good.
-const ON_GIVEN_SERVERS: &[&str] = &["kafka"];
+const ON_GIVEN_SERVERS: &[&str] = &["kafka", "postgres", "redis"];
 
 /// A given server that was away for a day is not waited for any longer: each run's sweep would try it again.
 const FORGOTTEN: Duration = Duration::from_hours(24);
@@ -29,11 +34,16 @@ pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("owned")
 }
 
+/// The file that stands for a thing.
+pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
+    dir(run).join(format!("{kind}.{name}"))
+}
+
 /// Notes a thing. Call it before the thing is made.
 #[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
-    let file = dir(run).join(format!("{kind}.{name}"));
+    let file = file(run, kind, name);
     std::fs::write(&file, content).map_err(|cause| super::unwritable(&file, &cause))
 }
 
@@ -65,22 +75,43 @@ fn is_old(file: &Path) -> bool {
 }
 
 fn files(run: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(dir(run)).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    let entries = std::fs::read_dir(dir(run)).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    // Servers first: a directory in which one still writes cannot be removed.
+    files.sort_by_key(|file| {
+        !file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("native."))
+    });
+    files
 }
 
 fn remove(run: &Path, kind: &str, name: &str, file: &Path) -> Result<(), String> {
     match kind {
         "native" => super::native::stop(file),
+        "dir" => remove_dir(file),
         #[cfg(feature = "integration")]
         "docker" => crate::docker::remove_of(&super::token(run)),
         #[cfg(all(feature = "integration", feature = "kafka"))]
-        "kafka" => crate::kafka::remove(
-            name,
-            &std::fs::read_to_string(file).map_err(|error| error.to_string())?,
-        ),
+        "kafka" => crate::kafka::remove(name, &text(file)?),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "postgres" => crate::postgres::remove(name, &text(file)?),
+        #[cfg(all(feature = "integration", feature = "redis"))]
+        "redis" => crate::redis::remove(&super::token(run), &text(file)?),
         _ => Err(format!(
             "this binary cannot remove a {kind}; {name} waits for one that can ({})",
             run.display()
         )),
     }
+}
+
+/// Removes the directory that is noted in `file`: a server's data that does not lie in the run's own.
+fn remove_dir(file: &Path) -> Result<(), String> {
+    let dir = PathBuf::from(text(file)?);
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn text(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| error.to_string())
 }

@@ -2,6 +2,7 @@
 //!
 //! A part says on standard output what it has, on a line, before it ends as it was told.
 
+use std::any::Any;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -17,8 +18,10 @@ fn main() {
     match args[..] {
         ["listen", dir] => listen(Path::new(dir)),
         ["member", millis] => member(Duration::from_millis(millis.parse().unwrap())),
+        #[cfg(all(feature = "integration", feature = "redis"))]
+        ["crowd", count] => redis::crowd(count.parse().unwrap()),
         [resource, end] => {
-            make(resource);
+            let _held_until_the_end = make(resource);
             say(resource);
             finish(end);
         }
@@ -54,9 +57,19 @@ fn member(length: Duration) {
     say(&server);
 }
 
-fn make(resource: &str) {
+fn make(resource: &str) -> Option<Box<dyn Any>> {
     let run = Run::join().unwrap();
     match resource {
+        #[cfg(all(feature = "integration", feature = "redis"))]
+        "redis" => return Some(Box::new(runtime().block_on(redis::write()))),
+        #[cfg(all(feature = "integration", feature = "redis"))]
+        "given redis" => say(&runtime().block_on(run.once("given", redis::serve)).unwrap()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "postgres" => return Some(Box::new(runtime().block_on(postgres::write()))),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "postgres, again and again" => runtime().block_on(postgres::again_and_again()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "given postgres" => say(&runtime().block_on(run.once("given", postgres::serve)).unwrap()),
         "nothing" => {}
         "native" => {
             runtime().block_on(run.once("server", async |run| Ok(start_server(run)))).unwrap();
@@ -69,6 +82,7 @@ fn make(resource: &str) {
         "topic" => runtime().block_on(async { say(testenv::fresh_topic().await.name()) }),
         _ => panic!("no such resource: {resource}"),
     }
+    None
 }
 
 fn start_server(run: &Run) -> String {
@@ -100,6 +114,102 @@ mod docker {
             GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
         docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
         Ok(String::new())
+    }
+}
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod postgres {
+    use std::time::Duration;
+
+    use testcontainers_modules::postgres::Postgres;
+    use testcontainers_modules::testcontainers::ImageExt;
+    use testcontainers_modules::testcontainers::core::ContainerPort;
+    use testenv::run::Run;
+    use testenv::{docker, fresh_db, images};
+
+    const PORT: ContainerPort = ContainerPort::Tcp(5432);
+
+    /// A database with a row in it; its name is said.
+    pub(super) async fn write() -> testenv::Db {
+        let db = fresh_db().await;
+        let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
+        sqlx::query(insert).execute(db.pool()).await.unwrap();
+        db
+    }
+
+    /// One database after the other, until one cannot be had or used.
+    pub(super) async fn again_and_again() {
+        drop(write().await);
+        super::say("begun");
+        loop {
+            drop(write().await);
+        }
+    }
+
+    /// A server as others run them: its own settings, a password.
+    pub(super) async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
+        let image = docker::resolve(&images::POSTGRES).await?;
+        let request = Postgres::default()
+            .with_password("open sesame")
+            .with_name(&image.name)
+            .with_tag(&image.tag);
+        let (ports, data) = (&[PORT], &["/var/lib/postgresql/data"]);
+        let started =
+            docker::start(run, "given", request, ports, data, Duration::from_secs(60)).await?;
+        let address = started.address(PORT).await?;
+        Ok(format!("postgres://postgres:open%20sesame@{address}/postgres"))
+    }
+}
+
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod redis {
+    use std::time::Duration;
+
+    use redis::AsyncCommands;
+    use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
+    use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
+    use testenv::run::Run;
+    use testenv::{docker, fresh_redis, images};
+
+    const PORT: ContainerPort = ContainerPort::Tcp(6379);
+
+    /// A database with a key in it.
+    pub(super) async fn write() -> testenv::Redis {
+        let redis = fresh_redis().await;
+        let () = redis.connection().await.set("written by", "an actor").await.unwrap();
+        redis
+    }
+
+    /// Tests that run at once, each on a thread of its own; none may meet another.
+    pub(super) fn crowd(count: usize) {
+        let test = |number: usize| {
+            super::runtime().block_on(async {
+                let redis = fresh_redis().await;
+                let mut connection = redis.connection().await;
+                let before: Vec<String> = connection.keys("*").await.unwrap();
+                let mine = format!("test {number} of process {}", std::process::id());
+                let () = connection.set(&mine, "").await.unwrap();
+                std::thread::park_timeout(Duration::from_millis(30));
+                let after: Vec<String> = connection.keys("*").await.unwrap();
+                assert_eq!((before, after), (vec![], vec![mine]), "{redis:?}");
+            });
+        };
+        std::thread::scope(|scope| {
+            for number in 0..count {
+                scope.spawn(move || test(number));
+            }
+        });
+    }
+
+    /// A server as others run them: sixteen databases, a user and a password.
+    pub(super) async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
+        let image = docker::resolve(&images::REDIS).await?;
+        let request = GenericImage::new(image.name, image.tag)
+            .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
+            .with_cmd(["redis-server", "--requirepass", "open sesame", "--save", ""]);
+        let (ports, limit) = (&[PORT], Duration::from_secs(30));
+        let started = docker::start(run, "given", request, ports, &["/data"], limit).await?;
+        Ok(format!("redis://default:open%20sesame@{}", started.address(PORT).await?))
     }
 }
 

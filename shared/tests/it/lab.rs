@@ -75,6 +75,7 @@ impl Lab {
     /// Everything that belongs to a run of this lab: processes, files, containers, networks. Sockets are files or die with their process.
     pub(crate) fn left(&self) -> Vec<String> {
         let mut left = self.processes();
+        left.extend(self.servers());
         left.extend(self.files());
         #[cfg(feature = "integration")]
         for kind in ["container", "network"] {
@@ -95,6 +96,25 @@ impl Lab {
         .unwrap();
     }
 
+    /// The same, but for the containers that carry this label.
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    pub(crate) fn expect_nothing_left_but(&self, limit: Duration, label: &str) {
+        let kept = || engine::labelled("container", label, "");
+        wait::until_blocking(limit, "the end of everything that the run made", || {
+            let kept: Vec<String> = kept()
+                .iter()
+                .map(|line| line.split_whitespace().nth(1).unwrap().to_owned())
+                .collect();
+            let left: Vec<String> = self
+                .left()
+                .into_iter()
+                .filter(|left| !kept.iter().any(|id| left.contains(id)))
+                .collect();
+            if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
+        })
+        .unwrap();
+    }
+
     /// Processes that were started with this lab's directory: actors, servers, keepers.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!("TESTENV_DIR={}", self.runs().display());
@@ -105,6 +125,25 @@ impl Lab {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let ours = |line: &&str| line.contains(&mark) && !line.contains("<defunct>");
         text.lines().filter(ours).map(|line| line.chars().take(60).collect()).collect()
+    }
+
+    /// Processes that work in a directory of this lab: a server that writes its title over its environment is not known by that.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn servers(&self) -> Vec<String> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let works_here = |process: &PathBuf| {
+            let dir = std::fs::read_link(process.join("cwd"));
+            dir.is_ok_and(|dir| dir.starts_with(self.dir.path()))
+        };
+        processes.filter(works_here).map(|process| process.display().to_string()).collect()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn servers(&self) -> Vec<String> {
+        let output = Command::new("lsof").args(["-w", "-d", "cwd", "-F", "pcn"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mark = format!("n{}", self.dir.path().canonicalize().unwrap().display());
+        text.split("\np").filter(|process| process.contains(&mark)).map(str::to_owned).collect()
     }
 
     pub(crate) fn keeper(&self) -> i32 {
@@ -122,6 +161,74 @@ impl Lab {
             .map(|entry| entry.path().display().to_string())
             .chain(self.runs().exists().then(|| self.runs().display().to_string()))
             .collect()
+    }
+}
+
+/// Sixteen processes of one run play a part at the same moment; none may fail.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) fn sixteen_race(lab: &Lab, part: &str, vars: &[(&str, &str)]) {
+    let racer = || {
+        let mut racer = lab.actor(part, "pass");
+        racer.env("TESTENV_RUN_ID", "race").envs(vars.iter().copied()).spawn().unwrap()
+    };
+    let racers: Vec<Child> = (0..16).map(|_| racer()).collect();
+    let ends = racers.into_iter().map(|racer| racer.wait_with_output().unwrap());
+    assert_eq!(ends.filter(|output| !output.status.success()).count(), 0);
+}
+
+/// Fails unless a `part` played in a world where `vars` are set fails within two seconds, with these words.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) fn expect_complaint(part: &str, vars: &[(&str, &str)], words: &[&str]) {
+    let lab = Lab::new();
+
+    let (said, took) = complaint(&lab, part, vars);
+
+    for word in words {
+        assert!(said.contains(word), "`{word}` in: {said}");
+    }
+    assert!(took < Duration::from_secs(2), "{took:?}: {said}");
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// What a test says that fails in a world where `vars` are set, and how long it takes to say it.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) fn complaint(lab: &Lab, part: &str, vars: &[(&str, &str)]) -> (String, Duration) {
+    let start = std::time::Instant::now();
+    let mut actor = lab.actor(part, "pass");
+    let output = actor
+        .envs(vars.iter().copied())
+        .env("RUST_BACKTRACE", "0")
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let took = start.elapsed();
+    assert!(!output.status.success());
+    (String::from_utf8(output.stderr).unwrap(), took)
+}
+
+/// The local addresses on which anybody listens at this port, as `ss -ltn` tells.
+#[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
+pub(crate) fn listeners(port: &str) -> Vec<String> {
+    let output =
+        Command::new("ss").arg("-ltnH").output().expect("ss can be run (package iproute2)");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let local = text.lines().filter_map(|line| line.split_whitespace().nth(3));
+    local.filter(|address| address.ends_with(&format!(":{port}"))).map(str::to_owned).collect()
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The keepers of a test that failed are still at work: without the directory they would not know what to remove.
+        self.dir.disable_cleanup(std::thread::panicking());
     }
 }
 
@@ -156,6 +263,36 @@ pub(crate) mod engine {
             .concat(),
         );
         text.lines().filter(|line| line.ends_with(value)).map(str::to_owned).collect()
+    }
+
+    #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
+    /// Containers of a service that were started for runs of the lab while `work` ran, by the engine's own account.
+    pub(crate) fn started(lab: &super::Lab, service: &str, work: impl FnOnce()) -> usize {
+        let since = now();
+        work();
+        let until = now();
+        let label = format!("label=testenv.service={service}");
+        let events = docker(&[
+            "events",
+            "--since",
+            &since,
+            "--until",
+            &until,
+            "--filter",
+            "event=start",
+            "--filter",
+            &label,
+            "--format",
+            "{{index .Actor.Attributes \"testenv.owner\"}}",
+        ]);
+        let mark = lab.runs().display().to_string();
+        events.lines().filter(|owner| owner.ends_with(&mark)).count()
+    }
+
+    #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
+    fn now() -> String {
+        let output = Command::new("date").arg("+%s.%N").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     pub(crate) fn docker(args: &[&str]) -> String {

@@ -6,6 +6,26 @@ mod lab;
 mod p1_one_server;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p4_given_servers;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p2_templates;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_postgres;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_snapshot;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p4_postgres;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p8_postgres;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod p1_redis;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod p3_redis;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod p4_redis;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod p7_redis;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod p8_redis;
 mod p4_nothing_is_left;
 mod p5_live_runs;
 #[cfg(all(feature = "integration", feature = "kafka"))]
@@ -13,3 +33,5 @@ mod p7_loopback;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p8_the_cure_is_named;
 mod faults;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod reuse;

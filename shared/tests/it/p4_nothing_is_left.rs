@@ -31,10 +31,13 @@ const ENDS: [(&str, End); 9] = [
     ("SIGKILL of the group", End::Group(Signal::SIGKILL)),
 ];
 
-/// Runs `resource` to all nine ends at once and collects what is left of each 15 s later.
-fn nine_ends(resource: &'static str) {
+/// Runs `resource` to all nine ends at once, in a world where `vars` are set, and collects what is left of each 15 s later.
+pub(crate) fn nine_ends(resource: &'static str, vars: &[(&'static str, String)]) {
     let ends = ENDS.map(|(name, end)| {
-        std::thread::spawn(move || (name, std::panic::catch_unwind(|| one_end(resource, end))))
+        let vars = vars.to_vec();
+        std::thread::spawn(move || {
+            (name, std::panic::catch_unwind(|| one_end(resource, &vars, end)))
+        })
     });
 
     let failed: Vec<&str> = ends
@@ -46,10 +49,11 @@ fn nine_ends(resource: &'static str) {
     assert_eq!(failed, Vec::<&str>::new(), "ends of a run with a {resource} that left something");
 }
 
-fn one_end(resource: &str, end: End) {
+fn one_end(resource: &str, vars: &[(&str, String)], end: End) {
     let lab = Lab::new();
     let argument = if let End::Own(own) = end { own } else { "wait" };
-    let mut runner = lab.under_cargo(resource, argument, ":").spawn().unwrap();
+    let mut runner =
+        lab.under_cargo(resource, argument, ":").envs(vars.iter().cloned()).spawn().unwrap();
     assert_eq!(lab::line(&mut runner), resource);
     assert_ne!(lab.left(), Vec::<String>::new(), "the run has something to leave");
 
@@ -84,13 +88,13 @@ fn test_of(lab: &Lab, runner: &Child) -> i32 {
 
 #[test]
 fn nothing_is_left_of_a_native_server_after_any_of_nine_ends() {
-    nine_ends("native");
+    nine_ends("native", &[]);
 }
 
 #[cfg(feature = "integration")]
 #[test]
 fn nothing_is_left_of_a_container_after_any_of_nine_ends() {
-    nine_ends("docker");
+    nine_ends("docker", &[]);
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn sweeps(resource: &str) {
     lab.expect_nothing_left(PROMISED);
 }
 
-fn kill_with_its_keeper(lab: &Lab, mut test: Child) {
+pub(crate) fn kill_with_its_keeper(lab: &Lab, mut test: Child) {
     kill(Pid::from_raw(lab.keeper()), Signal::SIGKILL).unwrap();
     test.kill().unwrap();
     test.wait().unwrap();

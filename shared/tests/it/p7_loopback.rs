@@ -1,7 +1,7 @@
 //! P7: nothing of ours listens beyond loopback.
 
 use crate::lab::engine::{docker, labelled};
-use crate::lab::{self, Lab, PROMISED};
+use crate::lab::{self, Lab, PROMISED, listeners};
 
 #[test]
 fn a_broker_in_a_container_listens_on_loopback_only() {
@@ -25,15 +25,4 @@ fn a_broker_in_a_container_listens_on_loopback_only() {
     drop(test.stdin.take());
     test.wait().unwrap();
     lab.expect_nothing_left(PROMISED);
-}
-
-/// The local addresses on which anybody listens at this port, as `ss -ltn` tells.
-fn listeners(port: &str) -> Vec<String> {
-    let output = std::process::Command::new("ss")
-        .arg("-ltnH")
-        .output()
-        .expect("ss can be run (package iproute2)");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let local = text.lines().filter_map(|line| line.split_whitespace().nth(3));
-    local.filter(|address| address.ends_with(&format!(":{port}"))).map(str::to_owned).collect()
 }

@@ -2,36 +2,11 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, PROMISED};
-
-/// What a test says that asks for a topic in a world where `vars` are set, and how long it takes to say it.
-fn complaint(lab: &Lab, vars: &[(&str, &str)]) -> (String, Duration) {
-    let start = Instant::now();
-    let mut actor = lab.actor("topic", "pass");
-    let output = actor
-        .envs(vars.iter().copied())
-        .env("RUST_BACKTRACE", "0")
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    let took = start.elapsed();
-    assert!(!output.status.success());
-    (String::from_utf8(output.stderr).unwrap(), took)
-}
+use crate::lab::{Lab, complaint, expect_complaint};
 
 fn expect(vars: &[(&str, &str)], words: &[&str]) {
-    let lab = Lab::new();
-
-    let (said, took) = complaint(&lab, vars);
-
-    for word in words {
-        assert!(said.contains(word), "`{word}` in: {said}");
-    }
-    assert!(took < Duration::from_secs(2), "{took:?}: {said}");
-    lab.expect_nothing_left(PROMISED);
+    expect_complaint("topic", vars, words);
 }
 
 #[test]
@@ -125,7 +100,7 @@ fn a_way_that_does_not_exist() {
 fn a_directory_of_runs_that_cannot_be_made() {
     let lab = Lab::new();
 
-    let (said, _) = complaint(&lab, &[("TESTENV_DIR", "/proc/nothing/here")]);
+    let (said, _) = complaint(&lab, "topic", &[("TESTENV_DIR", "/proc/nothing/here")]);
 
     assert!(
         said.contains("/proc/nothing/here") && said.contains("to fix: export TESTENV_DIR="),

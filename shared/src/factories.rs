@@ -1,0 +1,157 @@
+//! Rows that are valid by default and never collide.
+//!
+//! A test names the values that matter to it; all others come from here. They are made from a count and a number of the process, so that two never
+//! collide in a database that tests share, and from `TEST_SEED` where a value is free to vary.
+//!
+//! Invariant: every row is accepted by the schema of `migrations/` without one explicit value.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::FromRow;
+use sqlx::postgres::PgPool;
+
+/// The number behind every free choice; made up where it is not set.
+pub const SEED_VAR: &str = "TEST_SEED";
+
+/// A row of `users`.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct User {
+    /// Made by the database.
+    pub id: i64,
+    /// Never empty.
+    pub name: String,
+    /// Unique.
+    pub email: String,
+}
+
+/// A row of `orders`.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Order {
+    /// Made by the database.
+    pub id: i64,
+    /// The user whose order it is.
+    pub user_id: i64,
+    /// In hundredths of the currency, 0 or more.
+    pub total_cents: i64,
+    /// `open`, `paid` or `cancelled`.
+    pub status: String,
+}
+
+/// A user that is not yet inserted.
+#[must_use = "nothing is written before `insert`"]
+pub struct NewUser<'a> {
+    db: &'a PgPool,
+    name: String,
+    email: String,
+}
+
+/// An order that is not yet inserted.
+#[must_use = "nothing is written before `insert`"]
+pub struct NewOrder<'a> {
+    db: &'a PgPool,
+    user_id: i64,
+    total_cents: i64,
+    status: String,
+}
+
+/// Begins a user; `insert` writes it.
+///
+/// ```no_run
+/// # async fn test() {
+/// use testenv::factories::{order, user};
+///
+/// let db = testenv::fresh_db().await;
+/// let ada = user(&db).name("Ada").insert().await;
+/// let order = order(&db, &ada).insert().await;
+/// assert_eq!(order.user_id, ada.id);
+/// # }
+/// ```
+pub fn user(db: &PgPool) -> NewUser<'_> {
+    const NAMES: [&str; 8] = ["Ada", "Bela", "Chen", "Dora", "Emil", "Fatou", "Grace", "Hugo"];
+    let count = next();
+    let name = NAMES[(free(count) % NAMES.len() as u64) as usize].to_owned();
+    NewUser {
+        db,
+        email: format!("{}.{}.{count}@example.org", name.to_lowercase(), std::process::id()),
+        name,
+    }
+}
+
+/// Begins an order of `user`; `insert` writes it.
+pub fn order<'a>(db: &'a PgPool, user: &User) -> NewOrder<'a> {
+    let total_cents = (1 + free(next()) % 50_000).cast_signed();
+    NewOrder { db, user_id: user.id, total_cents, status: "open".into() }
+}
+
+impl NewUser<'_> {
+    /// Sets the name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the e-mail address.
+    pub fn email(mut self, email: impl Into<String>) -> Self {
+        self.email = email.into();
+        self
+    }
+
+    /// Writes it and returns the row.
+    ///
+    /// # Panics
+    ///
+    /// When the database refuses the row: an explicit value breaks one of its rules.
+    pub async fn insert(self) -> User {
+        let row = sqlx::query_as(
+            "INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id, name, email",
+        );
+        let row = row.bind(self.name).bind(self.email).fetch_one(self.db).await;
+        row.unwrap_or_else(|error| panic!("the user was not inserted: {error}"))
+    }
+}
+
+impl NewOrder<'_> {
+    /// Sets the total, in hundredths of the currency.
+    pub fn total_cents(mut self, total_cents: i64) -> Self {
+        self.total_cents = total_cents;
+        self
+    }
+
+    /// Sets the status: `open`, `paid` or `cancelled`.
+    pub fn status(mut self, status: impl Into<String>) -> Self {
+        self.status = status.into();
+        self
+    }
+
+    /// Writes it and returns the row.
+    ///
+    /// # Panics
+    ///
+    /// As [`NewUser::insert`].
+    pub async fn insert(self) -> Order {
+        let row = sqlx::query_as(
+            "INSERT INTO orders (user_id, total_cents, status) VALUES ($1, $2, $3) RETURNING id, user_id, total_cents, status",
+        );
+        let row = row
+            .bind(self.user_id)
+            .bind(self.total_cents)
+            .bind(self.status)
+            .fetch_one(self.db)
+            .await;
+        row.unwrap_or_else(|error| panic!("the order was not inserted: {error}"))
+    }
+}
+
+fn next() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A number that may be anything: the same for the same seed, test and count.
+fn free(count: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (std::env::var(SEED_VAR).unwrap_or_default(), crate::current_test::name(), count)
+        .hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,139 @@
+//! A PostgreSQL database of a test's own: migrated, private, ready before the test asks.
+//!
+//! A template is built once per content of its migrations; the keeper keeps copies of it ready, and a test takes one by renaming a file.
+//! So a test pays for one connection and its own queries, not for a copy and not for the migrations.
+//!
+//! Private to the test: everything inside a database, with its advisory locks, large objects and notifications. Not private, because the server is one:
+//! roles, tablespaces, and what `ALTER SYSTEM` changes.
+//!
+//! Invariant: a database is handed out once.
+
+mod client;
+mod maintainer;
+mod ready;
+mod server;
+pub mod snapshot;
+mod template;
+mod transaction;
+
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use sqlx::postgres::PgPool;
+
+pub use template::{BuildError, Template};
+pub use transaction::{Tx, begin};
+
+pub(crate) use maintainer::{maintain, settle};
+pub(crate) use server::remove;
+
+use crate::Error;
+use crate::provider::say;
+use crate::run::{Run, owned};
+
+/// A database of a test's own.
+///
+/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. After a panic it stays until the run's server ends, and the line that
+/// opens it is printed.
+#[must_use = "a database that is dropped at once is gone at once"]
+pub struct Db {
+    pool: PgPool,
+    url: String,
+    name: String,
+    taken: PathBuf,
+    run: &'static Run,
+    test: String,
+}
+
+/// Returns a database with the workspace's `migrations/` applied, that no other test can see.
+///
+/// Dropping it removes the database, unless the test panicked: then it stays, and its `psql` line is printed.
+///
+/// # Panics
+///
+/// If no server can be reached or started, or a migration fails. The message says what was tried and what to type.
+///
+/// ```no_run
+/// # async fn test() {
+/// let db = testenv::fresh_db().await;
+/// let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(db.pool()).await.unwrap();
+/// assert_eq!(users, 0);
+/// # }
+/// ```
+pub async fn fresh_db() -> Db {
+    Template::workspace().fresh().await
+}
+
+/// Notes a database that a test is about to make by itself on the run's server, so that it too is removed when the run ends.
+///
+/// # Errors
+///
+/// When no server can be reached or started, or the run's directory cannot be written.
+pub async fn note(name: &str) -> Result<(), Error> {
+    let (run, server) = server::connect().await?;
+    // Our own server takes everything with it.
+    if server.is_ours {
+        return Ok(());
+    }
+    owned::note(run.dir(), "postgres", name, &server.note())
+}
+
+impl Db {
+    /// A pool of up to ten connections, opened as they are needed.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The address for any client: `postgres://user:password@host:port/name`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn take(template: &Template, test: String) -> Result<Db, Error> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            let error = Error::new("a database can be had inside a Tokio runtime only");
+            return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
+        }
+        let (run, server) = server::connect().await?;
+        let built = template.ensure(run, server).await?;
+        let (name, taken) = ready::take(run, &built).await?;
+        let options = server.options.clone().database(&name);
+        let pool = client::pool(options);
+        Ok(Db { pool, url: server.url_of(&name), name, taken, run, test })
+    }
+}
+
+impl Deref for Db {
+    type Target = PgPool;
+
+    fn deref(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        // Under a fault, tests are meant to fail, a hundred of them: nobody looks into their databases.
+        if std::thread::panicking() && crate::fault::selected().is_none() {
+            say("postgres", &failure(&self.test, &self.url));
+            ready::keep(&self.taken);
+        } else {
+            ready::give_back(self.run, &self.taken);
+        }
+    }
+}
+
+/// The next commands to type.
+fn failure(test: &str, url: &str) -> String {
+    format!(
+        "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: psql '{url}'\n  keep it for ten minutes: export {}=600000\n  run it again: {}",
+        crate::run::grace().as_millis(),
+        crate::run::GRACE_VAR,
+        crate::current_test::again(test),
+    )
+}

@@ -1,0 +1,277 @@
+//! The server: somebody else's, a container of the run, or a process of the run.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use testcontainers_modules::postgres::Postgres;
+use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::client;
+use crate::docker::reuse::{self, Kept};
+use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
+use crate::run::{Run, apart};
+use crate::{Error, docker};
+
+mod native;
+
+/// Measured 1 s from nothing to ready on two cores; a loaded machine takes several times that.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A server that accepts connections and is no PostgreSQL is found out within the two seconds that a wrong address may take.
+const SIGN_LIMIT: Duration = Duration::from_millis(1500);
+
+/// The server may be busy with the beginnings or the ends of other runs.
+const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// "Do you speak TLS?": the only request that any server answers before it asks for a name; one byte, `S` or `N`.
+const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`: the latter came with 13.
+const OLDEST: i32 = 130_000;
+
+const PORT: ContainerPort = ContainerPort::Tcp(5432);
+const PORTS: &[ContainerPort] = &[PORT];
+const DATA: &str = "/var/lib/postgresql/data";
+
+/// Nothing here survives a crash, and nothing has to.
+const SETTINGS: [&str; 10] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    // 64 tests with ten connections each, and the harness's own.
+    "max_connections=1000",
+    "shared_buffers=128MB",
+    // A copy and a drop ask for a checkpoint: there should never be much to write.
+    "max_wal_size=1GB",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "autovacuum=off",
+    "jit=off",
+];
+
+/// The server of this run, as each of its processes knows it.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// Who started it: what is on somebody else's server is noted before it is made.
+    pub(super) is_ours: bool,
+    /// To the database through which others are made.
+    url: String,
+    pub(super) options: PgConnectOptions,
+    /// From 15 on, a copy by file is chosen by name.
+    pub(super) version: i32,
+}
+
+impl Server {
+    /// As the run's directory keeps it, for the other processes and the keeper: who started it, its version, its URL.
+    pub(super) fn read(text: &str) -> Result<Server, Error> {
+        let broken = || Error::new("the run's note of its PostgreSQL server is broken").cause(text);
+        let mut words = text.split_whitespace();
+        let (Some(whose), Some(version), Some(url)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(broken());
+        };
+        Ok(Server {
+            is_ours: whose == "ours",
+            version: version.parse().map_err(|_| broken())?,
+            options: client::options(url)?,
+            url: url.to_owned(),
+        })
+    }
+
+    /// What [`Server::read`] reads.
+    pub(super) fn note(&self) -> String {
+        let whose = if self.is_ours { "ours" } else { "given" };
+        format!("{whose} {} {}", self.version, self.url)
+    }
+
+    /// The URL of another database of the server, with the user's own parameters: a client may not know those of our driver.
+    pub(super) fn url_of(&self, database: &str) -> String {
+        let (address, parameters) = match self.url.split_once('?') {
+            Some((address, parameters)) => (address, format!("?{parameters}")),
+            None => (self.url.as_str(), String::new()),
+        };
+        let host = address.find("://").map_or(0, |at| at + 3);
+        let server = address[host..].find('/').map_or(address, |at| &address[..host + at]);
+        format!("{server}/{database}{parameters}")
+    }
+
+    pub(super) async fn admin(&self) -> Result<PgConnection, Error> {
+        let connected = self.options.connect().await;
+        connected.map_err(|cause| {
+            Error::new("the PostgreSQL server does not answer any more").cause(cause)
+        })
+    }
+}
+
+/// The server of the run, started by the first process that asks.
+pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> {
+    static SERVER: OnceCell<(&Run, Server)> = OnceCell::const_new();
+    let found = SERVER.get_or_try_init(|| {
+        apart(async || {
+            let run = Run::join()?;
+            let text = run.once(POSTGRES.name, provide).await?;
+            Ok((run, Server::read(&text)?))
+        })
+    });
+    found.await.map(|(run, server)| (*run, server))
+}
+
+async fn provide(run: &'static Run) -> Result<String, Error> {
+    let (whose, url) = match POSTGRES.choose()? {
+        Way::Url(url) => {
+            say(POSTGRES.name, &format!("the server of {}", POSTGRES.url_var));
+            ("given", url)
+        }
+        Way::Docker(_) if reuse::wanted() => ("given", kept().await?),
+        Way::Docker(_) => ("ours", docker::on_engine(in_container(run)).await?),
+        Way::Native(programs) => {
+            ("ours", native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
+        }
+    };
+    let version = greet(&url, whose == "given").await?;
+    Ok(format!("{whose} {version} {url}"))
+}
+
+async fn in_container(run: &'static Run) -> Result<String, Error> {
+    let image = docker::resolve(POSTGRES.image).await?;
+    let unset = format!("{} is not set", POSTGRES.url_var);
+    say(POSTGRES.name, &format!("a container of {image} ({}; {unset})", image.why));
+    let request = request(&image, run.token());
+    let started = docker::start(run, POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
+    Ok(url(run.token(), &started.address(PORT).await?))
+}
+
+/// The server that is kept between runs, started where none answers.
+async fn kept() -> Result<String, Error> {
+    let image = docker::on_engine(docker::resolve(POSTGRES.image)).await?;
+    let kept = Kept::lock(POSTGRES.name, &image, &SETTINGS).await?;
+    if let Some(url) = kept.known()
+        && greet(&url, true).await.is_ok()
+    {
+        say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
+        return Ok(url);
+    }
+    say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
+    let password = kept.password();
+    let request = request(&image, &password);
+    docker::on_engine(async move {
+        let started = kept.start(POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
+        let url = url(&password, &started.address(PORT).await?);
+        kept.note(&url).map(|()| url)
+    })
+    .await
+}
+
+fn request(image: &docker::Chosen, password: &str) -> ContainerRequest<Postgres> {
+    Postgres::default()
+        .with_user("postgres")
+        .with_password(password)
+        .with_name(&image.name)
+        .with_tag(&image.tag)
+        // SCRAM's 4096 rounds cost a debug build 38 ms per connection, md5 1 ms; the password is made up and not used elsewhere.
+        .with_env_var("POSTGRES_INITDB_ARGS", "--auth-host=md5 --no-sync")
+        .with_env_var("POSTGRES_HOST_AUTH_METHOD", "md5")
+        .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+}
+
+fn url(password: &str, address: &str) -> String {
+    format!("postgres://postgres:{password}@{address}/postgres?sslmode=disable")
+}
+
+/// The version of the server, once it is sure that databases can be made there.
+async fn greet(url: &str, given: bool) -> Result<i32, Error> {
+    let refused = |cause: String| {
+        let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
+        if given {
+            let var = POSTGRES.url_var;
+            error.fix(format!(
+                "correct {var}, or `unset {var}` to have a server started for the run"
+            ))
+        } else {
+            error.fix("cargo course doctor")
+        }
+    };
+    let options = client::options(url)?;
+    // A busy server may take seconds to let somebody in; that it is one, it says at once.
+    let sign = first_byte(url, SSL_REQUEST, SIGN_LIMIT).map_err(refused)?;
+    if !matches!(sign, b'S' | b'N') {
+        return Err(refused("it does not speak PostgreSQL's protocol".into()));
+    }
+    let connected = tokio::time::timeout(LOGIN_LIMIT, options.connect()).await;
+    let mut admin = connected
+        .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
+        .map_err(|error| refused(error.to_string()))?;
+    let (version, may): (i32, bool) = sqlx::query_as(
+        "SELECT current_setting('server_version_num')::int, rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
+    )
+    .fetch_one(&mut admin)
+    .await
+    .map_err(|error| refused(error.to_string()))?;
+    // Nobody waits for the goodbye.
+    drop(admin.close().await);
+    if version < OLDEST {
+        return Err(refused(format!(
+            "it is version {}; 13 is the oldest that can be used",
+            version / 10_000
+        )));
+    }
+    if !may {
+        return Err(
+            refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")
+        );
+    }
+    Ok(version)
+}
+
+/// Removes a database of ours from somebody else's server; for the keeper, which calls it for one after the other.
+pub(crate) fn remove(name: &str, note: &str) -> Result<(), String> {
+    /// One login for all of them: a debug build takes 40 ms for each.
+    static OPEN: Mutex<Option<(String, Runtime, PgConnection)>> = Mutex::new(None);
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if open.as_ref().is_none_or(|(of, ..)| of != note) {
+        let server = Server::read(note).map_err(|error| words(&error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| words(&error))?;
+        let login = async { tokio::time::timeout(LOGIN_LIMIT, server.admin()).await };
+        let admin = runtime.block_on(login).map_err(|_| format!("no answer in {LOGIN_LIMIT:?}"))?;
+        *open = Some((note.to_owned(), runtime, admin.map_err(|error| words(&error))?));
+    }
+    let (_, runtime, admin) = open.as_mut().expect("it was opened above");
+    let dropped = runtime.block_on(drop_database(admin, name));
+    dropped.map_err(|error| {
+        *open = None;
+        words(&error)
+    })
+}
+
+/// Removes a database with whoever is still connected to it.
+pub(super) async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    admin
+        .execute(sqlx::raw_sql(AssertSqlSafe(format!(
+            "DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"
+        ))))
+        .await
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Server;
+
+    #[test]
+    fn the_url_of_a_database_keeps_the_users_parameters() {
+        let url_of = |url: &str| Server::read(&format!("given 150000 {url}")).unwrap().url_of("x");
+
+        assert_eq!(
+            url_of("postgres://u:p%2F@h:1/db?sslmode=disable"),
+            "postgres://u:p%2F@h:1/x?sslmode=disable"
+        );
+        assert_eq!(url_of("postgres://u@h"), "postgres://u@h/x");
+    }
+}

@@ -1,0 +1,149 @@
+//! PostgreSQL as a process of this machine: a cluster of the run's own, in memory where the system has a place for that.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::unistd::{Gid, Uid, User, chown};
+use sqlx::{ConnectOptions, Connection};
+
+use super::client;
+use crate::provider::{POSTGRES, say};
+use crate::run::{Run, owned};
+use crate::{Error, wait};
+
+/// Where files are memory: Linux's own place for it. Elsewhere the temporary directory has to do.
+const MEMORY: &str = "/dev/shm";
+
+/// Somebody may take the port between the look and the start.
+const TRIES: usize = 5;
+
+/// Makes a cluster and starts a server on it; returns its URL.
+pub(super) async fn start(
+    run: &'static Run,
+    programs: &[PathBuf],
+    settings: &[&str],
+    limit: Duration,
+) -> Result<String, Error> {
+    let [initdb, postgres] = programs else { unreachable!("the service names two programs") };
+    say(POSTGRES.name, &format!("{} ({} is not set)", postgres.display(), POSTGRES.url_var));
+    let root =
+        if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
+    let dir = root.join(format!("testenv-postgres-{}", run.token()));
+    owned::note(run.dir(), "dir", "postgres", &dir.display().to_string())?;
+
+    let user = unprivileged();
+    let unusable = |cause: String| {
+        Error::new(format!("no cluster in {}", dir.display()))
+            .cause(cause)
+            .fix("cargo course doctor")
+    };
+    std::fs::create_dir(&dir)
+        .and_then(|()| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)))
+        .and_then(|()| std::fs::write(dir.join("password"), run.token()))
+        .map_err(|error| unusable(error.to_string()))?;
+    if let Some((uid, gid)) = user {
+        for path in [&dir, &dir.join("password")] {
+            chown(path, Some(uid), Some(gid)).map_err(|error| unusable(error.to_string()))?;
+        }
+    }
+    let data = dir.join("data");
+    let made = as_user(Command::new(initdb), user)
+        .args([
+            "--auth-host=md5",
+            "--auth-local=reject",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--no-sync",
+        ])
+        .args(["--locale=C", "--pwfile"])
+        .arg(dir.join("password"))
+        .arg("--pgdata")
+        .arg(&data)
+        .current_dir(&dir)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| unusable(error.to_string()))?;
+    if !made.status.success() {
+        return Err(unusable(String::from_utf8_lossy(&made.stderr).trim().to_owned()));
+    }
+    for _ in 1..TRIES {
+        if let Some(url) = serve(run, postgres, &data, settings, user, limit).await? {
+            return Ok(url);
+        }
+    }
+    Err(unusable(format!(
+        "the server lost the race for its port {TRIES} times; its words: {}",
+        last_words(run)
+    )))
+}
+
+/// The URL of the server, or nothing when its port was taken meanwhile.
+async fn serve(
+    run: &'static Run,
+    postgres: &Path,
+    data: &Path,
+    settings: &[&str],
+    user: Option<(Uid, Gid)>,
+    limit: Duration,
+) -> Result<Option<String>, Error> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
+    let mut args =
+        vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
+    // No socket in the file system: it would need a short path of its own.
+    for setting in
+        settings.iter().copied().chain(["listen_addresses=127.0.0.1", "unix_socket_directories="])
+    {
+        args.extend(["-c".to_owned(), setting.to_owned()]);
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut child = run.start_native_as(POSTGRES.name, postgres, &args, user)?;
+    let url =
+        format!("postgres://postgres:{}@127.0.0.1:{port}/postgres?sslmode=disable", run.token());
+    let options = client::options(&url)?;
+    let answered = wait::until(limit, "an answer of the PostgreSQL server", async || {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Ok(Err(status));
+        }
+        match options.connect().await {
+            Ok(connection) => {
+                drop(connection.close().await);
+                Ok(Ok(()))
+            }
+            Err(error) => Err(error),
+        }
+    });
+    match answered.await? {
+        Ok(()) => Ok(Some(url)),
+        Err(_) if last_words(run).contains("could not bind") => Ok(None),
+        Err(status) => {
+            Err(Error::new(format!("the PostgreSQL server ended: {status}")).cause(last_words(run)))
+        }
+    }
+}
+
+fn last_words(run: &Run) -> String {
+    let log = std::fs::read_to_string(run.dir().join("postgres.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
+}
+
+/// PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody.
+fn unprivileged() -> Option<(Uid, Gid)> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+    Some(user.map_or((Uid::from_raw(65534), Gid::from_raw(65534)), |user| (user.uid, user.gid)))
+}
+
+fn as_user(mut command: Command, user: Option<(Uid, Gid)>) -> Command {
+    use std::os::unix::process::CommandExt;
+    if let Some((uid, gid)) = user {
+        command.uid(uid.as_raw()).gid(gid.as_raw());
+    }
+    command
+}

@@ -1,0 +1,180 @@
+//! A database in a file: dumped once, restored into a template, forked by every test.
+//!
+//! The file is what `pg_dump --inserts` writes: plain SQL, which any client can run and any reviewer can read. Owners and rights are left out, because roles
+//! belong to the server and the next one has others.
+//!
+//! Invariant: the same content gives the same file, so a snapshot changes in a repository only when its rows do.
+
+mod program;
+
+use std::path::Path;
+
+use super::{Db, Template};
+use crate::Error;
+
+/// Writes the database to a file, from which [`Template::snapshot`] makes others like it.
+///
+/// It is the server's own `pg_dump` that does it: the one in its container, the one beside its programs, or, for a server of yours, one of this machine that
+/// is at least as new as the server. What is not committed is not in the file.
+///
+/// # Errors
+///
+/// When there is no such program (the message says where it was looked for and how to get one), when it was refused, when somebody holds a table's lock for
+/// ten seconds, or when the file cannot be written.
+///
+/// ```no_run
+/// # async fn test() {
+/// use testenv::{Template, factories, snapshot};
+///
+/// let db = testenv::fresh_db().await;
+/// factories::user(&db).name("Ada").insert().await;
+/// snapshot::dump(&db, "testdata/one-user.sql").await.unwrap();
+///
+/// let copy = Template::snapshot("testdata/one-user.sql").fresh().await;
+/// # }
+/// ```
+pub async fn dump(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
+    let path = path.as_ref();
+    let text = program::dump(db).await?;
+    std::fs::write(path, without_numbers(&without_locks(&text))).map_err(|cause| {
+        Error::new(format!("the snapshot {} was not written", path.display())).cause(cause)
+    })
+}
+
+impl Template {
+    /// From a file that [`dump`] wrote, or any plain `pg_dump --inserts`. It is named by the file's content: another content is another template.
+    ///
+    /// A relative path begins at the folder of the package whose tests these are, where cargo runs them.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be read or is another kind of dump; the message says how to make the right kind.
+    pub fn snapshot(path: impl AsRef<Path>) -> Template {
+        let path = path.as_ref();
+        let sql = read(path).unwrap_or_else(|error| panic!("{error}"));
+        Template::text(format!("the snapshot {}", path.display()), &sql)
+    }
+}
+
+/// What a plain dump is recognised by.
+const CURE: &str =
+    "testenv::snapshot::dump(&db, path), or pg_dump --inserts --no-owner --no-privileges";
+
+fn read(path: &Path) -> Result<String, Error> {
+    let unusable = |cause: &dyn std::fmt::Display| {
+        Error::new(format!("the snapshot {} cannot be restored", path.display())).cause(cause)
+    };
+    let bytes = std::fs::read(path).map_err(|cause| unusable(&cause).fix(CURE))?;
+    if bytes.starts_with(b"PGDMP") {
+        return Err(
+            unusable(&"it is in pg_dump's own format, which only pg_restore reads").fix(CURE)
+        );
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unusable(&"it is not UTF-8").fix(format!("{CURE} --encoding=UTF8")))?;
+    match text.lines().position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
+    {
+        Some(at) => Err(unusable(&format!(
+            "line {}: rows that follow a COPY can only be read by psql",
+            at + 1
+        ))
+        .fix(CURE)),
+        None => Ok(for_any_server(&without_locks(&text))),
+    }
+}
+
+/// Without the two lines by which newer versions keep psql from obeying backslashes in between; we are not psql. Their word is another one each time.
+///
+/// The lines stay, empty: a position that the server names is one in the file.
+fn without_locks(text: &str) -> String {
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    let first = lines.iter().position(|line| !is_remark(line));
+    let last = lines.iter().rposition(|line| !is_remark(line));
+    // Only there, for between them it could be a line of somebody's text.
+    for (at, word) in [(first, "\\restrict "), (last, "\\unrestrict ")] {
+        if let Some(at) = at.filter(|at| lines[*at].starts_with(word)) {
+            lines[at] = "";
+        }
+    }
+    lines.join("\n")
+}
+
+/// Without the numbers that a server gives its columns, others in each database: `pg_dump` leaves them out, but not one that is older than they are (15.18,
+/// say, on a server 15.20) and takes them for options.
+fn without_numbers(text: &str) -> String {
+    // From there on it could be somebody's text.
+    let rows = text.find("\n-- Data for Name: ").unwrap_or(text.len());
+    let number =
+        |line: &&str| line.starts_with("ALTER TABLE ") && line.contains(" SET (pg_attver=");
+    let schema = text[..rows].split_inclusive('\n').filter(|line| !number(line));
+    schema.chain([&text[rows..]]).collect()
+}
+
+/// With the settings at its head made where the server knows them: a newer `pg_dump` sets what an older server has never heard of.
+fn for_any_server(text: &str) -> String {
+    let mut at_head = true;
+    let lines = text.split('\n').map(|line| {
+        at_head &= is_remark(line) || line.starts_with("SET ") || line.starts_with("SELECT pg_catalog.set_config(");
+        match setting(line).filter(|_| at_head) {
+            Some((name, value)) => format!(
+                "SELECT pg_catalog.set_config(name, '{value}', false) FROM pg_catalog.pg_settings WHERE name = '{name}';"
+            ),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Name and value of `SET name = value;`, the value without quotes.
+fn setting(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.strip_prefix("SET ")?.strip_suffix(';')?.split_once(" = ")?;
+    let value =
+        value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')).unwrap_or(value);
+    Some((name, value)).filter(|_| !value.contains('\''))
+}
+
+fn is_remark(line: &str) -> bool {
+    line.is_empty() || line.starts_with("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUMP: &str = "--\n-- PostgreSQL database dump\n--\n\n\\restrict x9\n\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\n\
+                        SELECT pg_catalog.set_config('search_path', '', false);\n\nINSERT INTO t VALUES ('\n\\unrestrict x9\nSET a = 1;\n');\n\n\\unrestrict x9\n\n";
+
+    #[test]
+    fn only_the_first_and_the_last_line_can_be_a_lock_of_psqls() {
+        let open = without_locks(DUMP);
+
+        assert_eq!(open.lines().count(), DUMP.lines().count());
+        assert!(!open.contains("\\restrict"), "{open}");
+        assert_eq!(
+            open.matches("\\unrestrict x9").count(),
+            1,
+            "the one in somebody's text stays: {open}"
+        );
+    }
+
+    #[test]
+    fn a_number_of_a_column_is_left_out_and_a_row_that_looks_like_one_stays() {
+        let line = "ALTER TABLE ONLY public.t ALTER COLUMN n SET (pg_attver=54776328);\n";
+        let kept = "ALTER TABLE ONLY public.t ALTER COLUMN n SET (n_distinct=3);\n";
+        let rows = format!(
+            "\n-- Data for Name: t; Type: TABLE DATA\n\nINSERT INTO t VALUES ('\n{line}');\n"
+        );
+
+        assert_eq!(without_numbers(&format!("{kept}{line}{line}{rows}")), format!("{kept}{rows}"));
+        assert_eq!(without_numbers(&format!("{line}{kept}")), kept);
+    }
+
+    #[test]
+    fn a_setting_is_made_where_the_server_knows_it_and_a_text_stays_as_it_is() {
+        let sql = for_any_server(&without_locks(DUMP));
+
+        assert!(sql.contains("set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'lock_timeout';"), "{sql}");
+        assert!(sql.contains("set_config(name, 'UTF8', false)"), "{sql}");
+        assert!(sql.contains("\nSET a = 1;\n');"), "{sql}");
+    }
+}

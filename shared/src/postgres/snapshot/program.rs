@@ -1,0 +1,226 @@
+//! `pg_dump`: in the server's container, else on this machine, never older than the server.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+
+use super::Db;
+use crate::postgres::server::{self, Server};
+use crate::provider::POSTGRES;
+use crate::run::owned;
+use crate::{Error, docker, programs};
+
+const PROGRAM: &str = "pg_dump";
+
+/// Only what belongs to the database, as statements, a row a line. A table that a test has locked is waited for for ten seconds.
+const ARGS: [&str; 10] = [
+    "--column-inserts",
+    // A statement a row would take several times as long to restore.
+    "--rows-per-insert=100",
+    "--encoding=UTF8",
+    "--no-owner",
+    "--no-privileges",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-tablespaces",
+    "--no-password",
+    "--lock-wait-timeout=10s",
+];
+
+/// The whole of it in the container; an engine that hangs must not hang the tests.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The text of a dump of the database.
+pub(super) async fn dump(db: &Db) -> Result<String, Error> {
+    let (_, server) = server::connect().await?;
+    let major = server.version / 10_000;
+    let mut missing =
+        Error::new(format!("no {PROGRAM} for the PostgreSQL server of version {major}"));
+
+    // A server of ours that is no process of this machine is a container.
+    if server.is_ours && !owned::file(db.run.dir(), "native", POSTGRES.name).exists() {
+        match in_container(db).await? {
+            Ok(text) => return Ok(text),
+            Err(why) => missing = missing.tried(format!("in the server's container: {why}")),
+        }
+    }
+    let (command, name) = (on_this_machine(server), db.name.clone());
+    let found = tokio::task::spawn_blocking(move || match choose(major) {
+        Ok(program) => Ok(run(command, &program, &name)),
+        Err(tried) => Err(tried),
+    });
+    match found.await.expect("the dump's thread does not panic") {
+        Ok(done) => done,
+        Err(tried) => Err(tried
+            .into_iter()
+            .fold(missing, Error::tried)
+            .fix(format!("sudo apt-get install postgresql-client-{major}, or brew install postgresql@{major}: version {major} or a newer one"))
+            .fix("TESTENV_PROVIDER=docker, where there is an engine: the server's image has its own")),
+    }
+}
+
+/// The dump, or why there is no such program in the container.
+async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
+    let container = docker::name_of(db.run, POSTGRES.name);
+    let password = format!("PGPASSWORD={}", db.run.token());
+    let to = ["--host=127.0.0.1", "--username=postgres", "--dbname", &db.name];
+    let command = [PROGRAM].iter().chain(&ARGS).chain(&to).map(|word| (*word).to_owned()).collect();
+    let done = docker::on_engine(async move {
+        tokio::time::timeout(LIMIT, docker::execute(&container, command, vec![password])).await
+    });
+    match done.await {
+        Err(_) => Err(refused(format!("it did not end within {LIMIT:?}"))),
+        Ok(Err(why)) => Ok(Err(why)),
+        // The engine's and the shell's numbers for a program that is not there.
+        Ok(Ok(done)) if [126, 127].contains(&done.status) => Ok(Err(done.errors.trim().to_owned())),
+        Ok(Ok(done)) => text(done.status == 0, done.output, &done.errors).map(Ok),
+    }
+}
+
+/// Where the server is, without the program. The password goes by the environment: arguments can be read by everybody on the machine.
+fn on_this_machine(server: &Server) -> impl FnOnce(&Path) -> Command + Send + 'static {
+    let options = &server.options;
+    let host = options
+        .get_socket()
+        .map_or_else(|| options.get_host().into(), |path| path.clone().into_os_string());
+    let (port, user) = (options.get_port().to_string(), options.get_username().to_owned());
+    let url = options.to_url_lossy();
+    let password = url.password().map(decoded);
+    let tls: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| name.starts_with("ssl"))
+        .map(|(name, value)| (format!("PG{}", name.to_uppercase()), value.into_owned()))
+        .collect();
+    move |program| {
+        let mut command = Command::new(program);
+        command
+            .args(ARGS)
+            .arg("--port")
+            .arg(port)
+            .arg("--username")
+            .arg(user)
+            .arg("--host")
+            .arg(host);
+        command.envs(tls).envs(password.map(|password| ("PGPASSWORD", password)));
+        command.env("PGCONNECT_TIMEOUT", "10").stdin(Stdio::null());
+        command
+    }
+}
+
+fn run(
+    command: impl FnOnce(&Path) -> Command,
+    program: &Path,
+    database: &str,
+) -> Result<String, Error> {
+    let done = command(program).arg("--dbname").arg(database).output();
+    let done = done.map_err(|cause| refused(format!("{}: {cause}", program.display())))?;
+    text(done.status.success(), done.stdout, &String::from_utf8_lossy(&done.stderr))
+}
+
+fn text(succeeded: bool, output: Vec<u8>, errors: &str) -> Result<String, Error> {
+    if !succeeded {
+        return Err(refused(errors.trim().to_owned()));
+    }
+    String::from_utf8(output).map_err(|cause| refused(cause.to_string()))
+}
+
+fn refused(cause: String) -> Error {
+    Error::new("the database was not dumped").cause(cause)
+}
+
+/// The one of the server's version, else the oldest of the newer ones; or what was found instead.
+fn choose(major: i32) -> Result<PathBuf, Vec<String>> {
+    let candidates = programs::all(POSTGRES.name, PROGRAM, POSTGRES.places);
+    let versions = candidates.into_iter().map(|path| (version(&path), path)).collect();
+    nearest(major, versions)
+}
+
+/// Of programs with their versions, where they tell them.
+fn nearest(major: i32, candidates: Vec<(Option<i32>, PathBuf)>) -> Result<PathBuf, Vec<String>> {
+    let fit =
+        candidates.iter().filter(|(version, _)| version.is_some_and(|version| version >= major));
+    if let Some((_, path)) = fit.min_by_key(|(version, _)| *version) {
+        return Ok(path.clone());
+    }
+    if candidates.is_empty() {
+        return Err(vec![format!(
+            "{PROGRAM}: not in the PATH, nor where packages put it beside that"
+        )]);
+    }
+    let words = |(version, path): (Option<i32>, PathBuf)| match version {
+        Some(version) => format!("{}: version {version} is older than the server", path.display()),
+        None => format!("{}: it does not tell its version", path.display()),
+    };
+    Err(candidates.into_iter().map(words).collect())
+}
+
+fn version(program: &Path) -> Option<i32> {
+    let said = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    major_in(&String::from_utf8(said.stdout).ok()?)
+}
+
+/// 15 of `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
+fn major_in(said: &str) -> Option<i32> {
+    let number = said.split_once("(PostgreSQL) ")?.1;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The bytes that `%41` and its like stand for.
+fn decoded(text: &str) -> OsString {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let hex =
+            after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_version_is_taken_before_a_newer_one_and_never_an_older() {
+        let found = |versions: &[(Option<i32>, &str)]| {
+            nearest(15, versions.iter().map(|(version, path)| (*version, path.into())).collect())
+        };
+
+        assert_eq!(found(&[(Some(17), "a"), (Some(15), "b"), (Some(16), "c")]), Ok("b".into()));
+        assert_eq!(found(&[(Some(17), "a"), (Some(13), "b"), (Some(16), "c")]), Ok("c".into()));
+        assert_eq!(
+            found(&[(Some(13), "/bin/a"), (None, "/bin/b")]),
+            Err(vec![
+                "/bin/a: version 13 is older than the server".into(),
+                "/bin/b: it does not tell its version".into()
+            ])
+        );
+        assert!(found(&[]).unwrap_err()[0].starts_with("pg_dump: not in the PATH"));
+    }
+
+    #[test]
+    fn a_version_is_the_first_number_that_the_program_says() {
+        assert_eq!(major_in("pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)\n"), Some(15));
+        assert_eq!(major_in("pg_dump (PostgreSQL) 19devel\n"), Some(19));
+        assert_eq!(major_in("Error: no cluster\n"), None);
+    }
+
+    #[test]
+    fn a_password_of_a_url_is_decoded() {
+        assert_eq!(decoded("p%40ss%2Fw%C3%B6rd%"), "p@ss/wörd%");
+    }
+}

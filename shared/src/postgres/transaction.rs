@@ -1,0 +1,80 @@
+//! A transaction that is never committed, on a database that all tests of the run share.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Postgres, Transaction};
+use tokio::sync::OnceCell;
+
+use super::ready;
+use super::server::{self, Server};
+use super::template::Template;
+use crate::Error;
+use crate::run::{Run, apart};
+
+/// A transaction of a test's own; dropping it rolls it back.
+///
+/// It is cheaper than a database, and proves less: what happens at a commit (deferred constraints, triggers, notifications) does not happen, and code that
+/// opens a connection of its own sees nothing of it.
+///
+/// ```no_run
+/// # async fn test() {
+/// let mut tx = testenv::begin().await;
+/// sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')").execute(&mut *tx).await.unwrap();
+/// # }
+/// ```
+#[must_use = "a transaction that is dropped at once is rolled back at once"]
+pub struct Tx {
+    transaction: Transaction<'static, Postgres>,
+    // Closed with the transaction: a connection cannot serve a second test, whose runtime is another.
+    _pool: PgPool,
+}
+
+/// Begins a transaction on the database that all tests of the run share, with the workspace's `migrations/` applied.
+///
+/// # Panics
+///
+/// As [`super::fresh_db`].
+pub async fn begin() -> Tx {
+    start().await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}
+
+async fn start() -> Result<Tx, Error> {
+    let (run, server) = server::connect().await?;
+    let database = shared(run, server).await?;
+    let options = server.options.clone().database(database);
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let transaction = pool
+        .begin()
+        .await
+        .map_err(|cause| Error::new("no transaction on the shared database").cause(cause))?;
+    Ok(Tx { transaction, _pool: pool })
+}
+
+/// The name of the database that all tests of the run share: a copy that nobody gives back.
+async fn shared(run: &'static Run, server: &'static Server) -> Result<&'static str, Error> {
+    static NAME: OnceCell<String> = OnceCell::const_new();
+    let name = NAME.get_or_try_init(|| {
+        apart(async move || {
+            let built = Template::workspace().ensure(run, server).await?;
+            // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
+            let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
+            run.once(&name, async |run| Ok(ready::take(run, &built).await?.0)).await
+        })
+    });
+    name.await.map(String::as_str)
+}

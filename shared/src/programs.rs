@@ -1,0 +1,137 @@
+//! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where `cargo course setup` put them.
+//!
+//! Invariant: the programs of a service come from one directory, so two versions are never mixed.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Names the directory of what was fetched.
+pub const CACHE_VAR: &str = "TESTENV_CACHE_DIR";
+
+/// The directory of what was fetched once and serves every run; below it a directory for each service, and in that one for each version.
+pub fn cache() -> PathBuf {
+    let set = |var| env::var_os(var).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let below = |dir: PathBuf| dir.join("testenv");
+    set(CACHE_VAR).or_else(|| set("XDG_CACHE_HOME").map(below)).unwrap_or_else(|| {
+        // The server of root's run is another user's process, and to that one root's home is closed.
+        let root = nix::unistd::geteuid().is_root() && cfg!(target_os = "linux");
+        let caches = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+        let home = env::home_dir().filter(|_| !root).map(|home| home.join(caches));
+        below(home.unwrap_or_else(|| "/var/cache".into()))
+    })
+}
+
+/// The programs with their paths, from the first directory that has them all: of the PATH, of `places`, of the service's part of the cache.
+/// A `*` in a place stands for a version, and the newest comes first.
+pub(crate) fn find(
+    service: &str,
+    programs: &[&str],
+    places: &[&str],
+) -> Result<Vec<PathBuf>, String> {
+    together(programs, dirs(service, places).into_iter()).ok_or_else(|| {
+        let programs = programs.join(" and ");
+        let beside = if places.is_empty() { "" } else { ", nor where packages put it beside that" };
+        format!("{programs}: not in the PATH{beside}, nor below {}", fetched(service).display())
+    })
+}
+
+/// Every copy of one program, in the order in which [`find`] looks.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) fn all(service: &str, program: &str, places: &[&str]) -> Vec<PathBuf> {
+    let paths = dirs(service, places).into_iter().map(|dir| dir.join(program));
+    paths.filter(|path| path.is_file()).collect()
+}
+
+fn dirs(service: &str, places: &[&str]) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(places.iter().flat_map(|place| versions(Path::new(place))))
+        .chain(versions(&fetched(service).join("*/bin")))
+        .collect()
+}
+
+fn fetched(service: &str) -> PathBuf {
+    cache().join(service)
+}
+
+fn together(programs: &[&str], dirs: impl Iterator<Item = PathBuf>) -> Option<Vec<PathBuf>> {
+    let in_dir = |dir: PathBuf| programs.iter().map(|program| dir.join(program)).collect();
+    dirs.map(in_dir).find(|paths: &Vec<PathBuf>| paths.iter().all(|path| path.is_file()))
+}
+
+/// The directories that a place with one `*` means, the newest version first.
+fn versions(place: &Path) -> Vec<PathBuf> {
+    let mut dirs = vec![PathBuf::new()];
+    for part in place {
+        match part.to_str().and_then(|part| part.split_once('*')) {
+            Some((before, _)) => {
+                dirs = dirs.iter().flat_map(|dir| newest_first(dir, before)).collect();
+            }
+            None => dirs.iter_mut().for_each(|dir| dir.push(part)),
+        }
+    }
+    dirs
+}
+
+fn newest_first(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let number = |name: &OsStr| -> Option<Vec<u32>> {
+        name.to_str()?.strip_prefix(prefix)?.split('.').map(|part| part.parse().ok()).collect()
+    };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut numbered: Vec<_> =
+        entries.filter_map(|entry| Some((number(&entry.file_name())?, entry.path()))).collect();
+    numbered.sort_by(|one, other| other.cmp(one));
+    numbered.into_iter().map(|(_, path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn with_files(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn all_programs_come_from_one_directory() {
+        let dir = with_files(&["a/initdb", "b/postgres", "c/initdb", "c/postgres"]);
+        let dirs = || ["a", "b", "c"].iter().map(|name| dir.path().join(name));
+
+        let found = together(&["initdb", "postgres"], dirs()).unwrap();
+
+        assert_eq!(found, ["c/initdb", "c/postgres"].map(|path| dir.path().join(path)));
+        assert_eq!(together(&["initdb", "psql"], dirs()), None);
+    }
+
+    #[test]
+    fn of_several_versions_the_newest_comes_first() {
+        let dir = with_files(&[
+            "pg-9.6/bin/x",
+            "pg-17.5.0/bin/x",
+            "pg-15/bin/x",
+            "pg-old/bin/x",
+            "16/bin/x",
+        ]);
+
+        let found = versions(&dir.path().join("pg-*/bin"));
+
+        assert_eq!(
+            found,
+            ["17.5.0", "15", "9.6"].map(|it| dir.path().join(format!("pg-{it}/bin")))
+        );
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_means_nothing() {
+        assert_eq!(versions(Path::new("/no/such/place/*/bin")), Vec::<PathBuf>::new());
+    }
+}

@@ -1,0 +1,158 @@
+//! A Redis database of a test's own, on a server that all tests share.
+//!
+//! A server has numbered databases. A test leases a number that no other live test has, in whatever process, run or machine, and finds it empty.
+//!
+//! Private to the test: every key, and so `KEYS *`, `SCAN`, `DBSIZE`, `FLUSHDB` and transactions. Not private, because the server is one:
+//!
+//! - channels: what is published in one database is heard in all;
+//! - `FLUSHALL`, and commands that name another database: `SELECT`, `MOVE`, `COPY … DB`, `SWAPDB`;
+//! - the server's own: `CONFIG SET`, users, `SCRIPT` and `FUNCTION`, `CLIENT KILL`, its memory limit, what `INFO` and `MONITOR` show.
+//!
+//! # A server of `TESTENV_REDIS_URL`
+//!
+//! Of a given server, tests use databases from 1 on that are empty when they are leased; one that holds a key of somebody else's is never written to. Who
+//! leases what stands in database 0, in keys called `testenv:lease:<number>` and `testenv:run:<run>`, so that runs on several machines can use one
+//! server. Database 0 itself is leased to nobody.
+//!
+//! When a test ends, its database is emptied and free for others. A process that ends in the same moment leaves that to the next test of the run, or to the
+//! run's end: then, however the run ends, no key of it is left. A run whose machine died loses its leases ten minutes later, and the next test that needs
+//! its databases empties them.
+//!
+//! The user of the URL needs `SELECT`, `FLUSHDB`, `DBSIZE`, `WATCH`, transactions, and the keys of these names.
+//!
+//! Invariant: no two live tests have the same database, and only a database that was leased empty is ever flushed.
+
+mod clerk;
+mod leases;
+mod native;
+mod server;
+mod steward;
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
+
+pub(crate) use server::remove;
+
+use steward::Lease;
+
+use crate::provider::{REDIS, say};
+use crate::{Error, current_test, fault, run};
+
+/// The client's own limits, one second to connect and half a second for an answer, are shorter than a pause of a loaded machine or an honest `BLPOP`.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A Redis database that no other test uses.
+///
+/// Dropping it gives it back to be emptied; it neither waits nor needs a runtime. After a panic it stays until the run ends, or until another test of the run
+/// finds no other, and the line that opens it is printed.
+#[must_use = "a database that is dropped at once is somebody else's at once"]
+pub struct Redis {
+    url: String,
+    test: String,
+    // Behind the texts: it is given back last.
+    lease: Lease,
+}
+
+/// Returns an empty Redis database that no other test can see.
+///
+/// Dropping it empties the database, unless the test panicked: then it stays, and its `redis-cli` line is printed. Where all databases of the server are in
+/// use, the call waits up to a minute for one.
+///
+/// # Panics
+///
+/// If no server can be reached or started, or no database is free within a minute. The message says what was tried and what to type.
+///
+/// ```no_run
+/// # async fn test() {
+/// let redis = testenv::fresh_redis().await;
+/// println!("redis-cli -u {}", redis.url());
+/// # }
+/// ```
+pub async fn fresh_redis() -> Redis {
+    let made = make(current_test::name()).await;
+    made.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Redis {
+    /// The address for any client: `redis://:password@host:port/number`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Opens a connection, which lives as long as the runtime that it was opened on. Its clones share it.
+    ///
+    /// It does not hold the database: keep the [`Redis`] in a variable for as long as the test uses it. `fresh_redis().await.connection().await` leads into a
+    /// database that is already being given back.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer any more.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(LIMIT))
+            .set_response_timeout(Some(LIMIT));
+        let client = self
+            .url
+            .as_str()
+            .into_connection_info()
+            // Commands of tasks that share a connection would wait 40 ms for each other's acknowledgements.
+            .map(|info| info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+            .and_then(Client::open)
+            .expect("the server was greeted under this address");
+        let opened = client.get_multiplexed_async_connection_with_config(&config).await;
+        opened.unwrap_or_else(|cause| panic!("{}", failed(cause)))
+    }
+}
+
+impl fmt::Debug for Redis {
+    /// Without the password: what a test prints may be read by others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.url.rsplit_once('@').map_or(self.url.as_str(), |(_, address)| address);
+        f.debug_tuple("Redis").field(&address).finish()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // Under a fault, tests are meant to fail, a hundred of them: nobody looks into their databases.
+        if std::thread::panicking() && fault::selected().is_none() {
+            self.lease.keep();
+            say(REDIS.name, &failure(&self.test, &self.lease.command(&self.url)));
+        }
+    }
+}
+
+/// The next commands to type.
+fn failure(test: &str, open: &str) -> String {
+    format!(
+        "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: {open}\n  keep it for ten minutes: export {}=600000\n  run it again: {}",
+        run::grace().as_millis(),
+        run::GRACE_VAR,
+        current_test::again(test),
+    )
+}
+
+async fn make(test: String) -> Result<Redis, Error> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        let error = Error::new("a Redis database can be had inside a Tokio runtime only");
+        return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
+    }
+    let steward = steward::of_this_process().await?;
+    let lease = steward.lease().await?;
+    let url = steward.server.url_of(lease.number());
+    Ok(Redis { url, test, lease })
+}
+
+/// What a server that was greeted when the run began says, or does not say, later.
+fn failed(cause: RedisError) -> Error {
+    let what = if cause.is_io_error() {
+        "the Redis server does not answer any more"
+    } else {
+        "the Redis server refuses what a test needs"
+    };
+    Error::new(what).cause(cause).fix("cargo course doctor")
+}

@@ -1,0 +1,180 @@
+//! What the steward's thread does: numbers are locked, databases claimed and emptied, leases renewed.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Instant;
+
+use redis::{Connection, RedisResult, pipe};
+
+use super::failed;
+use super::leases::{self, Standing};
+use super::server::Server;
+use super::steward::{Answer, Lease, Order};
+use crate::Error;
+use crate::provider::REDIS;
+use crate::run::{Run, unwritable};
+
+/// The files of the numbers, below the run's directory.
+const FILES: &str = "redis";
+
+/// The thread's own state.
+pub(super) struct Clerk {
+    run: &'static str,
+    server: Server,
+    files: PathBuf,
+    /// The numbers that tests of this process have.
+    held: BTreeSet<u32>,
+    connection: Option<Connection>,
+    renewed: Instant,
+    desk: Sender<Order>,
+}
+
+impl Clerk {
+    pub(super) fn new(
+        run: &'static Run,
+        server: Server,
+        desk: Sender<Order>,
+    ) -> Result<Clerk, Error> {
+        let files = run.dir().join(FILES);
+        std::fs::create_dir_all(&files).map_err(|cause| unwritable(&files, &cause))?;
+        Ok(Clerk {
+            run: run.token(),
+            server,
+            files,
+            held: BTreeSet::new(),
+            connection: None,
+            renewed: Instant::now(),
+            desk,
+        })
+    }
+
+    /// Answers until the process ends.
+    pub(super) fn serve(mut self, orders: &Receiver<Order>) {
+        loop {
+            match orders.recv_timeout(leases::RENEW) {
+                Ok(Order::Lease(reply)) => {
+                    // A test that does not wait any more drops the lease, and so gives it back.
+                    let _gone = reply.send(self.lease());
+                }
+                Ok(Order::GiveBack(number, file)) => self.take_back(number, &file),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if !self.server.is_ours && self.renewed.elapsed() >= leases::RENEW {
+                let (run, held) = (self.run, self.held.clone());
+                // Refused: the next order meets the same and says so.
+                let _later = self.ask(|connection| leases::renew(connection, run, &held));
+                self.renewed = Instant::now();
+            }
+        }
+    }
+
+    fn lease(&mut self) -> Answer {
+        let standing = self.standing().map_err(failed)?;
+        if standing.free.is_empty() && standing.foreign == self.server.databases - 1 {
+            let var = REDIS.url_var;
+            return Err(Error::new(format!(
+                "each of the {} databases of {var} holds somebody's data",
+                standing.foreign
+            ))
+            .cause("tests take empty databases only, and never the first")
+            .fix("start the server with more databases: redis-server --databases 64")
+            .fix(format!("`unset {var}` to have a server started for the run")));
+        }
+        let mut kept = Vec::new();
+        for number in &standing.free {
+            let Some(file) = self.lock(*number)? else { continue };
+            match file.metadata() {
+                Ok(state) if state.len() > 0 => kept.push((state.modified().ok(), *number)),
+                _ => {
+                    if let Some(lease) = self.secure(*number, file)? {
+                        return Ok(Ok(lease));
+                    }
+                }
+            }
+        }
+        // What failed first was looked at first, if at all.
+        kept.sort();
+        for (_, number) in kept {
+            let Some(file) = self.lock(number)? else { continue };
+            if let Some(lease) = self.secure(number, file)? {
+                return Ok(Ok(lease));
+            }
+        }
+        Ok(Err(standing.to_string()))
+    }
+
+    /// Which databases could be leased, the best first.
+    fn standing(&mut self) -> RedisResult<Standing> {
+        let (run, server, held) = (self.run, self.server.clone(), self.held.clone());
+        if server.is_ours {
+            return Ok(Standing::of_own(&server, &held));
+        }
+        self.ask(|connection| leases::look(connection, &server, run, &held))
+    }
+
+    /// The number's file, unless another process of the run has it.
+    fn lock(&self, number: u32) -> Result<Option<File>, Error> {
+        let path = self.files.join(number.to_string());
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        let file = opened.map_err(|cause| unwritable(&path, &cause))?;
+        Ok(file.try_lock().is_ok().then_some(file))
+    }
+
+    /// Leases and empties the database whose file is locked, unless another run was quicker.
+    fn secure(&mut self, number: u32, file: File) -> Result<Option<Lease>, Error> {
+        let (run, is_ours) = (self.run, self.server.is_ours);
+        let secured = self.ask(|connection| {
+            if is_ours {
+                return empty(connection, number).map(|()| true);
+            }
+            leases::claim(connection, number, run)
+        });
+        if !secured.map_err(failed)? {
+            return Ok(None);
+        }
+        file.set_len(0).map_err(|cause| unwritable(&self.files, &cause))?;
+        self.held.insert(number);
+        Ok(Some(Lease::new(number, file, is_ours, self.desk.clone())))
+    }
+
+    fn take_back(&mut self, number: u32, file: &File) {
+        self.held.remove(&number);
+        if file.metadata().is_ok_and(|state| state.len() > 0) {
+            return;
+        }
+        let (run, is_ours) = (self.run, self.server.is_ours);
+        // Refused: whoever leases it next empties it, and the keeper gives back what the run leased.
+        let _later = self.ask(|connection| {
+            if is_ours {
+                empty(connection, number)
+            } else {
+                leases::release(connection, number, run)
+            }
+        });
+    }
+
+    /// Asks the server, over a new connection where a test or an idle hour has cut the old one.
+    fn ask<T>(
+        &mut self,
+        mut question: impl FnMut(&mut Connection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
+        if let Some(connection) = &mut self.connection {
+            match question(connection) {
+                Err(error) if error.is_io_error() => self.connection = None,
+                answer => return answer,
+            }
+        }
+        let mut connection = self.server.connect()?;
+        let answer = question(&mut connection);
+        self.connection = Some(connection);
+        answer
+    }
+}
+
+fn empty(connection: &mut Connection, number: u32) -> RedisResult<()> {
+    // The memory of a large database is freed by a thread of the server's.
+    pipe().cmd("SELECT").arg(number).cmd("FLUSHDB").arg("ASYNC").exec(connection)
+}

@@ -1,0 +1,143 @@
+//! The thread that leases databases to the tests of this process, and empties them afterwards, off the tests' path.
+//!
+//! A number is leased by the lock of its file in the run's directory: the kernel drops it on any death, so a killed test frees its number. A file that is not
+//! empty marks the database of a failed test. On a given server the run leases the number from other runs too (`leases.rs`).
+//!
+//! Invariant: a database is emptied before it is handed out, by whoever holds its lock.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, oneshot};
+
+use super::clerk::Clerk;
+use super::server::{self, Server};
+use crate::provider::REDIS;
+use crate::run::{Run, apart, owned};
+use crate::{Error, wait};
+
+/// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
+const LEASE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a test asks that waits for another to end.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A database of the server, leased until dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    number: u32,
+    // Holds the lock; gone only while it is being given back.
+    file: Option<File>,
+    is_ours: bool,
+    desk: Sender<Order>,
+}
+
+impl Lease {
+    pub(super) fn new(number: u32, file: File, is_ours: bool, desk: Sender<Order>) -> Lease {
+        Lease { number, file: Some(file), is_ours, desk }
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Keeps the data until the run ends.
+    pub(super) fn keep(&self) {
+        if let Some(mut file) = self.file.as_ref() {
+            // A full disk loses the evidence, not the promise.
+            let _lost = file.write_all(b"kept");
+        }
+    }
+
+    /// The command that opens the database. A given server's password is its owner's, and logs are read by many: the shell fills it in.
+    pub(super) fn command(&self, url: &str) -> String {
+        if self.is_ours {
+            return format!("redis-cli -u {url}");
+        }
+        format!("redis-cli -u \"${}\" -n {}", REDIS.url_var, self.number)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // Without its thread nobody empties the database now; the lock goes with the file all the same.
+            drop(self.desk.send(Order::GiveBack(self.number, file)));
+        }
+    }
+}
+
+/// The thread, as tests see it.
+pub(super) struct Steward {
+    pub(super) server: Server,
+    desk: Sender<Order>,
+}
+
+/// What a steward answers: a lease, or why there is none yet.
+pub(super) type Answer = Result<Result<Lease, String>, Error>;
+
+/// What a test asks of the steward.
+pub(super) enum Order {
+    Lease(oneshot::Sender<Answer>),
+    GiveBack(u32, File),
+}
+
+/// The steward of this process, started by the first test that asks.
+pub(super) async fn of_this_process() -> Result<&'static Steward, Error> {
+    static STEWARD: OnceCell<Steward> = OnceCell::const_new();
+    STEWARD
+        .get_or_try_init(|| {
+            apart(async || {
+                let run = Run::join()?;
+                let server = Server::read(&run.once(REDIS.name, server::provide).await?)?;
+                if !server.is_ours {
+                    owned::note(run.dir(), REDIS.name, "leases", &server.text())?;
+                }
+                let (desk, orders) = mpsc::channel();
+                let clerk = Clerk::new(run, server.clone(), desk.clone())?;
+                std::thread::Builder::new()
+                    .name("testenv-redis".into())
+                    .spawn(move || clerk.serve(&orders))
+                    .map_err(|cause| Error::new("cannot start a thread").cause(cause))?;
+                Ok(Steward { server, desk })
+            })
+        })
+        .await
+}
+
+impl Steward {
+    pub(super) async fn lease(&self) -> Result<Lease, Error> {
+        let (all, var) = (self.server.databases - 1, REDIS.url_var);
+        let what = format!("a free one of the {all} databases that tests can have");
+        let gone = || Error::new("the thread that leases Redis databases is gone");
+        let leased = wait::until_every(LOOK, LEASE_LIMIT, &what, || {
+            let (reply, answer) = oneshot::channel();
+            let asked = self.desk.send(Order::Lease(reply));
+            async move {
+                if asked.is_err() {
+                    return Ok(Err(gone()));
+                }
+                match answer.await {
+                    Ok(Ok(Ok(lease))) => Ok(Ok(lease)),
+                    Ok(Ok(Err(busy))) => Err(busy),
+                    Ok(Err(error)) => Ok(Err(error)),
+                    Err(_) => Ok(Err(gone())),
+                }
+            }
+        });
+        let leased = leased.await.map_err(|error| {
+            let error =
+                error.fix("cargo test -- --test-threads=4, so that fewer tests run at once");
+            if self.server.is_ours {
+                error
+            } else {
+                error
+                    .fix("start the given server with more: redis-server --databases 64")
+                    .fix(format!("`unset {var}` to have a server started for the run"))
+            }
+        });
+        leased?
+    }
+}

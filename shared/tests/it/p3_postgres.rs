@@ -1,0 +1,254 @@
+//! P3 for PostgreSQL: a database is private, migrated, and given back without waiting (P9).
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use sqlx::SqlSafeStr;
+use sqlx::postgres::PgListener;
+use testenv::{Db, Template, factories, fresh_db};
+
+/// What a test can see of a database: its tables with their rows, its sequences, large objects, settings and locks.
+async fn seen(db: &Db) -> Vec<String> {
+    let queries = [
+        "SELECT 'table ' || c.relname || ' ' || (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.oid::regclass, false, true, '')))[1]::text
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = 'public' ORDER BY 1",
+        "SELECT 'sequence ' || sequencename || ' ' || coalesce(last_value, 0) FROM pg_sequences ORDER BY 1",
+        "SELECT 'large object ' || oid FROM pg_largeobject_metadata ORDER BY 1",
+        "SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database() ORDER BY 1",
+        "SELECT 'lock ' || objid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1",
+        "SELECT 'type ' || typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = 'public' ORDER BY 1",
+    ];
+    let mut seen = Vec::new();
+    for query in queries {
+        let rows: Vec<String> = sqlx::query_scalar(query).fetch_all(db.pool()).await.unwrap();
+        seen.extend(rows);
+    }
+    seen
+}
+
+#[tokio::test]
+async fn a_fresh_database_is_migrated_and_empty() {
+    let db = fresh_db().await;
+
+    let users: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(db.pool()).await.unwrap();
+
+    assert_eq!(users, 0);
+}
+
+/// Everything that a session can do to its database, one or many of these at random.
+const DEEDS: [&str; 9] = [
+    "INSERT INTO users (name, email) SELECT 'u', gen_random_uuid()::text FROM generate_series(1, 7)",
+    "CREATE TABLE IF NOT EXISTS made (id INT)",
+    "DROP TABLE IF EXISTS orders",
+    "SELECT setval(pg_get_serial_sequence('users', 'id'), 1 + (random() * 1000)::int)",
+    "SELECT lo_create(0)",
+    "DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET work_mem = ''8MB''', current_database()); END $$",
+    "SELECT pg_advisory_lock((random() * 1000)::int)",
+    "DO $$ BEGIN CREATE TYPE mood AS ENUM ('well'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    "NOTIFY doorbell, 'from next door'",
+];
+
+#[tokio::test]
+async fn whatever_is_done_in_a_fork_is_not_seen_in_its_siblings() {
+    let quiet = fresh_db().await;
+    let before = seen(&quiet).await;
+    let mut listener = PgListener::connect_with(quiet.pool()).await.unwrap();
+    listener.listen("doorbell").await.unwrap();
+
+    // Ten forks, each with a random half of the deeds; what was tried is in the failure.
+    for _ in 0..10 {
+        let busy = fresh_db().await;
+        let mut connection = busy.pool().acquire().await.unwrap();
+        let mut done = Vec::new();
+        for deed in DEEDS {
+            if std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), deed) % 2 == 0 {
+                sqlx::raw_sql(deed).execute(&mut *connection).await.unwrap();
+                done.push(deed);
+            }
+        }
+        assert_eq!(seen(&quiet).await, before, "after {done:#?} in another database");
+        let heard = tokio::time::timeout(Duration::from_millis(20), listener.recv()).await;
+        assert!(heard.is_err(), "{heard:?} after {done:#?}");
+    }
+
+    // The look can tell: the same deeds in the quiet one are seen.
+    let mut connection = quiet.pool().acquire().await.unwrap();
+    for deed in DEEDS {
+        sqlx::raw_sql(deed).execute(&mut *connection).await.unwrap();
+    }
+    assert_ne!(seen(&quiet).await, before);
+    listener.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_template_is_made_from_sql_or_by_a_function() {
+    let sql = Template::sql("CREATE TABLE rooms (name TEXT); INSERT INTO rooms VALUES ('attic')");
+    let built = Template::build("rooms 1", async |url: String| {
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await?;
+        sqlx::raw_sql("CREATE TABLE rooms AS SELECT 'cellar' AS name")
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    });
+
+    let rooms = async |template: Template| -> Vec<String> {
+        let db = template.fresh().await;
+        sqlx::query_scalar("SELECT name FROM rooms").fetch_all(db.pool()).await.unwrap()
+    };
+
+    assert_eq!(
+        (rooms(sql).await, rooms(built).await),
+        (vec!["attic".into()], vec!["cellar".into()])
+    );
+}
+
+#[tokio::test]
+async fn the_factories_rows_are_valid_and_do_not_collide() {
+    let db = fresh_db().await;
+
+    for _ in 0..50 {
+        let user = factories::user(&db).insert().await;
+        factories::order(&db, &user).insert().await;
+    }
+
+    let orders: i64 = sqlx::query_scalar("SELECT count(DISTINCT user_id) FROM orders")
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
+    assert_eq!(orders, 50);
+}
+
+#[tokio::test]
+async fn what_is_done_in_a_transaction_is_rolled_back_at_its_end() {
+    const INSERT: &str = "INSERT INTO users (name, email) VALUES ('Ada', 'shared@example.org')";
+    let mut first = testenv::begin().await;
+    sqlx::query(INSERT).execute(&mut *first).await.unwrap();
+
+    drop(first);
+
+    // The same address again: it would collide with a row that had been kept.
+    let mut second = testenv::begin().await;
+    sqlx::query(INSERT).execute(&mut *second).await.unwrap();
+}
+
+/// P9.
+#[test]
+fn dropping_a_database_needs_no_runtime_and_does_not_wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let db = runtime.block_on(async {
+        let db = fresh_db().await;
+        sqlx::query("SELECT 1").execute(db.pool()).await.unwrap();
+        db
+    });
+    drop(runtime);
+    let start = Instant::now();
+
+    drop(db);
+
+    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_database_that_is_given_back_is_dropped() {
+    let keeper = fresh_db().await;
+    let name = {
+        let db = fresh_db().await;
+        db.name().to_owned()
+    };
+
+    testenv::wait::until(Duration::from_secs(10), "the end of the database", async || {
+        let there: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+                .bind(&name)
+                .fetch_one(keeper.pool())
+                .await
+                .unwrap();
+        if there { Err("it is there") } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn a_database_asked_for_outside_a_runtime_is_refused_with_the_cure() {
+    let refused = std::panic::catch_unwind(|| {
+        let mut asked = std::pin::pin!(fresh_db());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let _never_ready = asked.as_mut().poll(&mut context).is_ready();
+    });
+
+    let words = *refused.unwrap_err().downcast::<String>().unwrap();
+    assert!(words.contains("to fix: write #[tokio::test]"), "{words}");
+}
+
+/// What a template that cannot be built says.
+async fn refusal(template: Template) -> String {
+    let asked = tokio::task::LocalSet::new();
+    let refused = asked.run_until(async move {
+        tokio::task::spawn_local(async move { drop(template.fresh().await) }).await
+    });
+    let panic = refused.await.unwrap_err().into_panic();
+    *panic.downcast::<String>().unwrap()
+}
+
+fn migrations(files: &[(i64, &'static str, &'static str)]) -> Template {
+    let migrations = files.iter().map(|&(version, description, sql)| {
+        let kind = sqlx::migrate::MigrationType::Simple;
+        sqlx::migrate::Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
+    });
+    let migrator = sqlx::migrate::Migrator::with_migrations(migrations.collect());
+    Template::migrations(Box::leak(Box::new(migrator)))
+}
+
+#[tokio::test]
+async fn a_migration_with_an_error_is_named_with_its_place_and_the_servers_words() {
+    let said = refusal(migrations(&[(
+        1,
+        "rooms",
+        "CREATE TABLE rooms (id INT);\nCREATE TABEL doors (id INT);",
+    )]))
+    .await;
+
+    for words in [
+        "migration 1_rooms.sql failed",
+        "syntax error at or near \"TABEL\"",
+        "line 2, column 8",
+        "to fix: correct the file",
+    ] {
+        assert!(said.contains(words), "`{words}` in: {said}");
+    }
+}
+
+#[tokio::test]
+async fn two_migrations_of_one_version_and_none_at_all_are_refused() {
+    let twice = refusal(migrations(&[(1, "a", "SELECT 1"), (1, "b", "SELECT 2")])).await;
+    let none = refusal(migrations(&[])).await;
+
+    assert!(twice.contains("two migrations have the version 1"), "{twice}");
+    assert!(none.contains("to fix: write migrations/0001_"), "{none}");
+}
+
+#[tokio::test]
+async fn sixty_four_tests_with_ten_connections_each_are_served() {
+    let mut databases = Vec::new();
+    let mut connections = Vec::new();
+    for _ in 0..64 {
+        let db = fresh_db().await;
+        for _ in 0..10 {
+            connections.push(db.pool().acquire().await.unwrap());
+        }
+        databases.push(db);
+    }
+
+    assert_eq!(connections.len(), 640);
+}
+
+#[tokio::test]
+async fn a_database_can_be_asked_for_in_a_spawned_task() {
+    let asked = tokio::spawn(async { fresh_db().await.name().to_owned() });
+    let begun = tokio::spawn(async { drop(testenv::begin().await) });
+
+    assert!(asked.await.unwrap().starts_with("test_"));
+    begun.await.unwrap();
+}

@@ -1,0 +1,129 @@
+//! P8 for PostgreSQL: what is missing or wrong is said within two seconds, with the cure.
+
+use std::net::TcpListener;
+
+use crate::lab::engine::{docker, labelled};
+use crate::lab::{self, Lab, PROMISED, complaint, expect_complaint};
+
+fn expect(vars: &[(&str, &str)], words: &[&str]) {
+    expect_complaint("postgres", vars, words);
+}
+
+#[test]
+fn a_url_that_leads_nowhere() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+
+    expect(
+        &[("TESTENV_POSTGRES_URL", &format!("postgres://u:p@{free}/postgres"))],
+        &["TESTENV_POSTGRES_URL", "refused", "to fix: correct TESTENV_POSTGRES_URL"],
+    );
+}
+
+#[test]
+fn a_url_whose_server_is_no_postgresql() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u:p@{}/postgres", mute.local_addr().unwrap());
+
+    expect(
+        &[("TESTENV_POSTGRES_URL", &url)],
+        &["no answer within", "to fix: correct TESTENV_POSTGRES_URL"],
+    );
+}
+
+#[test]
+fn a_text_that_is_no_url() {
+    expect(
+        &[("TESTENV_POSTGRES_URL", "nonsense")],
+        &["`nonsense`", "to fix: correct TESTENV_POSTGRES_URL"],
+    );
+}
+
+#[test]
+fn neither_url_nor_docker_nor_programs() {
+    let vars = [("DOCKER_HOST", "unix:///nonexistent"), ("TESTENV_PROVIDER", "docker")];
+
+    expect(
+        &vars,
+        &["TESTENV_POSTGRES_URL: not set", "No such file", "to fix: cargo course setup --install"],
+    );
+}
+
+#[test]
+fn a_wrong_password_and_a_user_without_the_right() {
+    let theirs = Lab::new();
+    let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
+    let url = lab::line(&mut owner);
+    // A lab each: a run does not try again what failed once.
+    let (one, other) = (Lab::new(), Lab::new());
+
+    let (wrong, _) =
+        complaint(&one, "postgres", &[("TESTENV_POSTGRES_URL", &url.replace("sesame", "barley"))]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        let role = "CREATE ROLE guest LOGIN PASSWORD 'guest'";
+        sqlx::raw_sql(role).execute(&mut connection).await.unwrap();
+    });
+    let guest = url.replace("postgres:open%20sesame", "guest:guest");
+    let (guest, _) = complaint(&other, "postgres", &[("TESTENV_POSTGRES_URL", &guest)]);
+
+    assert!(
+        wrong.contains("password authentication failed")
+            && wrong.contains("to fix: correct TESTENV_POSTGRES_URL"),
+        "{wrong}"
+    );
+    assert!(
+        guest.contains("may not create databases") && guest.contains("to fix: ALTER ROLE"),
+        "{guest}"
+    );
+    drop(owner.stdin.take());
+    owner.wait().unwrap();
+    theirs.expect_nothing_left(PROMISED);
+}
+
+/// P6.
+#[test]
+fn a_failed_test_hands_over_the_next_commands() {
+    let lab = Lab::new();
+    let mut failed = lab.actor("postgres", "panic");
+    failed.env("CARGO_PKG_NAME", "shop").stderr(std::process::Stdio::piped());
+
+    let output = failed.output().unwrap();
+
+    let said = String::from_utf8(output.stderr).unwrap();
+    for words in [
+        "look at it: psql 'postgres://",
+        "export TESTENV_GRACE_MS=600000",
+        "run it again: cargo test -p shop --features integration",
+    ] {
+        assert!(said.contains(words), "`{words}` in: {said}");
+    }
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn a_server_that_dies_is_said_within_seconds_and_the_next_run_works() {
+    let lab = Lab::new();
+    let mut test = lab
+        .actor("postgres, again and again", "wait")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    lab::line(&mut test);
+    let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let id = containers[0].split_whitespace().nth(1).unwrap().to_owned();
+    let start = std::time::Instant::now();
+
+    docker(&["kill", &id]);
+
+    let output = test.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && start.elapsed() < std::time::Duration::from_secs(12),
+        "{:?}: {said}",
+        start.elapsed()
+    );
+    let next = lab.actor("postgres", "pass").env("TESTENV_RUN_ID", "next").status().unwrap();
+    assert!(next.success());
+    lab.expect_nothing_left(PROMISED);
+}
