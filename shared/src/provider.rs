@@ -17,7 +17,7 @@ use crate::programs;
 /// Forces a way: `docker` or `native`.
 pub const PROVIDER_VAR: &str = "TESTENV_PROVIDER";
 
-/// `1` keeps servers between runs, on a developer's machine; see [`crate::docker`].
+/// `1` keeps servers between runs, on a developer's machine only.
 pub const REUSE_VAR: &str = "TESTENV_REUSE";
 
 /// The label of a kept server's container: the hash by which it is found again.

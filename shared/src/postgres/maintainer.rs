@@ -26,8 +26,9 @@ const MOST: usize = 32;
 /// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.
 const REST: Duration = Duration::from_millis(150);
 
-/// Between a test's taking and the next copy, so that the copy does not compete with the test's own first query for the processor.
-const COURTESY: Duration = Duration::from_millis(6);
+/// Between a test's taking and the next copy, as long as half of the copies are there: a copy made at once would compete with the test's own
+/// first query for the processor.
+const COURTESY: Duration = Duration::from_millis(20);
 
 /// Set when the run ends; held while a database is made.
 static ENDED: Mutex<bool> = Mutex::const_new(false);
@@ -117,7 +118,7 @@ impl Maker<'_> {
                 if ready >= (*wanted).max(waiting) {
                     continue;
                 }
-                if waiting == 0 {
+                if waiting == 0 && ready * 2 >= *wanted {
                     wait::nap(COURTESY).await;
                 }
                 count += 1;

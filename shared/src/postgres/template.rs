@@ -174,6 +174,9 @@ impl Template {
         server::drop_database(&mut admin, &scratch).await.map_err(failed)?;
         execute(&mut admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(failed)?;
         self.fill(&scratch, server).await?;
+        // The first session after a change of the schema writes the file from which later ones read the catalog. Written here, every copy has it; else the
+        // first session of each copy would take some milliseconds for it.
+        close(open(&scratch, server).await?).await?;
 
         let line = self.line.as_deref().unwrap_or("-").replace('\'', "''");
         for sql in [
