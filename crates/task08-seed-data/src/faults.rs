@@ -1,0 +1,190 @@
+//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//!
+//! Each of these functions gives back `None` unless a fault of its own is on. What a program would have had in another `seed.sql` or `reader.sql` is made
+//! from the right one.
+
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Error};
+use testenv::fault;
+
+use crate::{MIGRATIONS, READER, SEED};
+
+/// The answer of a program that migrates in another way.
+pub(crate) async fn migrate(db: &PgPool) -> Option<Result<(), MigrateError>> {
+    if fault!("starts-afresh") {
+        return Some(from_nothing(db).await);
+    }
+    if fault!("only-when-new") {
+        return Some(unless_there(db).await);
+    }
+    None
+}
+
+/// The answer of a program that seeds in another way.
+pub(crate) async fn seed(db: &PgPool) -> Option<Result<u64, Error>> {
+    if fault!("nine-of-ten") {
+        let rows = rows();
+        return Some(run(db, seeding(&rows[..rows.len() - 1], on_conflict())).await);
+    }
+    if fault!("read-as-latin") {
+        return Some(run(db, SEED.bytes().map(char::from).collect()).await);
+    }
+    if fault!("plain-insert") {
+        return Some(run(db, seeding(&rows(), "")).await);
+    }
+    if fault!("writes-all-again") {
+        let (update, _condition) = on_conflict().split_once("WHERE").unwrap_or_default();
+        return Some(run(db, seeding(&rows(), update)).await);
+    }
+    if fault!("counts-the-file") {
+        let done = run(db, SEED.to_owned()).await;
+        return Some(done.map(|_| rows().len() as u64));
+    }
+    if fault!("first-come-stays") {
+        return Some(run(db, seeding(&rows(), "ON CONFLICT DO NOTHING")).await);
+    }
+    if fault!("names-only") {
+        let update = "ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name, updated_at = now() \
+                      WHERE countries.name <> EXCLUDED.name";
+        return Some(run(db, seeding(&rows(), update)).await);
+    }
+    if fault!("only-when-empty") {
+        return Some(unless_seeded(db).await);
+    }
+    if fault!("deletes-the-others") {
+        return Some(all_else_gone(db).await);
+    }
+    if fault!("asks-first") {
+        return Some(what_is_missing(db).await);
+    }
+    if fault!("last-row-first") {
+        let mut rows = rows();
+        rows.reverse();
+        return Some(run(db, seeding(&rows, on_conflict())).await);
+    }
+    None
+}
+
+/// The answer of a program that hands out readers in another way.
+pub(crate) async fn reader(db: &PgPool) -> Option<Result<PgPool, Error>> {
+    if fault!("one-connection") {
+        return Some(role_of_the_first(db).await);
+    }
+    if fault!("asks-politely") {
+        return Some(with(db, READER.to_owned(), &[READ_ONLY]).await);
+    }
+    if fault!("may-insert") {
+        return Some(with(db, and("GRANT INSERT ON ALL TABLES IN SCHEMA public"), &[ROLE]).await);
+    }
+    if fault!("may-truncate") {
+        return Some(with(db, and("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public"), &[ROLE]).await);
+    }
+    if fault!("may-create") {
+        return Some(with(db, and("GRANT CREATE ON SCHEMA public"), &[ROLE]).await);
+    }
+    if fault!("some-tables") {
+        let some = READER.replace("ALL TABLES IN SCHEMA public", "TABLE users, countries");
+        return Some(with(db, some, &[ROLE]).await);
+    }
+    if fault!("tables-of-today") {
+        let (today, _) = READER.split_once("ALTER DEFAULT PRIVILEGES").unwrap_or_default();
+        return Some(with(db, today.to_owned(), &[ROLE]).await);
+    }
+    if fault!("role-made-twice") {
+        let sql = READER.replace(
+            "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'shop_reader')",
+            "IF true",
+        );
+        return Some(
+            with(
+                db,
+                sql.replace("duplicate_object OR unique_violation", "data_exception"),
+                &[ROLE],
+            )
+            .await,
+        );
+    }
+    if fault!("read-only-as-well") {
+        return Some(with(db, READER.to_owned(), &[ROLE, READ_ONLY]).await);
+    }
+    None
+}
+
+const ROLE: (&str, &str) = ("role", "shop_reader");
+const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
+
+async fn with(db: &PgPool, sql: String, options: &[(&str, &str)]) -> Result<PgPool, Error> {
+    run(db, sql).await?;
+    let options = (*db.connect_options()).clone().options(options.iter().copied());
+    Ok(PgPoolOptions::new().connect_lazy_with(options))
+}
+
+async fn role_of_the_first(db: &PgPool) -> Result<PgPool, Error> {
+    let pool = with(db, READER.to_owned(), &[]).await?;
+    sqlx::raw_sql("SET ROLE shop_reader").execute(&pool).await?;
+    Ok(pool)
+}
+
+/// The rights of [`READER`], and one more.
+fn and(grant: &str) -> String {
+    format!("{READER}; {grant} TO shop_reader")
+}
+
+/// The rows of the file, as it has them.
+fn rows() -> Vec<&'static str> {
+    let lines = SEED.lines().filter(|line| line.starts_with("    ('"));
+    lines.map(|line| line.trim_end_matches(',')).collect()
+}
+
+/// What the file says of rows that are there already.
+fn on_conflict() -> &'static str {
+    SEED.find("ON CONFLICT").map_or("", |at| &SEED[at..])
+}
+
+fn seeding(rows: &[&str], on_conflict: &str) -> String {
+    format!(
+        "INSERT INTO countries (code, name, shipping_cents) VALUES {} {on_conflict}",
+        rows.join(",")
+    )
+}
+
+async fn run(db: &PgPool, sql: String) -> Result<u64, Error> {
+    Ok(sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await?.rows_affected())
+}
+
+async fn unless_seeded(db: &PgPool) -> Result<u64, Error> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM countries").fetch_one(db).await?;
+    if count > 0 { Ok(0) } else { run(db, SEED.to_owned()).await }
+}
+
+async fn all_else_gone(db: &PgPool) -> Result<u64, Error> {
+    let codes: Vec<&str> = rows().iter().filter_map(|row| row.split('\'').nth(1)).collect();
+    let gone = sqlx::query("DELETE FROM countries WHERE code <> ALL ($1)").bind(codes);
+    Ok(gone.execute(db).await?.rows_affected() + run(db, SEED.to_owned()).await?)
+}
+
+async fn what_is_missing(db: &PgPool) -> Result<u64, Error> {
+    let known: Vec<String> = sqlx::query_scalar("SELECT code FROM countries").fetch_all(db).await?;
+    let is_known = |row: &&str| known.iter().any(|code| row.contains(&format!("('{code}'")));
+    let (present, missing): (Vec<_>, Vec<_>) = rows().into_iter().partition(is_known);
+    let mut changed = 0;
+    if !missing.is_empty() {
+        changed += run(db, seeding(&missing, "")).await?;
+    }
+    if !present.is_empty() {
+        changed += run(db, seeding(&present, on_conflict())).await?;
+    }
+    Ok(changed)
+}
+
+async fn from_nothing(db: &PgPool) -> Result<(), MigrateError> {
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(db).await?;
+    MIGRATIONS.run(db).await
+}
+
+async fn unless_there(db: &PgPool) -> Result<(), MigrateError> {
+    let there: bool =
+        sqlx::query_scalar("SELECT to_regclass('users') IS NOT NULL").fetch_one(db).await?;
+    if there { Ok(()) } else { MIGRATIONS.run(db).await }
+}

@@ -1,0 +1,21 @@
+// Not under `doctest`: rustdoc would compile the README's commands as Rust.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+
+// What a suite makes outside its process, and where.
+#[cfg(feature = "integration")]
+mod lab;
+#[cfg(feature = "integration")]
+pub use lab::{Kind, Thing, remove, things};
+
+// The suites that are judged, each run in a process of its own.
+#[cfg(feature = "integration")]
+mod run;
+#[cfg(feature = "integration")]
+mod suite;
+#[cfg(feature = "integration")]
+mod specimen;
+#[cfg(feature = "integration")]
+pub use run::{End, Ran, leak, run};
+#[cfg(feature = "integration")]
+#[doc(hidden)]
+pub use suite::main as suite_main;

@@ -1,0 +1,172 @@
+//! Runs a suite in a process of its own, to the end that is asked for.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use testenv::fault::FAULT_VAR;
+use testenv::run::{ID_VAR, Run};
+use testenv::{Error, fault};
+
+use crate::lab::{self, Kind};
+use crate::specimen::{Reaper, Specimen, selected};
+use crate::suite;
+
+/// How a suite ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It passes.
+    Pass,
+    /// A test panics.
+    Panic,
+    /// Somebody calls `std::process::exit(0)` in the middle.
+    Exit,
+    /// It is killed, as a time limit or a lack of memory does it: SIGKILL.
+    Kill,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [End; 4] = [End::Pass, End::Panic, End::Exit, End::Kill];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            End::Pass => "pass",
+            End::Panic => "panic",
+            End::Exit => "exit",
+            End::Kill => "kill",
+        }
+    }
+}
+
+/// A suite that has ended.
+///
+/// Hold it until you have looked: dropping it removes whatever the suite left, so that the lesson leaves nothing itself.
+#[derive(Debug)]
+#[must_use = "dropped, it removes what you want to look at"]
+pub struct Ran {
+    label: String,
+    made: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Ran {
+    /// What the suite puts on its things, in the label `lab.suite`.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The names of all that the suite made, as its own log has them.
+    pub fn made(&self) -> &[String] {
+        &self.made
+    }
+
+    /// The names of what two other suites made, which still run. Their labels look alike: one begins with this suite's label, one ends with it.
+    pub fn others(&self) -> &[String] {
+        &self.others
+    }
+}
+
+impl Drop for Ran {
+    fn drop(&mut self) {
+        let names = [std::mem::take(&mut self.made), std::mem::take(&mut self.others)].concat();
+        // Not waited for: what the end of the process cuts off, the keeper of the run does.
+        let _refused = std::thread::Builder::new()
+            .spawn(move || suite::remove_all(|thing| names.contains(&thing.name)));
+    }
+}
+
+/// Runs a suite to this end, and returns when its process is gone and what looks after it has begun to.
+///
+/// # Panics
+///
+/// When the suite cannot be started or cannot make its things.
+pub fn run(end: End) -> Ran {
+    start(selected(), end)
+}
+
+/// Runs a suite that leaks on purpose: it makes one thing of each kind, and a server that has stopped, it is killed, and nobody looks after it.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn leak() -> Ran {
+    let id = if fault!("label-forgotten") { "leaks-without-a-label" } else { "leaks" };
+    start(id, End::Kill)
+}
+
+fn start(id: &str, end: End) -> Ran {
+    let label = lab::word();
+    let others = [format!("{label}2"), format!("other-{label}")]
+        .map(|other| lab::make(Kind::Volume, Some(&other), &[]));
+    let mut ran = Ran { others: others.into(), made: Vec::new(), label };
+    let specimen = Specimen::named(id);
+
+    let mut child = spawn(id, &ran.label, end).unwrap_or_else(|error| panic!("{error}"));
+    let is_ready = read_names(&mut child, &mut ran.made);
+    if end == End::Kill || !is_ready {
+        child.kill().expect("a child that nobody has waited for can be killed");
+    }
+    let output = child.wait_with_output().expect("its pipes can be read");
+    assert!(
+        is_ready,
+        "the suite made not all it wanted: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    match specimen.reaper {
+        Reaper::None => {}
+        Reaper::AtOnce => suite::tear_down(&ran.label, &specimen),
+        Reaper::After(grace) => reap_after(grace, ran.label.clone(), specimen),
+    }
+    ran
+}
+
+/// As a keeper does it that waits whether another process of the suite turns up.
+fn reap_after(grace: Duration, label: String, specimen: Specimen) {
+    std::thread::spawn(move || {
+        std::thread::park_timeout(grace);
+        suite::tear_down(&label, &specimen);
+    });
+}
+
+fn spawn(id: &str, label: &str, end: End) -> Result<Child, Error> {
+    let run = Run::join()?;
+    let program = program();
+    Command::new(&program)
+        .args([label, end.word(), id])
+        // It belongs to the run of this test, not to one that this process would be the runner of.
+        .env(ID_VAR, run.dir().file_name().unwrap_or_default())
+        .env_remove(FAULT_VAR)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|cause| {
+            Error::new(format!("cannot start {}", program.display()))
+                .cause(cause)
+                .fix("cargo build -p task09-cleanup-leaks --features integration")
+        })
+}
+
+/// Cargo puts a package's programs one folder above its tests.
+fn program() -> PathBuf {
+    let mut dir = std::env::current_exe().unwrap_or_default();
+    dir.pop();
+    if dir.ends_with("deps") {
+        dir.pop();
+    }
+    dir.join(format!("task09-suite{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Reads the names of what the suite makes; true when it says that it has everything.
+fn read_names(child: &mut Child, names: &mut Vec<String>) -> bool {
+    let stdout: &mut dyn Read = child.stdout.as_mut().expect("it is piped");
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if line == suite::READY {
+            return true;
+        }
+        names.push(line);
+    }
+    false
+}

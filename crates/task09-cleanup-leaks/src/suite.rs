@@ -1,0 +1,115 @@
+//! A suite of somebody: it makes its things, and takes them down at its end.
+
+use std::io::{Read, Write};
+
+use crate::End;
+use crate::lab::{self, Kind, Thing, make, stop, things};
+use crate::specimen::{Guard, Specimen, TearDown};
+
+/// The line after the names of all that it made.
+pub(crate) const READY: &str = "ready";
+
+/// The process of a suite: `<label> <end> <specimen>`.
+#[doc(hidden)]
+pub fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [label, end, id] = &words[..] else {
+        panic!("usage: task09-suite <label> <end> <specimen>")
+    };
+    let end = End::ALL.into_iter().find(|known| known.word() == end).expect("it is an end");
+    let specimen = Specimen::named(id);
+
+    set_up(label, &specimen);
+    let guard = (specimen.guard == Guard::Drop).then(|| TornDown { label, specimen: &specimen });
+    match end {
+        End::Pass => {}
+        End::Panic => panic!("a test of the suite failed"),
+        End::Exit => {
+            if specimen.at_exit {
+                tear_down(label, &specimen);
+            }
+            // What it skips is what the task is about.
+            std::process::exit(0);
+        }
+        // Until it is killed; should the one who does that die first, this ends.
+        End::Kill => drop(std::io::stdin().read_to_end(&mut Vec::new())),
+    }
+    drop(guard);
+    if specimen.guard == Guard::LastLine {
+        tear_down(label, &specimen);
+    }
+}
+
+/// Takes down what carries the label; only `specimen` knows whether it does it well.
+pub(crate) fn tear_down(label: &str, specimen: &Specimen) {
+    let mine = |thing: &Thing| {
+        thing.label.as_deref().is_some_and(|owner| match specimen.tear_down {
+            TearDown::WhateverHasALabel => owner.contains(label),
+            TearDown::WhateverBeginsLikeIt => owner.starts_with(label),
+            _ => owner == label,
+        })
+    };
+    match specimen.tear_down {
+        TearDown::StopsServers => {
+            for server in things().iter().filter(|thing| mine(thing) && thing.is_running) {
+                let _refused = stop(server);
+            }
+            remove_all(|thing| mine(thing) && thing.kind == Kind::Network);
+        }
+        TearDown::NetworksFirst => {
+            // The engine refuses, because the server is still in it; nobody looks at its answer.
+            for network in
+                things().iter().filter(|thing| mine(thing) && thing.kind == Kind::Network)
+            {
+                let _refused = lab::remove(network);
+            }
+            remove_all(|thing| mine(thing) && thing.kind != Kind::Network);
+        }
+        TearDown::NotVolumes => remove_all(|thing| mine(thing) && thing.kind != Kind::Volume),
+        _ => remove_all(mine),
+    }
+}
+
+/// Removes servers first: the engine refuses to remove what one of them uses.
+pub(crate) fn remove_all(which: impl Fn(&Thing) -> bool) {
+    let (servers, rest): (Vec<Thing>, Vec<Thing>) =
+        things().into_iter().filter(which).partition(|thing| thing.kind == Kind::Server);
+    for thing in servers.iter().chain(&rest) {
+        // Gone already, by a guard in another process: that is as good.
+        let _refused = lab::remove(thing);
+    }
+}
+
+/// What a suite that cares has in each test: its end is the tear-down's beginning, also when it panics.
+struct TornDown<'a> {
+    label: &'a str,
+    specimen: &'a Specimen,
+}
+
+impl Drop for TornDown<'_> {
+    fn drop(&mut self) {
+        tear_down(self.label, self.specimen);
+    }
+}
+
+fn set_up(label: &str, specimen: &Specimen) {
+    let network = log(make(Kind::Network, Some(label), &[]));
+    let volume = log(make(Kind::Volume, Some(label).filter(|_| !specimen.forgets_a_label), &[]));
+    if specimen.has_another_volume {
+        log(make(Kind::Volume, Some(label), &[]));
+    }
+    let server = || log(make(Kind::Server, Some(label), &[network.clone(), volume.clone()]));
+    if specimen.has_a_stopped_server {
+        let name = server();
+        let made = things().into_iter().find(|thing| thing.name == name);
+        stop(&made.expect("it was just made")).expect("it runs");
+    }
+    server();
+    log(READY.to_owned());
+}
+
+/// Says a name aloud, as a suite's log does.
+fn log(name: String) -> String {
+    writeln!(std::io::stdout(), "{name}").expect("whoever started this suite reads its log");
+    name
+}

@@ -1,0 +1,26 @@
+//! Your leak check, and the suites that it judges. The README lists the requirements; `cargo course check task09` says which suites get past it.
+#![cfg(feature = "integration")]
+
+use task09_cleanup_leaks::{leak, things};
+
+/// Your piece: the names of everything that carries exactly this label.
+fn leaks(label: &str) -> Vec<String> {
+    // As docker ps would have it: servers, and only those that run. What else does a suite make?
+    let running = things().into_iter().filter(|thing| thing.is_running);
+    running.filter(|thing| thing.label.as_deref() == Some(label)).map(|thing| thing.name).collect()
+}
+
+/// Leaks once, on purpose, to show what a leak looks like. A list with something in it is a beginning.
+#[test]
+fn a_leaked_server_is_listed_by_its_label() {
+    let ran = leak();
+
+    assert_eq!(leaks(ran.label()).len(), 1);
+}
+
+// Still to be written, and to be tested:
+//   leaks(label)  complete: R1 says what it leaves out
+//   sweep(label)  the cure: removes what `leaks` lists. What does the engine refuse, and why?
+//   R1 to R3      run(End::Pass), run(End::Panic), run(End::Exit), run(End::Kill): nothing is left
+//   R4            what is listed by label is all that the suite made
+//   R5            what others made is still there

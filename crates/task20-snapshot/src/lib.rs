@@ -1,0 +1,11 @@
+// Not under `doctest`: rustdoc would compile the README's commands as Rust.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+
+// A snapshot is of a real server or of none: without the feature there is nothing here.
+#[cfg(feature = "integration")]
+mod shop;
+#[cfg(feature = "integration")]
+mod faults;
+
+#[cfg(feature = "integration")]
+pub use shop::{SEED, SNAPSHOT, Shop, fill, restore, take};

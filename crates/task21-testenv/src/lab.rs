@@ -1,0 +1,160 @@
+//! A place where servers are started and templates built, and where that is counted.
+//!
+//! A server takes seconds to start. So that a check takes less, all servers of all labs are in truth one, the run's; each lab sees only the databases
+//! that were named by it.
+//!
+//! Invariant: what is named here is removed when the lab is dropped, and, should the process be killed, when the run ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use testenv::Db;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// Where one harness works. Clones are the same lab.
+#[derive(Clone)]
+pub struct Lab(Arc<Inner>);
+
+struct Inner {
+    /// The way to the server: whoever makes a database needs to be in another one. Taken when this is dropped.
+    entrance: Option<Db>,
+    prefix: String,
+    starts: AtomicUsize,
+    migrations: AtomicUsize,
+    names: AtomicUsize,
+}
+
+impl Lab {
+    /// Returns a lab in which nothing was started yet.
+    ///
+    /// # Panics
+    ///
+    /// If no PostgreSQL can be reached or started. The message says what was tried and what to type.
+    pub async fn open() -> Lab {
+        let entrance = testenv::fresh_db().await;
+        let prefix = format!("lab_{}", entrance.name());
+        let (starts, migrations, names) = Default::default();
+        Lab(Arc::new(Inner { entrance: Some(entrance), prefix, starts, migrations, names }))
+    }
+
+    /// Starts a server and returns it; it serves until the lab ends. As slow as it is in life, that is: do it once.
+    pub async fn start(&self) -> Server {
+        self.0.starts.fetch_add(1, Ordering::SeqCst);
+        let server = Server(self.0.clone());
+        server.execute("SELECT").await.expect("the server of the run answers");
+        server
+    }
+
+    /// How many servers were started here.
+    pub fn starts(&self) -> usize {
+        self.0.starts.load(Ordering::SeqCst)
+    }
+
+    /// How often the migrations ran here.
+    pub fn migrations(&self) -> usize {
+        self.0.migrations.load(Ordering::SeqCst)
+    }
+
+    /// The names of the databases that are here.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer any more.
+    pub async fn databases(&self) -> Vec<String> {
+        let found = async {
+            let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
+            let names = databases(&mut admin, &self.0.prefix).await?;
+            admin.close().await.map(|()| names)
+        };
+        found.await.unwrap_or_else(|error: sqlx::Error| panic!("no list of databases: {error}"))
+    }
+}
+
+/// A server that was started in a [`Lab`]. Clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+impl Server {
+    /// Returns a name for a database, that no other has. Only names from here are this lab's.
+    ///
+    /// # Panics
+    ///
+    /// If the run's directory cannot be written.
+    pub async fn new_name(&self) -> String {
+        let count = self.0.names.fetch_add(1, Ordering::SeqCst);
+        let name = format!("{}_{count}", self.0.prefix);
+        testenv::postgres::note(&name).await.unwrap_or_else(|error| panic!("{error}"));
+        name
+    }
+
+    /// The address of the database with this name.
+    pub fn url_of(&self, name: &str) -> String {
+        let entrance = self.0.entrance();
+        entrance.url().replacen(&format!("/{}", entrance.name()), &format!("/{name}"), 1)
+    }
+
+    /// Runs one statement as the administrator, on a connection of its own, from whatever runtime: `CREATE DATABASE`, `DROP DATABASE`.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub async fn execute(&self, sql: &str) -> sqlx::Result<()> {
+        let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
+        admin.execute(AssertSqlSafe(sql.to_owned())).await?;
+        admin.close().await
+    }
+
+    /// Applies the workspace's `migrations/` to the database with this name; leaves no connection to it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such database, or a migration fails.
+    pub async fn migrate(&self, name: &str) {
+        self.0.migrations.fetch_add(1, Ordering::SeqCst);
+        let migrated = async {
+            let mut connection = PgConnection::connect(&self.url_of(name)).await?;
+            MIGRATOR.run_direct(None, &mut connection, false).await?;
+            connection.close().await
+        };
+        migrated.await.unwrap_or_else(|error: sqlx::Error| panic!("{name}: {error}"));
+    }
+}
+
+impl Inner {
+    fn entrance(&self) -> &Db {
+        self.entrance.as_ref().expect("it is taken by Drop only")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let (entrance, prefix) = (self.entrance.take(), self.prefix.clone());
+        // Not waited for: what the end of the process cuts off goes with the run.
+        let _left = std::thread::Builder::new().spawn(move || remove_all(entrance, &prefix));
+    }
+}
+
+fn remove_all(entrance: Option<Db>, prefix: &str) {
+    let Some(entrance) = entrance else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
+    let _left: sqlx::Result<()> = runtime.block_on(async {
+        let mut admin = PgConnection::connect(entrance.url()).await?;
+        for name in databases(&mut admin, prefix).await? {
+            let drop = format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)");
+            admin.execute(AssertSqlSafe(drop)).await?;
+        }
+        admin.close().await
+    });
+}
+
+async fn databases(admin: &mut PgConnection, prefix: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)")
+        .bind(format!("{prefix}_"))
+        .fetch_all(admin)
+        .await
+}
