@@ -160,6 +160,8 @@ fn keep(dir: &Path) -> Result<(), Error> {
         let dir = dir.to_owned();
         std::thread::spawn(move || crate::postgres::maintain(&dir));
     }
+    // Read now: whoever cleans a temporary directory by force may take it from under a live run.
+    let token = super::token(dir);
     let grace = grace();
     loop {
         members
@@ -179,14 +181,22 @@ fn keep(dir: &Path) -> Result<(), Error> {
             members.unlock().map_err(|cause| unwritable(&path, &cause))?;
         }
     }
-    end(dir);
+    end(dir, &token);
     Ok(())
 }
 
 /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
-fn end(dir: &Path) {
+fn end(dir: &Path, token: &str) {
     #[cfg(all(feature = "integration", feature = "postgres"))]
     crate::postgres::settle();
+    if !dir.exists() {
+        // The notes are gone, but containers carry the token themselves.
+        #[cfg(feature = "integration")]
+        drop(crate::docker::remove_of(token));
+        #[cfg(not(feature = "integration"))]
+        let _nothing_carries_it = token;
+        return;
+    }
     if let Err(refused) = owned::remove_all(dir) {
         let _nowhere_else_to_say_it =
             writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}");

@@ -172,3 +172,17 @@ fn servers_stay_while_the_runner_lives_and_go_when_it_ends() {
     runner.wait().unwrap();
     lab.expect_nothing_left(PROMISED);
 }
+
+#[cfg(feature = "integration")]
+#[test]
+fn containers_go_although_somebody_deleted_the_runs_directory() {
+    let lab = Lab::new();
+    let mut test = lab.actor("docker", "wait").spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "docker");
+
+    std::fs::remove_dir_all(lab.runs()).unwrap();
+    drop(test.stdin.take());
+
+    test.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
