@@ -25,6 +25,7 @@ mod doctor;
 mod engine;
 mod images;
 mod install;
+mod reuse;
 mod setup;
 mod steps;
 mod test_all;
@@ -103,9 +104,20 @@ enum Word {
         #[arg(long)]
         install: bool,
     },
+    /// The servers that are kept between runs (`TESTENV_REUSE=1`)
+    #[command(subcommand)]
+    Reuse(ReuseWord),
     /// For those who write tasks
     #[command(subcommand)]
     Dev(DevWord),
+}
+
+#[derive(Subcommand)]
+enum ReuseWord {
+    /// Shows them
+    List,
+    /// Stops them and removes what is on them
+    Stop,
 }
 
 #[derive(Subcommand)]
@@ -149,6 +161,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Some(Word::Setup { install }) => setup::setup(&course, install),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
+        Some(Word::Reuse(ReuseWord::List)) => reuse::list(),
+        Some(Word::Reuse(ReuseWord::Stop)) => reuse::stop(),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {
             dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
         }

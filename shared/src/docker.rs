@@ -68,15 +68,14 @@ impl<I: Image> Started<I> {
             Error::new(format!("the container's port {port} has no address on this side"))
                 .cause(cause)
         };
-        let host = self.container.get_host().await.map_err(|error| unknown(error.to_string()))?;
-        let mapped = self
-            .container
-            .get_host_port_ipv4(port)
-            .await
-            .map_err(|error| unknown(error.to_string()))?;
-        // "localhost" may be tried as ::1 first, where nothing listens.
-        let host = host.to_string();
-        Ok(format!("{}:{mapped}", if host == "localhost" { "127.0.0.1" } else { &host }))
+        let mapped = self.container.get_host_port_ipv4(port).await;
+        let mapped = mapped.map_err(|error| unknown(error.to_string()))?;
+        // Where the port was bound. testcontainers would name the bridge's gateway on a machine that was itself made from a container's image.
+        if docker_is_local() {
+            return Ok(format!("127.0.0.1:{mapped}"));
+        }
+        let host = self.container.get_host().await;
+        host.map(|host| format!("{host}:{mapped}")).map_err(|error| unknown(error.to_string()))
     }
 }
 

@@ -191,3 +191,19 @@ fn a_recipe_that_needs_a_missing_program_names_its_package() {
         ],
     );
 }
+
+#[test]
+fn kept_servers_are_listed_and_stopped_by_their_label() {
+    let one = "case $1 in ps) printf 'abc\\ttestenv-reuse-postgres-1\\tpostgres:17\\tUp 2 hours\\n' ;; esac";
+    let machine = Machine::with_client(one);
+
+    machine
+        .course(&["reuse", "list"])
+        .says(0, &["testenv-reuse-postgres-1  postgres:17  Up 2 hours"]);
+    machine.course(&["reuse", "stop"]).says(0, &["testenv-reuse-postgres-1 is stopped"]);
+
+    let calls = std::fs::read_to_string(machine.workspace.root().join("calls")).unwrap();
+    assert!(calls.contains("--filter label=testenv.reuse "), "{calls}");
+    assert!(calls.contains("rm --force --volumes abc"), "{calls}");
+    Machine::with_client("exit 0").course(&["reuse", "list"]).says(0, &["no server is kept"]);
+}

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::{Mutex, Notify};
 
-use super::ready::{self, BELL, READY, USED};
+use super::ready::{self, BELL, FAILED, READY, USED};
 use super::server::{self, Server};
 use super::template::lock_key;
 use crate::run::{self, owned};
@@ -52,19 +52,20 @@ pub(crate) fn maintain(dir: &Path) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
-    let rung = std::sync::Arc::new(Notify::new());
-    let ringer = rung.clone();
+    // One each: a ring that comes while its hearer is at work is kept for it, and the other cannot take it away.
+    let bells = std::sync::Arc::new((Notify::new(), Notify::new()));
+    let ringer = bells.clone();
     std::thread::spawn(move || {
         let mut rings = [0; 64];
         while bell.read(&mut rings).is_ok_and(|length| length > 0) {
-            ringer.notify_waiters();
-            ringer.notify_one();
+            ringer.0.notify_one();
+            ringer.1.notify_one();
         }
     });
     runtime.block_on(async {
-        let failed = serve(dir, &rung).await;
-        let _nowhere_else_to_say_it =
-            writeln!(std::io::stderr(), "no databases are made any more: {failed:?}");
+        let failed = serve(dir, &bells.0, &bells.1).await;
+        // Tests that wait for a copy, now or later, read it.
+        let _nobody_waits = std::fs::write(dir.join(FAILED), failed.err().unwrap_or_default());
     });
 }
 
@@ -73,18 +74,18 @@ pub(crate) fn settle() {
     *ENDED.blocking_lock() = true;
 }
 
-async fn serve(dir: &Path, rung: &Notify) -> Result<(), String> {
+async fn serve(dir: &Path, to_make: &Notify, to_clear: &Notify) -> Result<(), String> {
     let note = dir.join("postgres.json");
     let text = loop {
         if let Ok(text) = std::fs::read_to_string(&note) {
             break text;
         }
-        rung.notified().await;
+        to_make.notified().await;
     };
     let server = Server::read(&text).map_err(|error| error.to_string())?;
     let (mut makes, mut drops) = (admin(&server).await?, admin(&server).await?);
     let maker = Maker { dir, server: &server, text: &text, token: run::token(dir) };
-    tokio::try_join!(maker.make(&mut makes, rung), maker.clear(&mut drops, rung)).map(drop)
+    tokio::try_join!(maker.make(&mut makes, to_make), maker.clear(&mut drops, to_clear)).map(drop)
 }
 
 async fn admin(server: &Server) -> Result<PgConnection, String> {
@@ -123,10 +124,7 @@ impl Maker<'_> {
                 }
                 count += 1;
                 made = true;
-                if let Err(error) = self.copy(admin, &template, count).await {
-                    let _nobody_waits = std::fs::write(template.join("failed"), error.to_string());
-                    return Err(error.to_string());
-                }
+                self.copy(admin, &template, count).await.map_err(|error| error.to_string())?;
             }
             if !made {
                 rung.notified().await;

@@ -18,6 +18,9 @@ pub(super) const TAKEN: &str = "taken";
 pub(super) const USED: &str = "used";
 pub(super) const KEPT: &str = "kept";
 
+/// Why the keeper makes no copies any more.
+pub(super) const FAILED: &str = "pg.failed";
+
 /// Where tests ring for the keeper.
 pub(super) const BELL: &str = "bell";
 
@@ -42,7 +45,7 @@ pub(super) async fn take(run: &'static Run, template: &Built) -> Result<(String,
     // A file that says that somebody waits: the keeper makes as many as there are.
     let _waiting = Waiting::new(&dir);
     ring(run.dir());
-    let look = || match (try_take(&dir), std::fs::read_to_string(dir.join("failed"))) {
+    let look = || match (try_take(&dir), std::fs::read_to_string(run.dir().join(FAILED))) {
         (Some(taken), _) => Ok(Ok(taken)),
         (None, Ok(why)) => {
             Ok(Err(Error::new("the server makes no copy of the template").cause(why)))
