@@ -13,7 +13,10 @@ use super::process::{Process, STATUS_SH};
 use super::{Run, owned, unwritable};
 use crate::{Error, wait};
 
-/// A server that has not ended by then on SIGTERM gets SIGKILL; the whole promise is 15 s.
+/// A server without clients ends on SIGTERM in some milliseconds.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// A server that has not ended by then on SIGTERM and SIGINT gets SIGKILL; the whole promise is 15 s.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 impl Run {
@@ -67,7 +70,11 @@ pub(super) fn stop(file: &Path) -> Result<(), String> {
     let group = Pid::from_raw(process.pid);
     let gone = || if process.is_alive() { Err("alive") } else { Ok(()) };
     let _already_gone = killpg(group, Signal::SIGTERM);
-    if wait::until_blocking(STOP_LIMIT, "its end after SIGTERM", gone).is_err() {
+    if wait::until_blocking(PATIENCE, "its end after SIGTERM", gone).is_err() {
+        // To PostgreSQL, SIGTERM means to wait for its clients; killed, it would leave shared memory behind.
+        let _already_gone = killpg(group, Signal::SIGINT);
+    }
+    if wait::until_blocking(STOP_LIMIT, "its end after SIGINT", gone).is_err() {
         let _already_gone = killpg(group, Signal::SIGKILL);
         wait::until_blocking(STOP_LIMIT, "its end after SIGKILL", gone)
             .map_err(|error| error.to_string())?;
