@@ -128,7 +128,8 @@ fn members_by_proc(group: Pid) -> Vec<String> {
 }
 
 fn members_by_ps(group: Pid) -> Vec<String> {
-    let Ok(listed) = Command::new("ps").args(["-A", "-o", "pgid=,stat=,args="]).output() else {
+    let Ok(listed) = Command::new("ps").args(["-ww", "-A", "-o", "pgid=,stat=,args="]).output()
+    else {
         return Vec::new();
     };
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();

@@ -118,13 +118,17 @@ impl Lab {
     /// Processes that were started with this lab's directory: actors, servers, keepers.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!("TESTENV_DIR={}", self.runs().display());
-        let output = Command::new("ps")
-            .args(["eww", "-A", "-o", "pid=,command="])
-            .output()
-            .expect("ps can be run (package procps)");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let ours = |line: &&str| line.contains(&mark) && !line.contains("<defunct>");
-        text.lines().filter(ours).map(|line| line.chars().take(60).collect()).collect()
+        let environments = ps(&["eww", "-A", "-o", "pid=,command="]);
+        let pids: Vec<&str> = environments
+            .lines()
+            .filter(|line| line.contains(&mark))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        if pids.is_empty() {
+            return Vec::new();
+        }
+        let listed = ps(&["-ww", "-o", "pid=,args=", "-p", &pids.join(",")]);
+        listed.lines().filter(|line| !line.contains("<defunct>")).map(str::to_owned).collect()
     }
 
     /// Processes that work in a directory of this lab: a server that writes its title over its environment is not known by that.
@@ -230,6 +234,13 @@ impl Drop for Lab {
         // The keepers of a test that failed are still at work: without the directory they would not know what to remove.
         self.dir.disable_cleanup(std::thread::panicking());
     }
+}
+
+/// What `ps` prints; a list of processes that are all gone is empty.
+fn ps(arguments: &[&str]) -> String {
+    let output =
+        Command::new("ps").args(arguments).output().expect("ps can be run (package procps)");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The next line that a child says.
