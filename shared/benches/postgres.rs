@@ -12,55 +12,87 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr};
 use testenv::Template;
 
-const SAMPLES: usize = 60;
+const SAMPLES: usize = 100;
+/// Of what takes longer.
+const OTHERS: usize = 30;
 /// Thirty tests a second.
 const PAUSE: Duration = Duration::from_millis(33);
 
+/// Set in the process that measures it.
+const SQLX_TEST: &str = "BENCH_SQLX_TEST";
+
 fn main() {
+    if std::env::var_os(SQLX_TEST).is_some() {
+        return print_sqlx_test();
+    }
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    println!("profile {profile}, {SAMPLES} samples each, milliseconds");
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        for count in [2, 50] {
-            measure(count).await;
-        }
-    });
+    println!("profile {profile}, {SAMPLES} samples of ours, {OTHERS} of the others, milliseconds");
+    for count in [2, 50] {
+        let migrator: &'static Migrator = Box::leak(Box::new(migrations(count)));
+        let template = Template::migrations(migrator);
+        // The first one waits for the server, the template and the copies.
+        runtime().block_on(async { one(template.fresh().await.pool()).await });
+        let (ours, drops) = tests(&template);
+        runtime().block_on(measure(count, migrator, &template, &ours, &drops));
+    }
 }
 
-async fn measure(count: usize) {
-    let migrator: &'static Migrator = Box::leak(Box::new(migrations(count)));
-    let template = Template::migrations(migrator);
-    let mut db = template.fresh().await;
-    let admin_url = db.url().replace(db.name(), "postgres");
-    let options: PgConnectOptions = admin_url.parse().unwrap();
-    let options = options.log_statements(log::LevelFilter::Off);
-    let mut admin = options.connect().await.unwrap();
-    db = template.fresh().await;
-    drop(db);
+/// What `#[tokio::test]` gives each test; with its end, the connections of the test end.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
 
-    let mut drops = Vec::new();
-    let mut ours = Vec::new();
-    for _ in 0..SAMPLES {
+/// As many tests, one after the other: how long each waited for its first answer, and for its end.
+fn tests(template: &Template) -> (Vec<Duration>, Vec<Duration>) {
+    let test = |_| {
+        std::thread::park_timeout(PAUSE);
+        runtime().block_on(async {
+            let start = Instant::now();
+            let db = template.fresh().await;
+            one(db.pool()).await;
+            let answered = start.elapsed();
+            let start = Instant::now();
+            drop(db);
+            (answered, start.elapsed())
+        })
+    };
+    (0..SAMPLES).map(test).unzip()
+}
+
+async fn measure(
+    count: usize,
+    migrator: &'static Migrator,
+    template: &Template,
+    ours: &[Duration],
+    drops: &[Duration],
+) {
+    let db = template.fresh().await;
+    let admin_url = db.url().replace(db.name(), "postgres");
+    let options: PgConnectOptions = db.url().parse().unwrap();
+    let options = options.disable_statement_logging();
+    let mut admin = options.clone().database("postgres").connect().await.unwrap();
+
+    let floor = sample(async |_| {
         std::thread::park_timeout(PAUSE);
         let start = Instant::now();
-        let db = template.fresh().await;
-        one(db.pool()).await;
-        ours.push(start.elapsed());
-        let start = Instant::now();
-        drop(db);
-        drops.push(start.elapsed());
-    }
-
+        one(&PgPoolOptions::new().connect_lazy_with(options.clone())).await;
+        start.elapsed()
+    })
+    .await;
     bare_template(&mut admin, &options, migrator).await;
     let bare = sample(async |i| {
+        let start = Instant::now();
         let name = format!("bare_{i}");
         fork(&mut admin, &name, "bare_tpl").await;
         let pool = PgPoolOptions::new().connect_lazy_with(options.clone().database(&name));
         one(&pool).await;
         pool.close().await;
         execute(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        start.elapsed()
     })
     .await;
     let migrate = sample(async |i| {
+        let start = Instant::now();
         let name = format!("migrated_{i}");
         execute(&mut admin, format!("CREATE DATABASE {name}")).await;
         let pool =
@@ -69,38 +101,49 @@ async fn measure(count: usize) {
         one(&pool).await;
         pool.close().await;
         execute(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        start.elapsed()
     })
     .await;
-    let sqlx_test = sqlx_test(&admin_url, migrator).await;
+    let sqlx = sqlx_test(&admin_url, count);
+    let sqlx_scram = sqlx_test(&by_scram(&mut admin, &admin_url).await, count);
 
     report(
         &format!("fresh_db to first answer, {count} migrations: p50"),
-        p(&ours, 50),
+        p(ours, 50),
         &[
             ("bare fork", p(&bare, 50)),
             ("create + migrate", p(&migrate, 50)),
-            ("#[sqlx::test]", p(&sqlx_test, 50)),
+            ("#[sqlx::test]", p(&sqlx, 50)),
+            ("a connection and an answer, nothing else", p(&floor, 50)),
         ],
         5.0,
     );
+    let ratio = p(&sqlx_scram, 50) / p(ours, 50);
+    println!(
+        "fresh_db to first answer, {count} migrations: p50: ours {:.1}, #[sqlx::test] by the server's usual login {:.1}, ratio {ratio:.1}, goal 30: {}",
+        p(ours, 50),
+        p(&sqlx_scram, 50),
+        met(ratio >= 30.0)
+    );
     report(
         &format!("fresh_db to first answer, {count} migrations: p95"),
-        p(&ours, 95),
+        p(ours, 95),
         &[
             ("bare fork", p(&bare, 95)),
             ("create + migrate", p(&migrate, 95)),
-            ("#[sqlx::test]", p(&sqlx_test, 95)),
+            ("#[sqlx::test]", p(&sqlx, 95)),
+            ("a connection and an answer, nothing else", p(&floor, 95)),
         ],
         15.0,
     );
     report(
         &format!("drop, {count} migrations: p99"),
-        p(&drops, 99),
+        p(drops, 99),
         &[("pool.close + DROP DATABASE (bare fork)", p(&bare, 99))],
         1.0,
     );
 
-    let burst = burst(&template).await;
+    let burst = burst(template).await;
     let pair = p(&bare_pair(&mut admin).await, 50);
     let ratio = burst / pair;
     println!(
@@ -126,35 +169,49 @@ async fn burst(template: &Template) -> f64 {
 
 async fn bare_pair(admin: &mut PgConnection) -> Vec<Duration> {
     sample(async |i| {
+        let start = Instant::now();
         let name = format!("pair_{i}");
         fork(admin, &name, "bare_tpl").await;
         execute(admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        start.elapsed()
     })
     .await
 }
 
-/// What the macro does around a test, through the same functions of the library.
-async fn sqlx_test(url: &str, migrator: &'static Migrator) -> Vec<Duration> {
+/// What the macro does around a test, through the same functions of the library. They keep the first server's address, so each has a process of its own.
+fn sqlx_test(url: &str, count: usize) -> Vec<Duration> {
+    let me = std::env::current_exe().unwrap();
+    let output = std::process::Command::new(me)
+        .arg(count.to_string())
+        .env("DATABASE_URL", url)
+        .env(SQLX_TEST, "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let micros = String::from_utf8(output.stdout).unwrap();
+    micros.lines().map(|line| Duration::from_micros(line.parse().unwrap())).collect()
+}
+
+fn print_sqlx_test() {
     use sqlx::testing::{TestArgs, TestFn};
-    // The macro reads the server's address from the environment, and so does `cargo test`; no other thread runs here.
-    #[expect(unsafe_code, reason = "the benchmark has one thread at this point")]
-    unsafe {
-        std::env::set_var("DATABASE_URL", url);
-    }
-    let mut samples = Vec::new();
-    for _ in 0..SAMPLES.min(20) {
+    let count = std::env::args().nth(1).unwrap().parse().unwrap();
+    let migrator: &'static Migrator = Box::leak(Box::new(migrations(count)));
+    for _ in 0..OTHERS {
         let args =
             TestArgs { migrator: Some(migrator), test_path: "bench::sqlx_test", fixtures: &[] };
         let start = Instant::now();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let test: fn(sqlx::PgPool) -> _ = one_of;
-                test.run_test(args);
-            });
-        });
-        samples.push(start.elapsed());
+        let test: fn(sqlx::PgPool) -> _ = one_of;
+        test.run_test(args);
+        println!("{}", start.elapsed().as_micros());
     }
-    samples
+}
+
+/// The address for a user whose password is stored as a server with default settings stores it: a login takes SCRAM's 4096 rounds, as it does for most.
+async fn by_scram(admin: &mut PgConnection, url: &str) -> String {
+    let sql = "SET password_encryption = 'scram-sha-256'; DROP ROLE IF EXISTS usual; CREATE ROLE usual SUPERUSER LOGIN PASSWORD 'usual'";
+    execute(admin, sql.into()).await;
+    let address = url.split_once('@').unwrap().1;
+    format!("postgres://usual:usual@{address}")
 }
 
 async fn one_of(pool: sqlx::PgPool) {
@@ -182,12 +239,10 @@ async fn one(pool: &sqlx::PgPool) {
     assert_eq!(one, 1);
 }
 
-async fn sample(mut work: impl AsyncFnMut(usize)) -> Vec<Duration> {
+async fn sample(mut work: impl AsyncFnMut(usize) -> Duration) -> Vec<Duration> {
     let mut samples = Vec::new();
-    for i in 0..SAMPLES.min(30) {
-        let start = Instant::now();
-        work(i).await;
-        samples.push(start.elapsed());
+    for i in 0..OTHERS {
+        samples.push(work(i).await);
     }
     samples
 }
