@@ -52,8 +52,9 @@ pub(crate) fn nine_ends(resource: &'static str, vars: &[(&'static str, String)])
 fn one_end(resource: &str, vars: &[(&str, String)], end: End) {
     let lab = Lab::new();
     let argument = if let End::Own(own) = end { own } else { "wait" };
-    let mut runner =
-        lab.under_cargo(resource, argument, ":").envs(vars.iter().cloned()).spawn().unwrap();
+    let mut runner = lab.under_cargo(resource, argument, ":");
+    let runner = runner.env_remove("TESTENV_GRACE_MS").envs(vars.iter().cloned());
+    let mut runner = runner.spawn().unwrap();
     assert_eq!(lab::line(&mut runner), resource);
     assert_ne!(lab.left(), Vec::<String>::new(), "the run has something to leave");
 
