@@ -9,6 +9,7 @@
 //! Invariant: a database is handed out once.
 
 mod client;
+mod failed;
 mod maintainer;
 mod ready;
 mod server;
@@ -27,14 +28,15 @@ pub use transaction::{Tx, begin};
 pub(crate) use maintainer::{maintain, settle};
 pub(crate) use server::remove;
 
+use self::server::Server;
 use crate::Error;
-use crate::provider::say;
+use crate::provider::{POSTGRES, say};
 use crate::run::{Run, owned};
 
 /// A database of a test's own.
 ///
-/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. After a panic it stays until the run's server ends, and the line that
-/// opens it is printed.
+/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. After a panic it stays until the run's server ends, or, on a server that
+/// outlives the run, for an hour, and the line that opens it is printed.
 #[must_use = "a database that is dropped at once is gone at once"]
 pub struct Db {
     pool: PgPool,
@@ -42,6 +44,7 @@ pub struct Db {
     name: String,
     taken: PathBuf,
     run: &'static Run,
+    server: &'static Server,
     test: String,
 }
 
@@ -75,7 +78,7 @@ pub async fn note(name: &str) -> Result<(), Error> {
     if server.is_ours {
         return Ok(());
     }
-    owned::note(run.dir(), "postgres", name, &server.note())
+    owned::note(run.dir(), "postgres", name, &server.note(false))
 }
 
 impl Db {
@@ -104,7 +107,26 @@ impl Db {
         let (name, taken) = ready::take(run, &built).await?;
         let options = server.options.clone().database(&name);
         let pool = client::pool(options);
-        Ok(Db { pool, url: server.url_of(&name), name, taken, run, test })
+        Ok(Db { pool, url: server.url_of(&name), name, taken, run, server, test })
+    }
+}
+
+impl Db {
+    /// The next commands to type.
+    fn failure(&self) -> String {
+        let (test, open) = (&self.test, self.server.command(&self.name));
+        let again = crate::current_test::again(test);
+        if !self.server.is_ours {
+            let minutes = failed::STAY.as_secs() / 60;
+            return format!(
+                "{test} failed. Its database stays; a run later than in {minutes} minutes sweeps it:\n  look at it: {open}\n  run it again: {again}",
+            );
+        }
+        format!(
+            "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: {open}\n  keep it for ten minutes: export {}=600000\n  run it again: {again}",
+            crate::run::grace().as_millis(),
+            crate::run::GRACE_VAR,
+        )
     }
 }
 
@@ -120,20 +142,15 @@ impl Drop for Db {
     fn drop(&mut self) {
         // Under a fault, tests are meant to fail, a hundred of them: nobody looks into their databases.
         if std::thread::panicking() && crate::fault::selected().is_none() {
-            say("postgres", &failure(&self.test, &self.url));
+            say(POSTGRES.name, &self.failure());
             ready::keep(&self.taken);
+            if !self.server.is_ours {
+                let note = self.server.note(true);
+                let _dropped_with_the_run =
+                    owned::note(self.run.dir(), "postgres", &self.name, &note);
+            }
         } else {
             ready::give_back(self.run, &self.taken);
         }
     }
-}
-
-/// The next commands to type.
-fn failure(test: &str, url: &str) -> String {
-    format!(
-        "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: psql '{url}'\n  keep it for ten minutes: export {}=600000\n  run it again: {}",
-        crate::run::grace().as_millis(),
-        crate::run::GRACE_VAR,
-        crate::current_test::again(test),
-    )
 }

@@ -11,7 +11,7 @@ use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use super::client;
+use super::{client, failed};
 use crate::docker::reuse::{self, Kept};
 use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
 use crate::run::{Run, apart};
@@ -33,6 +33,11 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`: the latter came with 13.
 const OLDEST: i32 = 130_000;
+
+/// Who started a server, in the note of it: the run, an earlier run, somebody else.
+const OURS: &str = "ours";
+const KEPT: &str = "kept";
+const GIVEN: &str = "given";
 
 const PORT: ContainerPort = ContainerPort::Tcp(5432);
 const PORTS: &[ContainerPort] = &[PORT];
@@ -57,8 +62,10 @@ const SETTINGS: [&str; 10] = [
 /// The server of this run, as each of its processes knows it.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// Who started it: what is on somebody else's server is noted before it is made.
+    /// Whether it ends with the run; what is on another is noted before it is made.
     pub(super) is_ours: bool,
+    /// Whether somebody gave us its address, and with that a password to be silent about.
+    is_given: bool,
     /// To the database through which others are made.
     url: String,
     pub(super) options: PgConnectOptions,
@@ -76,17 +83,35 @@ impl Server {
             return Err(broken());
         };
         Ok(Server {
-            is_ours: whose == "ours",
+            is_ours: whose == OURS,
+            is_given: whose == GIVEN,
             version: version.parse().map_err(|_| broken())?,
             options: client::options(url)?,
             url: url.to_owned(),
         })
     }
 
-    /// What [`Server::read`] reads.
-    pub(super) fn note(&self) -> String {
-        let whose = if self.is_ours { "ours" } else { "given" };
+    /// What stands for a database of this server until it is removed. Of one whose test failed, it says so.
+    pub(super) fn note(&self, failed: bool) -> String {
+        let whose = match (failed, self.is_ours, self.is_given) {
+            (true, ..) => failed::WORD,
+            (_, true, _) => OURS,
+            (.., true) => GIVEN,
+            _ => KEPT,
+        };
         format!("{whose} {} {}", self.version, self.url)
+    }
+
+    /// The command that opens a database; without the password of a server that was given to us, for others may read what a test prints.
+    pub(super) fn command(&self, database: &str) -> String {
+        let url = self.url_of(database);
+        let password = url.find('@').and_then(|end| Some((url[..end].rfind(':')?, end)));
+        match password {
+            Some((start, end)) if self.is_given && !url[start..].starts_with("://") => {
+                format!("psql '{}{}'", &url[..start], &url[end..])
+            }
+            _ => format!("psql '{url}'"),
+        }
     }
 
     /// The URL of another database of the server, with the user's own parameters: a client may not know those of our driver.
@@ -125,16 +150,20 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
     let (whose, url) = match POSTGRES.choose()? {
         Way::Url(url) => {
             say(POSTGRES.name, &format!("the server of {}", POSTGRES.url_var));
-            ("given", url)
+            (GIVEN, url)
         }
-        Way::Docker(_) if reuse::wanted() => ("given", kept().await?),
-        Way::Docker(_) => ("ours", docker::on_engine(in_container(run)).await?),
+        Way::Docker(_) if reuse::wanted() => (KEPT, kept().await?),
+        Way::Docker(_) => (OURS, docker::on_engine(in_container(run)).await?),
         Way::Native(programs) => {
-            ("ours", native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
+            (OURS, native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
         }
     };
-    let version = greet(&url, whose == "given").await?;
-    Ok(format!("{whose} {version} {url}"))
+    let version = greet(&url, whose == GIVEN).await?;
+    let text = format!("{whose} {version} {url}");
+    if whose != OURS {
+        failed::sweep(&Server::read(&text)?).await?;
+    }
+    Ok(text)
 }
 
 async fn in_container(run: &'static Run) -> Result<String, Error> {
@@ -228,23 +257,29 @@ async fn greet(url: &str, given: bool) -> Result<i32, Error> {
     Ok(version)
 }
 
-/// Removes a database of ours from somebody else's server; for the keeper, which calls it for one after the other.
+/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
 pub(crate) fn remove(name: &str, note: &str) -> Result<(), String> {
     /// One login for all of them: a debug build takes 40 ms for each.
     static OPEN: Mutex<Option<(String, Runtime, PgConnection)>> = Mutex::new(None);
     let words = |error: &dyn std::fmt::Display| error.to_string();
+    let server = Server::read(note).map_err(|error| words(&error))?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if open.as_ref().is_none_or(|(of, ..)| of != note) {
-        let server = Server::read(note).map_err(|error| words(&error))?;
+    if open.as_ref().is_none_or(|(of, ..)| *of != server.url) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| words(&error))?;
         let login = async { tokio::time::timeout(LOGIN_LIMIT, server.admin()).await };
         let admin = runtime.block_on(login).map_err(|_| format!("no answer in {LOGIN_LIMIT:?}"))?;
-        *open = Some((note.to_owned(), runtime, admin.map_err(|error| words(&error))?));
+        *open = Some((server.url, runtime, admin.map_err(|error| words(&error))?));
     }
     let (_, runtime, admin) = open.as_mut().expect("it was opened above");
-    let dropped = runtime.block_on(drop_database(admin, name));
-    dropped.map_err(|error| {
+    let done = runtime.block_on(async {
+        if note.starts_with(failed::WORD) {
+            failed::mark(admin, name).await
+        } else {
+            drop_database(admin, name).await
+        }
+    });
+    done.map_err(|error| {
         *open = None;
         words(&error)
     })
@@ -263,6 +298,19 @@ pub(super) async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx:
 #[cfg(test)]
 mod tests {
     use super::Server;
+
+    #[test]
+    fn a_given_password_stands_in_no_command() {
+        let command = |note: &str| Server::read(note).unwrap().command("x");
+
+        assert_eq!(
+            command("given 150000 postgres://u:p%2F@h:1/db?a=b"),
+            "psql 'postgres://u@h:1/x?a=b'"
+        );
+        assert_eq!(command("given 150000 postgres://u@h:1"), "psql 'postgres://u@h:1/x'");
+        assert_eq!(command("given 150000 postgres://h"), "psql 'postgres://h/x'");
+        assert_eq!(command("ours 150000 postgres://u:p@h:1/db"), "psql 'postgres://u:p@h:1/x'");
+    }
 
     #[test]
     fn the_url_of_a_database_keeps_the_users_parameters() {

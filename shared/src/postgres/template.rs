@@ -169,7 +169,7 @@ impl Template {
         }
         let scratch = format!("{name}_{}", run.token());
         if !server.is_ours {
-            owned::note(run.dir(), "postgres", &scratch, &server.note())?;
+            owned::note(run.dir(), "postgres", &scratch, &server.note(false))?;
         }
         server::drop_database(&mut admin, &scratch).await.map_err(failed)?;
         execute(&mut admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(failed)?;

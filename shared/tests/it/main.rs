@@ -15,6 +15,8 @@ mod p3_snapshot;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p4_postgres;
 #[cfg(all(feature = "integration", feature = "postgres"))]
+mod p6_postgres;
+#[cfg(all(feature = "integration", feature = "postgres"))]
 mod p8_postgres;
 #[cfg(all(feature = "integration", feature = "redis"))]
 mod p1_redis;

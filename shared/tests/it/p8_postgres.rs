@@ -81,26 +81,6 @@ fn a_wrong_password_and_a_user_without_the_right() {
     theirs.expect_nothing_left(PROMISED);
 }
 
-/// P6.
-#[test]
-fn a_failed_test_hands_over_the_next_commands() {
-    let lab = Lab::new();
-    let mut failed = lab.actor("postgres", "panic");
-    failed.env("CARGO_PKG_NAME", "shop").stderr(std::process::Stdio::piped());
-
-    let output = failed.output().unwrap();
-
-    let said = String::from_utf8(output.stderr).unwrap();
-    for words in [
-        "look at it: psql 'postgres://",
-        "export TESTENV_GRACE_MS=600000",
-        "run it again: cargo test -p shop --features integration",
-    ] {
-        assert!(said.contains(words), "`{words}` in: {said}");
-    }
-    lab.expect_nothing_left(PROMISED);
-}
-
 #[test]
 fn a_server_that_dies_is_said_within_seconds_and_the_next_run_works() {
     let lab = Lab::new();
