@@ -53,7 +53,9 @@ pub(super) async fn sweep(server: &Server) -> Result<(), Error> {
     }
     if !stay.is_empty() {
         let (names, minutes) = (stay.join(", "), STAY.as_secs() / 60);
-        let what = format!("of failed tests, swept by a run {minutes} minutes later: {names}");
+        let what = format!(
+            "databases of failed tests, each swept {minutes} minutes after its run: {names}"
+        );
         say(POSTGRES.name, &what);
     }
     Ok(())

@@ -235,20 +235,23 @@ async fn greet(url: &str, given: bool) -> Result<i32, Error> {
     let mut admin = connected
         .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
         .map_err(|error| refused(error.to_string()))?;
-    let (version, may): (i32, bool) = sqlx::query_as(
-        "SELECT current_setting('server_version_num')::int, rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
+    // The server says its version with its greeting.
+    let version = admin.server_version_num().unwrap_or_default().cast_signed();
+    if version < OLDEST {
+        return Err(refused(format!(
+            "it is version {}; {} is the oldest that can be used",
+            version / 10_000,
+            OLDEST / 10_000
+        )));
+    }
+    let may: bool = sqlx::query_scalar(
+        "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
     )
     .fetch_one(&mut admin)
     .await
     .map_err(|error| refused(error.to_string()))?;
     // Nobody waits for the goodbye.
     drop(admin.close().await);
-    if version < OLDEST {
-        return Err(refused(format!(
-            "it is version {}; 13 is the oldest that can be used",
-            version / 10_000
-        )));
-    }
     if !may {
         return Err(
             refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")

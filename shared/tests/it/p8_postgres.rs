@@ -1,6 +1,7 @@
 //! P8 for PostgreSQL: what is missing or wrong is said within two seconds, with the cure.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{self, Lab, PROMISED, complaint, expect_complaint};
@@ -28,6 +29,48 @@ fn a_url_whose_server_is_no_postgresql() {
         &[("TESTENV_POSTGRES_URL", &url)],
         &["no answer within", "to fix: correct TESTENV_POSTGRES_URL"],
     );
+}
+
+#[test]
+fn a_server_that_is_too_old() {
+    let old = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u:p@{}/postgres", old.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in old.incoming() {
+            greet_as(stream.unwrap(), "12.22");
+        }
+    });
+
+    expect(
+        &[("TESTENV_POSTGRES_URL", &url)],
+        &["it is version 12; 13 is the oldest", "to fix: correct TESTENV_POSTGRES_URL"],
+    );
+}
+
+/// The first words of a server, chapter "Message Formats" of its manual: no TLS; you are in; my version; your turn.
+fn greet_as(stream: TcpStream, version: &str) {
+    let message = |kind: u8, body: &[u8]| {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[kind][..], &length.to_be_bytes(), body].concat()
+    };
+    // The length of a client's first messages leads them.
+    let hear = || {
+        let mut length = [0; 4];
+        (&stream).read_exact(&mut length)?;
+        let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
+        (&stream).read_exact(&mut rest)?;
+        std::io::Result::Ok(rest)
+    };
+    const SSL_REQUEST: [u8; 4] = [4, 210, 22, 47];
+    while hear().is_ok_and(|words| {
+        let says = if words == SSL_REQUEST {
+            b"N".to_vec()
+        } else {
+            let about = format!("server_version\0{version}\0");
+            [message(b'R', &[0; 4]), message(b'S', about.as_bytes()), message(b'Z', b"I")].concat()
+        };
+        (&stream).write_all(&says).is_ok()
+    }) {}
 }
 
 #[test]

@@ -20,6 +20,14 @@ const MEMORY: &str = "/dev/shm";
 /// Somebody may take the port between the look and the start.
 const TRIES: usize = 5;
 
+const OF_A_PROCESS: [&str; 3] = [
+    "listen_addresses=127.0.0.1",
+    // No socket in the file system: it would need a short path of its own.
+    "unix_socket_directories=",
+    // In the cluster's directory, so that a server that was killed leaves none of it elsewhere.
+    "dynamic_shared_memory_type=mmap",
+];
+
 /// Makes a cluster and starts a server on it; returns its URL.
 pub(super) async fn start(
     run: &'static Run,
@@ -93,11 +101,8 @@ async fn serve(
     let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
     let mut args =
         vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
-    // No socket in the file system: it would need a short path of its own.
-    for setting in
-        settings.iter().copied().chain(["listen_addresses=127.0.0.1", "unix_socket_directories="])
-    {
-        args.extend(["-c".to_owned(), setting.to_owned()]);
+    for setting in settings.iter().chain(&OF_A_PROCESS) {
+        args.extend(["-c".to_owned(), (*setting).to_owned()]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut child = run.start_native_as(POSTGRES.name, postgres, &args, user)?;
