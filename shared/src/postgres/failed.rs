@@ -29,6 +29,21 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
     admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 
+/// Drops the one that has been there longest, for a test that finds the disk full.
+pub(super) async fn give_way(admin: &mut PgConnection) -> sqlx::Result<()> {
+    let oldest: Option<String> = sqlx::query_scalar(
+        "SELECT datname FROM pg_database WHERE shobj_description(oid, 'pg_database') ~ $1
+         ORDER BY split_part(shobj_description(oid, 'pg_database'), ' ', 3)::bigint LIMIT 1",
+    )
+    .bind(format!("^{ABOUT} [0-9]+$"))
+    .fetch_optional(&mut *admin)
+    .await?;
+    match oldest {
+        Some(name) => server::drop_database(admin, &name).await,
+        None => Ok(()),
+    }
+}
+
 /// Drops the databases of tests that failed more than an hour ago, and lists the others.
 pub(super) async fn sweep(server: &Server) -> Result<(), Error> {
     let unusable =

@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::{Mutex, Notify};
 
+use super::failed;
 use super::ready::{self, BELL, FAILED, READY, USED};
 use super::server::{self, Server};
 use super::template::lock_key;
@@ -29,6 +30,12 @@ const REST: Duration = Duration::from_millis(150);
 /// Between a test's taking and the next copy, as long as half of the copies are there: a copy made at once would compete with the test's own
 /// first query for the processor.
 const COURTESY: Duration = Duration::from_millis(20);
+
+/// `disk_full`, appendix "PostgreSQL Error Codes" of the manual.
+const DISK_FULL: &str = "53100";
+
+/// For how long tests wait on a full disk: what others give back meanwhile may make room.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Set when the run ends; held while a database is made.
 static ENDED: Mutex<bool> = Mutex::const_new(false);
@@ -104,6 +111,7 @@ impl Maker<'_> {
     async fn make(&self, admin: &mut PgConnection, rung: &Notify) -> Result<(), String> {
         let mut wanted: HashMap<PathBuf, usize> = HashMap::new();
         let mut count = 0;
+        let mut refused: Option<Instant> = None;
         loop {
             let mut made = false;
             for template in templates(self.dir) {
@@ -123,8 +131,23 @@ impl Maker<'_> {
                     wait::nap(COURTESY).await;
                 }
                 count += 1;
-                made = true;
-                self.copy(admin, &template, count).await.map_err(|error| error.to_string())?;
+                match self.copy(admin, &template, count).await {
+                    Ok(()) => {
+                        made = true;
+                        refused = None;
+                    }
+                    // Nobody waits for it, so nobody has to know.
+                    Err(sqlx::Error::Database(_)) if waiting == 0 => *wanted = FEWEST,
+                    Err(sqlx::Error::Database(error))
+                        if error.code().as_deref() == Some(DISK_FULL)
+                            && refused.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
+                    {
+                        made = true;
+                        failed::give_way(admin).await.map_err(|error| error.to_string())?;
+                        wait::nap(REST).await;
+                    }
+                    Err(error) => return Err(error.to_string()),
+                }
             }
             if !made {
                 rung.notified().await;

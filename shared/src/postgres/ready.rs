@@ -47,13 +47,22 @@ pub(super) async fn take(run: &'static Run, template: &Built) -> Result<(String,
     ring(run.dir());
     let look = || match (try_take(&dir), std::fs::read_to_string(run.dir().join(FAILED))) {
         (Some(taken), _) => Ok(Ok(taken)),
-        (None, Ok(why)) => {
-            Ok(Err(Error::new("the server makes no copy of the template").cause(why)))
-        }
+        (None, Ok(why)) => Ok(Err(no_copy(why))),
         (None, Err(_)) => Err("none is ready"),
     };
     let what = "a copy of the template, which the keeper makes";
     wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
+}
+
+fn no_copy(why: String) -> Error {
+    let is_full = why.contains("No space left");
+    let error = Error::new("the server makes no copy of the template").cause(why);
+    if !is_full {
+        return error.fix("cargo course doctor");
+    }
+    error
+        .fix("make room on the disk of the server's data: 8 MB for each test that runs at once")
+        .fix("run fewer at once: cargo test -- --test-threads=2")
 }
 
 fn try_take(dir: &Path) -> Option<(String, PathBuf)> {

@@ -69,7 +69,13 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres, again and again" => runtime().block_on(postgres::again_and_again()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
+        "postgres, more and more" => runtime().block_on(postgres::more_and_more()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
         "given postgres" => say(&runtime().block_on(run.once("given", postgres::serve)).unwrap()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "small postgres" => {
+            say(&runtime().block_on(run.once("given", postgres::serve_small)).unwrap());
+        }
         "nothing" => {}
         "native" => {
             runtime().block_on(run.once("server", async |run| Ok(start_server(run)))).unwrap();
@@ -123,11 +129,12 @@ mod postgres {
 
     use testcontainers_modules::postgres::Postgres;
     use testcontainers_modules::testcontainers::ImageExt;
-    use testcontainers_modules::testcontainers::core::ContainerPort;
+    use testcontainers_modules::testcontainers::core::{ContainerPort, Mount};
     use testenv::run::Run;
     use testenv::{docker, fresh_db, images};
 
     const PORT: ContainerPort = ContainerPort::Tcp(5432);
+    const DATA: &str = "/var/lib/postgresql/data";
 
     /// A database with a row in it; its name is said.
     pub(super) async fn write() -> testenv::Db {
@@ -146,16 +153,36 @@ mod postgres {
         }
     }
 
+    /// Databases held at the same time, until one cannot be had.
+    pub(super) async fn more_and_more() {
+        let mut held = vec![write().await];
+        super::say("begun");
+        loop {
+            held.push(write().await);
+        }
+    }
+
     /// A server as others run them: its own settings, a password.
     pub(super) async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
+        serve_with(run, Mount::tmpfs_mount(DATA)).await
+    }
+
+    /// A server with room for the template and a few copies.
+    pub(super) async fn serve_small(run: &'static Run) -> Result<String, testenv::Error> {
+        serve_with(run, Mount::tmpfs_mount(DATA).with_size("72m")).await
+    }
+
+    async fn serve_with(run: &'static Run, data: Mount) -> Result<String, testenv::Error> {
         let image = docker::resolve(&images::POSTGRES).await?;
         let request = Postgres::default()
             .with_password("open sesame")
             .with_name(&image.name)
-            .with_tag(&image.tag);
-        let (ports, data) = (&[PORT], &["/var/lib/postgresql/data"]);
-        let started =
-            docker::start(run, "given", request, ports, data, Duration::from_secs(60)).await?;
+            .with_tag(&image.tag)
+            // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
+            .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
+            .with_mount(data);
+        let limit = Duration::from_secs(60);
+        let started = docker::start(run, "given", request, &[PORT], &[], limit).await?;
         let address = started.address(PORT).await?;
         Ok(format!("postgres://postgres:open%20sesame@{address}/postgres"))
     }

@@ -150,3 +150,27 @@ fn a_server_that_dies_is_said_within_seconds_and_the_next_run_works() {
     assert!(next.success());
     lab.expect_nothing_left(PROMISED);
 }
+
+#[test]
+fn a_full_disk_is_said_and_room_for_few_copies_is_enough() {
+    let (theirs, ours) = (Lab::new(), Lab::new());
+    let mut owner = theirs.actor("small postgres", "wait").spawn().unwrap();
+    let url = lab::line(&mut owner);
+    let run = |part: &str| {
+        let mut actor = ours.actor(part, "pass");
+        actor.env("TESTENV_POSTGRES_URL", &url).stderr(std::process::Stdio::piped());
+        let output = actor.output().unwrap();
+        ours.expect_nothing_left(PROMISED);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+
+    let (passed, said) = run("postgres, more and more");
+    let (next_passed, next_said) = run("postgres");
+
+    assert!(!passed && said.contains("No space left on device"), "{said}");
+    assert!(said.contains("to fix: make room on the disk of the server's data"), "{said}");
+    assert!(next_passed, "{next_said}");
+    drop(owner.stdin.take());
+    owner.wait().unwrap();
+    theirs.expect_nothing_left(PROMISED);
+}
