@@ -6,6 +6,19 @@
 //! Private to the test: everything inside a database, with its advisory locks, large objects and notifications. Not private, because the server is one:
 //! roles, tablespaces, and what `ALTER SYSTEM` changes.
 //!
+//! ```no_run
+//! # async fn test() {
+//! use testenv::postgres::{begin, fresh_db};
+//!
+//! // Private, with everything in it …
+//! let db = fresh_db().await;
+//! sqlx::query("CREATE TABLE mine ()").execute(db.pool()).await.unwrap();
+//! // … or cheaper: a transaction, on a database that all tests of the run share.
+//! let mut tx = begin().await;
+//! sqlx::query("DELETE FROM users").execute(&mut *tx).await.unwrap();
+//! # }
+//! ```
+//!
 //! Invariant: a database is handed out once.
 
 mod client;
@@ -37,6 +50,19 @@ use crate::run::{Run, owned};
 ///
 /// Dropping it gives it back to be removed; it neither waits nor needs a runtime. After a panic it stays until the run's server ends, or, on a server that
 /// outlives the run, for an hour, and the line that opens it is printed.
+///
+/// It is a `PgPool` wherever one is expected (`&db`), and an address for every other client.
+///
+/// ```no_run
+/// # async fn test() {
+/// use testenv::Db;
+///
+/// let db: Db = testenv::fresh_db().await;
+/// let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(db.pool()).await.unwrap();
+/// assert_eq!(name, db.name());
+/// println!("psql '{}'", db.url());
+/// # }
+/// ```
 #[must_use = "a database that is dropped at once is gone at once"]
 pub struct Db {
     pool: PgPool,
@@ -72,6 +98,15 @@ pub async fn fresh_db() -> Db {
 /// # Errors
 ///
 /// When no server can be reached or started, or the run's directory cannot be written.
+///
+/// ```no_run
+/// # async fn test() {
+/// let db = testenv::fresh_db().await;
+/// let name = format!("{}_archive", db.name());
+/// testenv::postgres::note(&name).await.unwrap(); // before it is made: then no end of the test leaves it
+/// sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(db.pool()).await.unwrap();
+/// # }
+/// ```
 pub async fn note(name: &str) -> Result<(), Error> {
     let (run, server) = server::connect().await?;
     // Our own server takes everything with it.
@@ -115,11 +150,19 @@ impl Db {
     /// The next commands to type.
     fn failure(&self) -> String {
         let (test, open) = (&self.test, self.server.command(&self.name));
-        let again = crate::current_test::again(test);
+        let mut again = crate::current_test::again(test);
+        let held = ready::held(&self.taken);
+        if self.server.is_ours && held * client::CONNECTIONS as usize >= server::CONNECTIONS {
+            again += &format!(
+                "\n  {held} databases are held at once, with pools of up to {} connections each: a pool that timed out met the server's limit of {} connections. Run fewer at once: cargo test -- --test-threads=8",
+                client::CONNECTIONS,
+                server::CONNECTIONS,
+            );
+        }
         if !self.server.is_ours {
             let minutes = failed::STAY.as_secs() / 60;
             return format!(
-                "{test} failed. Its database stays; a run later than in {minutes} minutes sweeps it:\n  look at it: {open}\n  run it again: {again}",
+                "{test} failed. Its database stays for {minutes} minutes, then the next run sweeps it:\n  look at it: {open}\n  run it again: {again}",
             );
         }
         format!(

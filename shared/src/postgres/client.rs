@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use crate::Error;
 
 /// More than a test needs at once, so few that a hundred tests stay below the server's limit.
-const CONNECTIONS: u32 = 10;
+pub(super) const CONNECTIONS: u32 = 10;
 
 /// sqlx tries again when a server refuses, for it may be starting; ours has started, so one that refuses is dead. A busy one answers in less.
 const ACQUIRE: Duration = Duration::from_secs(8);

@@ -87,6 +87,12 @@ pub(super) fn give_back(run: &Run, taken: &Path) {
     ring(run.dir());
 }
 
+/// How many databases of the same template are in tests' hands.
+pub(super) fn held(taken: &Path) -> usize {
+    let dir = taken.parent().map(std::fs::read_dir);
+    dir.into_iter().flatten().flatten().count()
+}
+
 /// Keeps the database of a failed test until the server ends.
 pub(super) fn keep(taken: &Path) {
     let _run_is_gone = std::fs::rename(taken, moved(taken, KEPT));

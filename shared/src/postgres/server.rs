@@ -43,12 +43,15 @@ const PORT: ContainerPort = ContainerPort::Tcp(5432);
 const PORTS: &[ContainerPort] = &[PORT];
 const DATA: &str = "/var/lib/postgresql/data";
 
+/// Of our own servers: 64 tests with ten connections each, the harness's own, and room.
+pub(super) const CONNECTIONS: usize = 1000;
+
 /// Nothing here survives a crash, and nothing has to.
 const SETTINGS: [&str; 10] = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
-    // 64 tests with ten connections each, and the harness's own.
+    // As CONNECTIONS.
     "max_connections=1000",
     "shared_buffers=128MB",
     // A copy and a drop ask for a checkpoint: there should never be much to write.

@@ -69,6 +69,8 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres, again and again" => runtime().block_on(postgres::again_and_again()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
+        "a hundred databases" => return Some(Box::new(runtime().block_on(postgres::hundred()))),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres, more and more" => runtime().block_on(postgres::more_and_more()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "given postgres" => say(&runtime().block_on(run.once("given", postgres::serve)).unwrap()),
@@ -151,6 +153,14 @@ mod postgres {
         loop {
             drop(write().await);
         }
+    }
+
+    pub(super) async fn hundred() -> Vec<testenv::Db> {
+        let mut held = Vec::new();
+        for _ in 0..100 {
+            held.push(fresh_db().await);
+        }
+        held
     }
 
     /// Databases held at the same time, until one cannot be had.

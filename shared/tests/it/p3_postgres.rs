@@ -230,21 +230,6 @@ async fn two_migrations_of_one_version_and_none_at_all_are_refused() {
 }
 
 #[tokio::test]
-async fn sixty_four_tests_with_ten_connections_each_are_served() {
-    let mut databases = Vec::new();
-    let mut connections = Vec::new();
-    for _ in 0..64 {
-        let db = fresh_db().await;
-        for _ in 0..10 {
-            connections.push(db.pool().acquire().await.unwrap());
-        }
-        databases.push(db);
-    }
-
-    assert_eq!(connections.len(), 640);
-}
-
-#[tokio::test]
 async fn a_database_can_be_asked_for_in_a_spawned_task() {
     let asked = tokio::spawn(async { fresh_db().await.name().to_owned() });
     let begun = tokio::spawn(async { drop(testenv::begin().await) });

@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::lab::{self, Lab, PROMISED};
 
-const JOINS: usize = 200;
 const AT_ONCE: usize = 8;
 
 /// The servers that the members of one run met, when members join and leave at random with gaps of up to `gap_ms`.
-fn servers_met(lab: &Lab, grace_ms: u64, gap_ms: u64) -> HashSet<String> {
+fn servers_met(lab: &Lab, joins: usize, grace_ms: u64, gap_ms: u64) -> HashSet<String> {
     let mut random = Random::new();
     let mut members = Vec::new();
     let mut met = HashSet::new();
-    for _ in 0..JOINS {
+    for _ in 0..joins {
         if members.len() == AT_ONCE || random.below(4) == 0 {
             met.extend(members.drain(..).map(server_of));
             std::thread::park_timeout(Duration::from_millis(random.below(gap_ms)));
@@ -37,10 +36,10 @@ fn server_of(member: std::process::Child) -> String {
 }
 
 #[test]
-fn two_hundred_joins_and_leaves_meet_one_server() {
+fn joins_and_leaves_at_random_meet_one_server() {
     let lab = Lab::new();
 
-    let met = servers_met(&lab, 2000, 300);
+    let met = servers_met(&lab, lab::load(200, 1000), 2000, 300);
 
     assert_eq!(met.len(), 1, "{met:?}");
     lab.expect_nothing_left(PROMISED);
@@ -51,7 +50,7 @@ fn two_hundred_joins_and_leaves_meet_one_server() {
 fn without_a_grace_gaps_between_processes_end_the_run() {
     let lab = Lab::new();
 
-    let met = servers_met(&lab, 0, 300);
+    let met = servers_met(&lab, 60, 0, 300);
 
     assert!(met.len() > 1, "{met:?}");
     lab.expect_nothing_left(PROMISED);
