@@ -28,6 +28,8 @@ pub(crate) fn again(test: &str) -> String {
     let program = program();
     let target =
         program.rsplit_once('-').map(|(target, _)| format!(" --test {target}")).unwrap_or_default();
+    // A runner of somebody's own may name its tests in sentences; a shell takes all between these quotes but the quote itself.
+    let test = test.replace('\'', r"'\''");
     format!("cargo test{package} --features integration{target} -- --exact '{test}'")
 }
 
@@ -40,4 +42,19 @@ fn exact() -> Option<String> {
 fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(all(test, feature = "integration", any(feature = "postgres", feature = "redis")))]
+mod tests {
+    #[test]
+    fn a_shell_reads_a_name_as_it_is() {
+        for name in ["it's \"größer\" than $HOME", "plain", "''"] {
+            let command = super::again(name).replace("cargo test", "printf '%s\n'");
+
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+
+            let words = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(words.lines().last(), Some(name), "{command}");
+        }
+    }
 }
