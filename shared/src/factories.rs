@@ -3,6 +3,20 @@
 //! A test names the values that matter to it; all others come from here. They are made from a count and a number of the process, so that two never
 //! collide in a database that tests share, and from `TEST_SEED` where a value is free to vary.
 //!
+//! ```no_run
+//! # async fn test() {
+//! use testenv::factories::{NewOrder, NewUser, Order, SEED_VAR, User, order, user};
+//!
+//! let db = testenv::fresh_db().await;
+//! let unwritten: NewUser<'_> = user(&db).name("Ada").email("ada@example.org");
+//! let ada: User = unwritten.insert().await;
+//! let unwritten: NewOrder<'_> = order(&db, &ada).total_cents(12_50).status("paid");
+//! let paid: Order = unwritten.insert().await;
+//! assert_eq!((paid.user_id, paid.total_cents), (ada.id, 12_50));
+//! println!("the same rows again: {SEED_VAR}=7 cargo test");
+//! # }
+//! ```
+//!
 //! Invariant: every row is accepted by the schema of `migrations/` without one explicit value.
 
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -2,6 +2,15 @@
 //!
 //! `COURSE_FAULT=<id>` switches one on for a process. The ids of a crate stand in its `faults.toml`, where the compiler checks them.
 //!
+//! ```no_run
+//! use testenv::fault::{FAULT_VAR, REACHED_VAR};
+//!
+//! // The suite of a task on a wrong program; `reached` then names the tests that ran the wrong line.
+//! let mut cargo = std::process::Command::new("cargo");
+//! cargo.args(["test", "-p", "task06-redis"]).env(FAULT_VAR, "ttl-in-seconds").env(REACHED_VAR, "/tmp/reached");
+//! assert!(!cargo.status().unwrap().success(), "no test noticed");
+//! ```
+//!
 //! Invariant: a `COURSE_FAULT` that the crate under test does not list is refused, never ignored.
 
 use std::fs::OpenOptions;
@@ -21,6 +30,13 @@ pub const REACHED_VAR: &str = "COURSE_REACHED";
 /// # Panics
 ///
 /// When `COURSE_FAULT` names a fault that this crate does not list.
+///
+/// ```compile_fail
+/// // In a crate whose faults.toml has the line `id = "ttl-in-seconds"` this compiles; here, where there is no such file, it must not.
+/// fn expires_after_ms(ttl_ms: u64) -> u64 {
+///     if testenv::fault!("ttl-in-seconds") { ttl_ms * 1000 } else { ttl_ms }
+/// }
+/// ```
 #[macro_export]
 macro_rules! fault {
     ($id:literal) => {{

@@ -5,6 +5,14 @@
 //! Private to the test: the topic, with its offsets. Not private, because the broker is one: consumer groups of the same name, and what an
 //! admin client lists or changes of the whole cluster.
 //!
+//! ```no_run
+//! # async fn test() {
+//! // Two topics never share a message; a consumer group by the topic's name is nobody else's either.
+//! let (orders, bills) = (testenv::kafka::fresh_topic().await, testenv::kafka::fresh_topic().await);
+//! assert_ne!(orders.name(), bills.name());
+//! # }
+//! ```
+//!
 //! Invariant: no two topics of a run have the same name, and a topic on somebody else's broker is noted before it is made.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +38,19 @@ const NAME_LIMIT: usize = 200;
 ///
 /// It stays until the broker goes: the mock with the process, the run's broker with the run. On a broker given by `TESTENV_KAFKA_BROKERS` it is deleted when
 /// the run ends, also when its test was killed.
+///
+/// ```no_run
+/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// use rdkafka::ClientConfig;
+/// use rdkafka::producer::{FutureProducer, FutureRecord};
+/// use testenv::Topic;
+///
+/// let topic: Topic = testenv::fresh_topic().await;
+/// let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", topic.brokers()).create()?;
+/// let record = FutureRecord::<(), _>::to(topic.name()).payload("paid");
+/// producer.send(record, std::time::Duration::from_secs(5)).await.map_err(|(error, _)| error)?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a topic that nobody writes to or reads from tests nothing"]
 pub struct Topic {

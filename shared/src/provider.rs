@@ -1,5 +1,44 @@
 //! Where a server comes from: a URL, Docker, a native program, else an error with the cure.
 //!
+//! ```
+//! use testenv::provider::{KAFKA, POSTGRES, REDIS, SERVICES, Service, Way, say};
+//!
+//! let names: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+//! assert_eq!(names, [POSTGRES.name, REDIS.name, KAFKA.name]);
+//!
+//! let service: &Service = &POSTGRES;
+//! match service.choose() {
+//!     Ok(Way::Url(url)) => say(service.name, &format!("{}={url}", service.url_var)),
+//!     Ok(Way::Docker(engine)) => say(service.name, &format!("Docker at {engine}")),
+//!     Ok(Way::Native(programs)) => say(service.name, &format!("{programs:?}")),
+//!     Err(error) => println!("{error}"), // what was tried, and the command that cures it
+//! }
+//! println!("installed here: {:?}", service.native_programs());
+//! ```
+//!
+//! The engine, and whether it answers:
+//!
+//! ```
+//! use testenv::provider::{REACH_LIMIT, docker_host, docker_is_local, ping_docker, reach};
+//!
+//! match ping_docker(REACH_LIMIT) {
+//!     Ok(()) => println!("{} answers; on this machine: {}", docker_host(), docker_is_local()),
+//!     Err(why) => println!("no engine: {why}"),
+//! }
+//! assert!(reach("no address", REACH_LIMIT).is_err());
+//! ```
+//!
+//! What a developer sets:
+//!
+//! ```no_run
+//! use testenv::provider::{PROVIDER_VAR, REUSE_LABEL, REUSE_VAR};
+//!
+//! let mut cargo = std::process::Command::new("cargo");
+//! cargo.args(["test", "--features", "integration"]).env(PROVIDER_VAR, "docker").env(REUSE_VAR, "1");
+//! cargo.status().unwrap();
+//! println!("docker ps --filter label={REUSE_LABEL}");
+//! ```
+//!
 //! Invariant: the choice is made within a second, whatever hangs, and is said in one line on standard error.
 
 use std::env;

@@ -8,6 +8,13 @@
 //! - `FLUSHALL`, and commands that name another database: `SELECT`, `MOVE`, `COPY … DB`, `SWAPDB`;
 //! - the server's own: `CONFIG SET`, users, `SCRIPT` and `FUNCTION`, `CLIENT KILL`, its memory limit, what `INFO` and `MONITOR` show.
 //!
+//! ```no_run
+//! # async fn test() {
+//! let (mine, yours) = (testenv::redis::fresh_redis().await, testenv::redis::fresh_redis().await);
+//! assert_ne!(mine.url(), yours.url(), "another number on the same server");
+//! # }
+//! ```
+//!
 //! # A server of `TESTENV_REDIS_URL`
 //!
 //! Of a given server, tests use databases from 1 on that are empty when they are leased; one that holds a key of somebody else's is never written to. Who
@@ -49,6 +56,19 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// Dropping it gives it back to be emptied; it neither waits nor needs a runtime. After a panic it stays until the run ends, or until another test of the run
 /// finds no other, and the line that opens it is printed.
+///
+/// ```no_run
+/// # async fn test() {
+/// use redis::AsyncCommands;
+/// use testenv::Redis;
+///
+/// let redis: Redis = testenv::fresh_redis().await;
+/// let mut connection = redis.connection().await;
+/// let _: () = connection.set("greeting", "hello").await.unwrap();
+/// // Any other client finds it at redis.url().
+/// let client = redis::Client::open(redis.url()).unwrap();
+/// # }
+/// ```
 #[must_use = "a database that is dropped at once is somebody else's at once"]
 pub struct Redis {
     url: String,

@@ -1,5 +1,18 @@
 //! The only place that sleeps.
 //!
+//! [`until`] needs a Tokio runtime with its timer (feature `time`; `#[tokio::test]` has it on), [`until_blocking`] needs none:
+//!
+//! ```
+//! use std::time::Duration;
+//! use testenv::wait::until_blocking;
+//!
+//! let found = until_blocking(Duration::from_secs(2), "a temporary directory", || {
+//!     let dir = std::env::temp_dir();
+//!     if dir.exists() { Ok(dir) } else { Err("not there") }
+//! });
+//! assert!(found.is_ok());
+//! ```
+//!
 //! Invariant: every wait has a limit, and a wait that reaches it says what was still missing and what was seen last.
 
 use std::fmt::Display;
@@ -79,6 +92,21 @@ pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>
 /// # Errors
 ///
 /// When `limit` is over. A probe that hangs is not cut off.
+///
+/// ```
+/// use std::time::Duration;
+/// use testenv::wait;
+///
+/// let mut answers = ["starting", "starting", "ready"].into_iter();
+/// let ready = wait::until_blocking(Duration::from_secs(2), "a server that is ready", || match answers.next() {
+///     Some("ready") => Ok("ready"),
+///     other => Err(format!("it is {other:?}")),
+/// });
+/// assert_eq!(ready.unwrap(), "ready");
+///
+/// let never = wait::until_blocking(Duration::from_millis(50), "the end", || Err::<(), _>("still running"));
+/// assert!(never.unwrap_err().to_string().contains("missing after 50ms: the end"));
+/// ```
 pub fn until_blocking<T, E: Display>(
     limit: Duration,
     what: &str,

@@ -3,6 +3,13 @@
 //! The file is what `pg_dump --inserts` writes: plain SQL, which any client can run and any reviewer can read. Owners and rights are left out, because roles
 //! belong to the server and the next one has others.
 //!
+//! ```no_run
+//! # async fn test() {
+//! let db = testenv::Template::sql("CREATE TABLE rooms (name TEXT)").fresh().await;
+//! testenv::snapshot::dump(&db, "testdata/rooms.sql").await.unwrap();
+//! # }
+//! ```
+//!
 //! Invariant: the same content gives the same file, so a snapshot changes in a repository only when its rows do.
 
 mod program;
@@ -49,6 +56,12 @@ impl Template {
     /// # Panics
     ///
     /// When the file cannot be read or is another kind of dump; the message says how to make the right kind.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// let db = testenv::Template::snapshot("../testdata/snapshot.sql").fresh().await;
+    /// # }
+    /// ```
     pub fn snapshot(path: impl AsRef<Path>) -> Template {
         let path = path.as_ref();
         let sql = read(path).unwrap_or_else(|error| panic!("{error}"));

@@ -21,7 +21,16 @@ use super::server::{self, Server};
 use crate::run::{Run, apart, owned};
 use crate::{Error, current_test};
 
-/// What a function that builds a template may fail with.
+/// What a function that builds a template may fail with: any error, by `?` or `.into()`.
+///
+/// ```
+/// use testenv::postgres::BuildError;
+///
+/// fn applied(files: usize) -> Result<(), BuildError> {
+///     if files == 0 { Err("no migrations were found".into()) } else { Ok(()) }
+/// }
+/// assert_eq!(applied(0).unwrap_err().to_string(), "no migrations were found");
+/// ```
 pub type BuildError = Box<dyn StdError + Send + Sync>;
 
 type Builder =
@@ -66,6 +75,20 @@ pub(super) struct Built {
 
 impl Template {
     /// From migrations, as `sqlx::migrate!` makes them. Those that were read at run time have to be leaked (`Box::leak`): they last as long as the tests.
+    ///
+    /// The path of `sqlx::migrate!` begins at the folder of your `Cargo.toml`; without one it is `migrations`, beside it. sqlx needs its features `macros`
+    /// and `migrate`.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// use sqlx::migrate::Migrator;
+    /// use testenv::Template;
+    ///
+    /// static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+    ///
+    /// let db = Template::migrations(&MIGRATIONS).fresh().await;
+    /// # }
+    /// ```
     pub fn migrations(migrator: &'static Migrator) -> Template {
         let mut hasher = DefaultHasher::new();
         for migration in migrator.iter() {

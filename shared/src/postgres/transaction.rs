@@ -35,6 +35,14 @@ pub struct Tx {
 /// # Panics
 ///
 /// As [`super::fresh_db`].
+///
+/// ```no_run
+/// # async fn test() {
+/// let mut tx = testenv::begin().await;
+/// let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut *tx).await.unwrap();
+/// assert_eq!(users, 0);
+/// # }
+/// ```
 pub async fn begin() -> Tx {
     start().await.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,0 +1,24 @@
+// Not under `doctest`: rustdoc would compile the README's commands as Rust.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+
+// What a harness is built on: a machine with its servers, and runs that come and go.
+#[cfg(feature = "integration")]
+mod machine;
+#[cfg(feature = "integration")]
+pub use machine::{Machine, Run, Server, Wanted};
+#[cfg(feature = "integration")]
+mod sql;
+#[cfg(feature = "integration")]
+pub use sql::{execute, migrate, url_of};
+
+// What a harness is, and the one of somebody else.
+#[cfg(feature = "integration")]
+mod harness;
+#[cfg(feature = "integration")]
+pub use harness::{Harness, Problem};
+#[cfg(feature = "integration")]
+mod theirs;
+#[cfg(feature = "integration")]
+mod faults;
+#[cfg(feature = "integration")]
+pub use theirs::Theirs;
