@@ -113,7 +113,7 @@ pub async fn note(name: &str) -> Result<(), Error> {
     if server.is_ours {
         return Ok(());
     }
-    owned::note(run.dir(), "postgres", name, &server.note(false))
+    owned::note(run.dir(), "postgres", name, &server.note())
 }
 
 impl Db {
@@ -188,7 +188,7 @@ impl Drop for Db {
             say(POSTGRES.name, &self.failure());
             ready::keep(&self.taken);
             if !self.server.is_ours {
-                let note = self.server.note(true);
+                let note = self.server.note() + failed::WORD;
                 let _dropped_with_the_run =
                     owned::note(self.run.dir(), "postgres", &self.name, &note);
             }

@@ -1,8 +1,8 @@
 //! Servers that outlive their run, on a developer's machine only: asked for with `TESTENV_REUSE=1`, or by the line `reuse = 1` in
 //! `<config>/testenv.conf`.
 //!
-//! A kept server is found again by the hash of its image, its settings and this crate's version, so an edit of any of them means another server. It is a
-//! guest room: what a run makes on it is noted and removed like on somebody else's.
+//! A kept server is found again by the hash of its image, its settings, this crate's version and the user's cache, so an edit of any of them means another
+//! server. It is a guest room: what a run makes on it is noted and removed like on somebody else's.
 //!
 //! Invariant: nothing is kept where `CI` is set.
 
@@ -70,8 +70,10 @@ impl Kept {
         (service, image.to_string(), super::docker_host(), env!("CARGO_PKG_VERSION"))
             .hash(&mut hasher);
         settings.hash(&mut hasher);
-        let hash = format!("{:016x}", hasher.finish());
+        // Who cannot read the note cannot use the server: another user of the engine keeps another.
         let dir = cache().join("reuse");
+        dir.hash(&mut hasher);
+        let hash = format!("{:016x}", hasher.finish());
         let lock = dir.join(format!("{service}-{hash}.lock"));
         let file = std::fs::create_dir_all(&dir).and_then(|()| File::create(&lock));
         let file = file.map_err(|cause| crate::run::unwritable(&lock, &cause))?;

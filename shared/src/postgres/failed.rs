@@ -7,15 +7,15 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::server::{self, Server};
+use super::server;
 use crate::Error;
 use crate::provider::{POSTGRES, say};
 
 /// Long enough to read the failure and look; a suite that fails all day leaves a few dozen.
 pub(super) const STAY: Duration = Duration::from_hours(1);
 
-/// The first word of the note of such a database, in the place of who started its server.
-pub(super) const WORD: &str = "failed";
+/// What is added to the note of such a database, which is that of its server.
+pub(super) const WORD: &str = " failed";
 
 /// Its comment, before the second at which its run ended.
 const ABOUT: &str = "testenv failed";
@@ -45,10 +45,9 @@ pub(super) async fn give_way(admin: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Drops the databases of tests that failed more than an hour ago, and lists the others.
-pub(super) async fn sweep(server: &Server) -> Result<(), Error> {
+pub(super) async fn sweep(admin: &mut PgConnection) -> Result<(), Error> {
     let unusable =
         |cause: sqlx::Error| Error::new("the PostgreSQL server cannot be used").cause(cause);
-    let mut admin = server.admin().await?;
     let left: Vec<(String, bool)> = sqlx::query_as(
         "SELECT datname, extract(epoch FROM now()) > split_part(about, ' ', 3)::float8 + $1
          FROM (SELECT datname, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS named
@@ -56,13 +55,13 @@ pub(super) async fn sweep(server: &Server) -> Result<(), Error> {
     )
     .bind(STAY.as_secs_f64())
     .bind(format!("^{ABOUT} [0-9]+$"))
-    .fetch_all(&mut admin)
+    .fetch_all(&mut *admin)
     .await
     .map_err(unusable)?;
     let mut stay = Vec::new();
     for (name, is_due) in left {
         // Another user's is not ours to drop, and another run may be quicker.
-        if !is_due || server::drop_database(&mut admin, &name).await.is_err() {
+        if !is_due || server::drop_database(admin, &name).await.is_err() {
             stay.push(name);
         }
     }

@@ -90,7 +90,7 @@ async fn serve(dir: &Path, to_make: &Notify, to_clear: &Notify) -> Result<(), St
         to_make.notified().await;
     };
     let server = Server::read(&text).map_err(|error| error.to_string())?;
-    let (mut makes, mut drops) = (admin(&server).await?, admin(&server).await?);
+    let (mut makes, mut drops) = tokio::try_join!(admin(&server), admin(&server))?;
     let maker = Maker { dir, server: &server, text: &text, token: run::token(dir) };
     tokio::try_join!(maker.make(&mut makes, to_make), maker.clear(&mut drops, to_clear)).map(drop)
 }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{client, failed};
 use crate::docker::reuse::{self, Kept};
-use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
+use crate::provider::{POSTGRES, REACH_LIMIT, REUSE_VAR, Way, first_byte, reach, say};
 use crate::run::{Run, apart};
 use crate::{Error, docker};
 
@@ -35,6 +35,7 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 const OLDEST: i32 = 130_000;
 
 /// Who started a server, in the note of it: the run, an earlier run, somebody else.
+const WHOSE: [&str; 3] = [OURS, KEPT, GIVEN];
 const OURS: &str = "ours";
 const KEPT: &str = "kept";
 const GIVEN: &str = "given";
@@ -65,10 +66,9 @@ const SETTINGS: [&str; 10] = [
 /// The server of this run, as each of its processes knows it.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// Whether it ends with the run; what is on another is noted before it is made.
+    /// What is on one that does not end with the run is noted before it is made.
     pub(super) is_ours: bool,
-    /// Whether somebody gave us its address, and with that a password to be silent about.
-    is_given: bool,
+    whose: &'static str,
     /// To the database through which others are made.
     url: String,
     pub(super) options: PgConnectOptions,
@@ -85,24 +85,19 @@ impl Server {
         else {
             return Err(broken());
         };
+        let whose = WHOSE.into_iter().find(|word| *word == whose).ok_or_else(broken)?;
         Ok(Server {
             is_ours: whose == OURS,
-            is_given: whose == GIVEN,
+            whose,
             version: version.parse().map_err(|_| broken())?,
             options: client::options(url)?,
             url: url.to_owned(),
         })
     }
 
-    /// What stands for a database of this server until it is removed. Of one whose test failed, it says so.
-    pub(super) fn note(&self, failed: bool) -> String {
-        let whose = match (failed, self.is_ours, self.is_given) {
-            (true, ..) => failed::WORD,
-            (_, true, _) => OURS,
-            (.., true) => GIVEN,
-            _ => KEPT,
-        };
-        format!("{whose} {} {}", self.version, self.url)
+    /// What [`Server::read`] reads.
+    pub(super) fn note(&self) -> String {
+        format!("{} {} {}", self.whose, self.version, self.url)
     }
 
     /// The command that opens a database; without the password of a server that was given to us, for others may read what a test prints.
@@ -110,7 +105,7 @@ impl Server {
         let url = self.url_of(database);
         let password = url.find('@').and_then(|end| Some((url[..end].rfind(':')?, end)));
         match password {
-            Some((start, end)) if self.is_given && !url[start..].starts_with("://") => {
+            Some((start, end)) if self.whose == GIVEN && !url[start..].starts_with("://") => {
                 format!("psql '{}{}'", &url[..start], &url[end..])
             }
             _ => format!("psql '{url}'"),
@@ -150,23 +145,32 @@ pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> 
 }
 
 async fn provide(run: &'static Run) -> Result<String, Error> {
+    let mut known = None;
     let (whose, url) = match POSTGRES.choose()? {
         Way::Url(url) => {
             say(POSTGRES.name, &format!("the server of {}", POSTGRES.url_var));
             (GIVEN, url)
         }
-        Way::Docker(_) if reuse::wanted() => (KEPT, kept().await?),
+        Way::Docker(_) if reuse::wanted() => {
+            let (url, greeted) = kept().await?;
+            known = greeted;
+            (KEPT, url)
+        }
         Way::Docker(_) => (OURS, docker::on_engine(in_container(run)).await?),
         Way::Native(programs) => {
             (OURS, native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
         }
     };
-    let version = greet(&url, whose == GIVEN).await?;
-    let text = format!("{whose} {version} {url}");
+    let (version, mut admin) = match known {
+        Some(greeted) => greeted,
+        None => greet(&url, whose == GIVEN).await?,
+    };
     if whose != OURS {
-        failed::sweep(&Server::read(&text)?).await?;
+        failed::sweep(&mut admin).await?;
     }
-    Ok(text)
+    // Nobody waits for the goodbye.
+    drop(admin.close().await);
+    Ok(format!("{whose} {version} {url}"))
 }
 
 async fn in_container(run: &'static Run) -> Result<String, Error> {
@@ -178,15 +182,15 @@ async fn in_container(run: &'static Run) -> Result<String, Error> {
     Ok(url(run.token(), &started.address(PORT).await?))
 }
 
-/// The server that is kept between runs, started where none answers.
-async fn kept() -> Result<String, Error> {
+/// The server that is kept between runs, greeted; started where none answers.
+async fn kept() -> Result<(String, Option<(i32, PgConnection)>), Error> {
     let image = docker::on_engine(docker::resolve(POSTGRES.image)).await?;
     let kept = Kept::lock(POSTGRES.name, &image, &SETTINGS).await?;
     if let Some(url) = kept.known()
-        && greet(&url, true).await.is_ok()
+        && let Ok(greeted) = greet(&url, true).await
     {
         say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
-        return Ok(url);
+        return Ok((url, Some(greeted)));
     }
     say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
     let password = kept.password();
@@ -194,7 +198,7 @@ async fn kept() -> Result<String, Error> {
     docker::on_engine(async move {
         let started = kept.start(POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
         let url = url(&password, &started.address(PORT).await?);
-        kept.note(&url).map(|()| url)
+        kept.note(&url).map(|()| (url, None))
     })
     .await
 }
@@ -215,8 +219,8 @@ fn url(password: &str, address: &str) -> String {
     format!("postgres://postgres:{password}@{address}/postgres?sslmode=disable")
 }
 
-/// The version of the server, once it is sure that databases can be made there.
-async fn greet(url: &str, given: bool) -> Result<i32, Error> {
+/// The version of the server and a session, once it is sure that databases can be made there.
+async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
     let refused = |cause: String| {
         let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
         if given {
@@ -253,14 +257,12 @@ async fn greet(url: &str, given: bool) -> Result<i32, Error> {
     .fetch_one(&mut admin)
     .await
     .map_err(|error| refused(error.to_string()))?;
-    // Nobody waits for the goodbye.
-    drop(admin.close().await);
     if !may {
         return Err(
             refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")
         );
     }
-    Ok(version)
+    Ok((version, admin))
 }
 
 /// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
@@ -271,6 +273,10 @@ pub(crate) fn remove(name: &str, note: &str) -> Result<(), String> {
     let server = Server::read(note).map_err(|error| words(&error))?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     if open.as_ref().is_none_or(|(of, ..)| *of != server.url) {
+        // A kept container whose port is closed was stopped, and what was on it, in memory, is gone.
+        if server.whose == KEPT && reach(&server.url, REACH_LIMIT).is_err() {
+            return Ok(());
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| words(&error))?;
         let login = async { tokio::time::timeout(LOGIN_LIMIT, server.admin()).await };
@@ -279,7 +285,7 @@ pub(crate) fn remove(name: &str, note: &str) -> Result<(), String> {
     }
     let (_, runtime, admin) = open.as_mut().expect("it was opened above");
     let done = runtime.block_on(async {
-        if note.starts_with(failed::WORD) {
+        if note.ends_with(failed::WORD) {
             failed::mark(admin, name).await
         } else {
             drop_database(admin, name).await

@@ -192,7 +192,7 @@ impl Template {
         }
         let scratch = format!("{name}_{}", run.token());
         if !server.is_ours {
-            owned::note(run.dir(), "postgres", &scratch, &server.note(false))?;
+            owned::note(run.dir(), "postgres", &scratch, &server.note())?;
         }
         server::drop_database(&mut admin, &scratch).await.map_err(failed)?;
         execute(&mut admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(failed)?;

@@ -3,12 +3,17 @@
 use std::time::Instant;
 
 use crate::lab::engine::{docker, labelled};
-use crate::lab::{Lab, PROMISED};
+use crate::lab::{Lab, PROMISED, line};
+
+fn reusing(lab: &Lab, cache: &std::path::Path, end: &str) -> std::process::Command {
+    let mut actor = lab.actor("postgres", end);
+    actor.env("TESTENV_REUSE", "1").env("TESTENV_CACHE_DIR", cache).env_remove("CI");
+    actor
+}
 
 /// A run of one test that keeps its server, or would; what it says, and how long it takes.
 fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, std::time::Duration) {
-    let mut actor = lab.actor("postgres", "pass");
-    actor.env("TESTENV_REUSE", "1").env("TESTENV_CACHE_DIR", cache).env_remove("CI");
+    let mut actor = reusing(lab, cache, "pass");
     if let Some(ci) = ci {
         actor.env("CI", ci);
     }
@@ -53,5 +58,20 @@ fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
     let (fourth, _) = run(&lab, cache.path(), None);
     assert!(fourth.contains("to be kept"), "one that is gone is started anew: {fourth}");
     docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// As `cargo course reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
+#[test]
+fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut test = reusing(&lab, cache.path(), "wait").spawn().unwrap();
+    assert_eq!(line(&mut test), "postgres");
+
+    docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
     lab.expect_nothing_left(PROMISED);
 }
