@@ -39,7 +39,7 @@ fn server_of(member: std::process::Child) -> String {
 fn joins_and_leaves_at_random_meet_one_server() {
     let lab = Lab::new();
 
-    let met = servers_met(&lab, lab::load(200, 1000), 2000, 300);
+    let met = servers_met(&lab, lab::load(80, 1000), 2000, 300);
 
     assert_eq!(met.len(), 1, "{met:?}");
     lab.expect_nothing_left(PROMISED);
