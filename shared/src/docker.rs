@@ -117,6 +117,15 @@ impl<I: Image> Started<I> {
     }
 }
 
+/// The runtime on which the engine's client lives, for a client of your own: one that was made on a test's runtime ends with the test.
+///
+/// ```no_run
+/// let address = testenv::docker::runtime().block_on(async { "what a client on this runtime says" });
+/// ```
+pub fn runtime() -> &'static Runtime {
+    &RUNTIME
+}
+
 /// Runs `work` where the engine's client lives; callable from any runtime.
 pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,

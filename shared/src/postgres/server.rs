@@ -190,7 +190,7 @@ async fn kept() -> Result<(String, Option<(i32, PgConnection)>), Error> {
     let image = docker::on_engine(docker::resolve(POSTGRES.image)).await?;
     let kept = Kept::lock(POSTGRES.name, &image, &SETTINGS).await?;
     if let Some(url) = kept.known()
-        && let Ok(greeted) = greet(&url, true).await
+        && let Ok(greeted) = greet(&url, false).await
     {
         say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
         return Ok((url, Some(greeted)));
@@ -253,8 +253,14 @@ async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
     let mut admin = connected
         .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
         .map_err(|error| refused(error.to_string()))?;
-    // The server says its version with its greeting.
-    let version = admin.server_version_num().unwrap_or_default().cast_signed();
+    // Most servers say it with their greeting; a fork may say there what is no number.
+    let version = match admin.server_version_num() {
+        Some(version) => version.cast_signed(),
+        None => sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+            .fetch_one(&mut admin)
+            .await
+            .map_err(|error| refused(error.to_string()))?,
+    };
     if version < OLDEST {
         return Err(refused(format!(
             "it is version {}; {} is the oldest that can be used",
@@ -320,7 +326,12 @@ pub(super) async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx:
 
 #[cfg(test)]
 mod tests {
-    use super::Server;
+    use super::{CONNECTIONS, SETTINGS, Server};
+
+    #[test]
+    fn the_limit_that_a_failed_test_is_told_is_the_servers() {
+        assert!(SETTINGS.contains(&format!("max_connections={CONNECTIONS}").as_str()));
+    }
 
     #[test]
     fn a_given_password_stands_in_no_command() {

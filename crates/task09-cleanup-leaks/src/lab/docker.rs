@@ -1,7 +1,6 @@
 //! The lab in a Docker engine: containers, networks and volumes, all with the token of the harness's run.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use testcontainers_modules::testcontainers::bollard::Docker;
@@ -16,7 +15,6 @@ use testenv::docker::{self, TOKEN_LABEL};
 use testenv::provider::say;
 use testenv::run::Run;
 use testenv::{Error, images};
-use tokio::runtime::Runtime;
 
 use super::{Kind, Thing};
 
@@ -27,15 +25,6 @@ const NAME_LABEL: &str = "lab.name";
 
 /// Starting takes half a second; a machine that is busy with a build takes several.
 const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// Its own, because the engine's client does not outlive the runtime that made it, and a test's runtime ends with the test.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a thread and an epoll descriptor can be had")
-});
 
 pub(super) struct Engine {
     run: &'static Run,
@@ -169,7 +158,7 @@ fn thing(
 
 /// Waits for the engine on a thread that may be a test's, with or without a runtime of its own.
 fn wait_for<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
-    let waiting = std::thread::spawn(|| RUNTIME.block_on(work()));
+    let waiting = std::thread::spawn(|| docker::runtime().block_on(work()));
     waiting.join().expect("work on the engine does not panic")
 }
 

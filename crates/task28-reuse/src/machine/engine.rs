@@ -1,13 +1,12 @@
 //! Where servers run: in the Docker engine, or, where there is none, as processes of this machine.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use testenv::docker::runtime;
 use testenv::provider::{POSTGRES, PROVIDER_VAR, REACH_LIMIT, ping_docker, say};
 use testenv::run::Run;
 use testenv::{Error, wait};
-use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::{docker, native, server};
@@ -37,15 +36,6 @@ fi"#;
 
 pub(super) const FREEZE: &str = r#"kill -STOP "$(head -n 1 "$0/postmaster.pid")""#;
 
-/// Its own, because the engine's client does not outlive the runtime that made it, and a test's runtime ends with the test.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a thread and an epoll descriptor can be had")
-});
-
 pub(super) enum Engine {
     Docker(docker::Engine),
     Native(native::Engine),
@@ -54,7 +44,7 @@ pub(super) enum Engine {
 /// Does `work` on a thread of its own: it goes on when the caller is dropped, and what it awaits need not be [`Send`].
 pub(super) async fn apart<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = oneshot::channel();
-    std::thread::spawn(move || tell.send(RUNTIME.block_on(work())).ok());
+    std::thread::spawn(move || tell.send(runtime().block_on(work())).ok());
     told.await.expect("work on the engine does not panic")
 }
 
@@ -139,7 +129,7 @@ impl Engine {
         match self {
             Engine::Docker(engine) => {
                 let name = name.to_owned();
-                std::thread::spawn(move || RUNTIME.block_on(engine.remove(&name)));
+                std::thread::spawn(move || runtime().block_on(engine.remove(&name)));
             }
             Engine::Native(engine) => engine.remove(name),
         }
