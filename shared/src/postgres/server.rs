@@ -256,10 +256,9 @@ async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
     // Most servers say it with their greeting; a fork may say there what is no number.
     let version = match admin.server_version_num() {
         Some(version) => version.cast_signed(),
-        None => sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
-            .fetch_one(&mut admin)
+        None => asked(&mut admin, "SELECT current_setting('server_version_num')::int")
             .await
-            .map_err(|error| refused(error.to_string()))?,
+            .map_err(refused)?,
     };
     if version < OLDEST {
         return Err(refused(format!(
@@ -268,18 +267,25 @@ async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
             OLDEST / 10_000
         )));
     }
-    let may: bool = sqlx::query_scalar(
-        "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
-    )
-    .fetch_one(&mut admin)
-    .await
-    .map_err(|error| refused(error.to_string()))?;
+    let right = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user";
+    let may: bool = asked(&mut admin, right).await.map_err(refused)?;
     if !may {
         return Err(
             refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")
         );
     }
     Ok((version, admin))
+}
+
+/// The answer of a server that has let us in, and may fall silent all the same.
+async fn asked<T>(admin: &mut PgConnection, sql: &'static str) -> Result<T, String>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+{
+    let answer = sqlx::query_scalar(sql).fetch_one(admin);
+    let answer = tokio::time::timeout(LOGIN_LIMIT, answer).await;
+    let answer = answer.map_err(|_| format!("no answer to a query within {LOGIN_LIMIT:?}"))?;
+    answer.map_err(|error| error.to_string())
 }
 
 /// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
