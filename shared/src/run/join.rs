@@ -126,10 +126,8 @@ fn settle(
     if let Some(runner) = process::runner().and_then(Process::line) {
         append(&dir.join(RUNNERS), &format!("{runner}\n"))?;
     }
-    if with_keeper {
-        keeper::ensure(dir)?;
-    }
-    if is_new {
+    // Once for a run, and once more for each kind of binary in it, as that one may be able to remove what the others could not.
+    if (with_keeper && keeper::ensure(dir)?) || is_new {
         keeper::sweep(base, dir);
     }
     Ok(Run { dir: dir.to_owned(), token: token(dir), _member: member })

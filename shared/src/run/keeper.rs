@@ -34,10 +34,10 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// How often a runner is looked for: its end starts the grace, so this only adds to it.
 const RUNNER_POLL: Duration = Duration::from_millis(100);
 
-/// Starts a keeper for the run in `dir` unless one like it is there; returns when it keeps. The caller holds the base's lock.
-pub(super) fn ensure(dir: &Path) -> Result<(), Error> {
+/// Starts a keeper for the run in `dir` unless one like it is there; returns when it keeps, and whether it is new. The caller holds the base's lock.
+pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     if is_alive(&file_of(dir)) {
-        return Ok(());
+        return Ok(false);
     }
     let file = file_of(dir);
     std::fs::write(&file, "").map_err(|cause| unwritable(&file, &cause))?;
@@ -49,20 +49,18 @@ pub(super) fn ensure(dir: &Path) -> Result<(), Error> {
             _ => Err("it runs".into()),
         }
     })
-    .map_err(|error| error.fix(format!("read {}", dir.join("keeper.log").display())))
+    .map_err(|error| error.fix(format!("read {}", dir.join("keeper.log").display())))?;
+    Ok(true)
 }
 
 /// Whether any keeper keeps the run in `dir`, whatever services it was built with.
 pub(super) fn any_alive(dir: &Path) -> bool {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries
-        .filter(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keeper+"))
-        })
-        .any(|path| is_alive(&path))
+    alive(dir).next().is_some()
 }
 
-/// Starts keepers for the runs that provably have no owner: no process holds them and no keeper does. The caller holds `base`.
+/// Starts keepers for the runs that provably have no owner: no process holds them, and no keeper that can remove all that they made. The caller holds `base`.
+///
+/// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
 pub(super) fn sweep(base: &Base, own: &Path) {
     for dir in base.run_dirs().into_iter().filter(|dir| dir != own) {
         let Ok(members) = File::open(dir.join(MEMBERS)) else {
@@ -70,7 +68,7 @@ pub(super) fn sweep(base: &Base, own: &Path) {
             let _left = std::fs::remove_dir_all(&dir);
             continue;
         };
-        if members.try_lock().is_ok() && !any_alive(&dir) {
+        if members.try_lock().is_ok() && can_help(&dir) {
             // The engine it used, not the one of this run.
             let engine =
                 std::fs::read_to_string(owned::dir(&dir).join("docker.engine")).unwrap_or_default();
@@ -80,6 +78,26 @@ pub(super) fn sweep(base: &Base, own: &Path) {
             drop(start(&dir, &vars));
         }
     }
+}
+
+/// Whether a keeper of this binary's would remove something from a run that no living keeper can.
+fn can_help(dir: &Path) -> bool {
+    let left = owned::kinds(dir);
+    let removes = |kinds: &[&str], kind: &String| kinds.contains(&kind.as_str());
+    let is_kept = alive(dir).any(|keeper| {
+        let kinds: Vec<&str> = keeper.split('+').collect();
+        left.iter().all(|kind| removes(&kinds, kind))
+    });
+    !is_kept && (left.is_empty() || left.iter().any(|kind| removes(owned::KINDS, kind)))
+}
+
+/// The names of the files of the keepers that are alive: `keeper+<kind>+…`.
+fn alive(dir: &Path) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter_map(|path| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        (name.starts_with("keeper+") && is_alive(&path)).then_some(name)
+    })
 }
 
 /// Becomes the keeper if this process was started as one; else returns at once.
@@ -228,4 +246,44 @@ fn runner_is_alive(dir: &Path) -> bool {
 pub(crate) fn grace() -> Duration {
     let asked = std::env::var(GRACE_VAR).ok().and_then(|text| text.parse().ok());
     asked.map_or(GRACE, Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::{can_help, file_of, owned};
+
+    fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(owned::dir(run.path())).unwrap();
+        for kind in kinds {
+            std::fs::write(owned::file(run.path(), kind, "a"), "").unwrap();
+        }
+        run
+    }
+
+    fn keeper(file: &Path) -> File {
+        let keeper = File::create(file).unwrap();
+        keeper.lock().unwrap();
+        keeper
+    }
+
+    #[test]
+    fn a_run_is_swept_unless_a_keeper_that_can_remove_all_of_it_lives() {
+        let run = run_that_left(owned::KINDS);
+        let _of_a_smaller_binary = keeper(&run.path().join("keeper+native"));
+        assert!(can_help(run.path()));
+
+        let _twin = keeper(&file_of(run.path()));
+        assert!(!can_help(run.path()));
+    }
+
+    #[test]
+    fn a_run_that_left_nothing_we_can_remove_is_left_to_others() {
+        assert!(!can_help(run_that_left(&["a service of tomorrow"]).path()));
+        assert!(can_help(run_that_left(&["a service of tomorrow", "dir"]).path()));
+        assert!(can_help(run_that_left(&[]).path()));
+    }
 }

@@ -51,8 +51,8 @@ pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     let mut refused = Vec::new();
     for file in files(run) {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some((kind, name)) = name.split_once('.') else { continue };
+        let label = label(&file);
+        let Some((kind, name)) = label.split_once('.') else { continue };
         match remove(run, kind, name, &file) {
             Ok(()) => drop(std::fs::remove_file(&file)),
             Err(_) if ON_GIVEN_SERVERS.contains(&kind) && is_old(&file) => {
@@ -69,6 +69,17 @@ pub(super) fn is_empty(run: &Path) -> bool {
     files(run).is_empty()
 }
 
+/// The kinds of what is noted.
+pub(super) fn kinds(run: &Path) -> Vec<String> {
+    let kind = |file: &PathBuf| Some(label(file).split_once('.')?.0.to_owned());
+    files(run).iter().filter_map(kind).collect()
+}
+
+/// `<kind>.<name>`
+fn label(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn is_old(file: &Path) -> bool {
     let noted = file.metadata().and_then(|file| file.modified());
     noted.is_ok_and(|noted| noted.elapsed().is_ok_and(|age| age > FORGOTTEN))
@@ -78,9 +89,7 @@ fn files(run: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir(run)).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     // Servers first: a directory in which one still writes cannot be removed.
-    files.sort_by_key(|file| {
-        !file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("native."))
-    });
+    files.sort_by_key(|file| !label(file).starts_with("native."));
     files
 }
 
