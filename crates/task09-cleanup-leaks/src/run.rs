@@ -71,9 +71,11 @@ impl Ran {
 impl Drop for Ran {
     fn drop(&mut self) {
         let names = [std::mem::take(&mut self.made), std::mem::take(&mut self.others)].concat();
-        // Not waited for: what the end of the process cuts off, the keeper of the run does.
+        // Waited for: networks that a check of forty such suites left to the keeper would be more than an engine has addresses for.
+        // On a thread, whose panic is no second one here.
         let _refused = std::thread::Builder::new()
-            .spawn(move || suite::remove_all(|thing| names.contains(&thing.name)));
+            .spawn(move || suite::remove_all(|thing| names.contains(&thing.name)))
+            .map(std::thread::JoinHandle::join);
     }
 }
 

@@ -120,7 +120,9 @@ impl Engine {
                 client.create_volume(request).await.map(drop)
             }
         });
-        made.map_err(|cause| unanswered(&cause))
+        made.map_err(|cause| {
+            unanswered(&cause).fix("docker network prune, if it is addresses that are missing: an engine has them for thirty networks")
+        })
     }
 
     pub(super) fn stop(&self, thing: &Thing) -> Result<(), String> {
