@@ -2,7 +2,7 @@
 
 mod lab;
 
-#[cfg(all(feature = "integration", feature = "kafka"))]
+#[cfg(all(feature = "integration", feature = "kafka", feature = "postgres"))]
 mod p1_one_server;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p4_given_servers;
@@ -12,6 +12,8 @@ mod p2_templates;
 mod p3_load;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_postgres;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_property;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_snapshot;
 #[cfg(all(feature = "integration", feature = "postgres"))]

@@ -4,27 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use sqlx::SqlSafeStr;
-use sqlx::postgres::PgListener;
-use testenv::{Db, Template, factories, fresh_db};
-
-/// What a test can see of a database: its tables with their rows, its sequences, large objects, settings and locks.
-async fn seen(db: &Db) -> Vec<String> {
-    let queries = [
-        "SELECT 'table ' || c.relname || ' ' || (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.oid::regclass, false, true, '')))[1]::text
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = 'public' ORDER BY 1",
-        "SELECT 'sequence ' || sequencename || ' ' || coalesce(last_value, 0) FROM pg_sequences ORDER BY 1",
-        "SELECT 'large object ' || oid FROM pg_largeobject_metadata ORDER BY 1",
-        "SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database() ORDER BY 1",
-        "SELECT 'lock ' || objid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1",
-        "SELECT 'type ' || typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = 'public' ORDER BY 1",
-    ];
-    let mut seen = Vec::new();
-    for query in queries {
-        let rows: Vec<String> = sqlx::query_scalar(query).fetch_all(db.pool()).await.unwrap();
-        seen.extend(rows);
-    }
-    seen
-}
+use testenv::{Template, factories, fresh_db};
 
 #[tokio::test]
 async fn a_fresh_database_is_migrated_and_empty() {
@@ -34,51 +14,6 @@ async fn a_fresh_database_is_migrated_and_empty() {
         sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(db.pool()).await.unwrap();
 
     assert_eq!(users, 0);
-}
-
-/// Everything that a session can do to its database, one or many of these at random.
-const DEEDS: [&str; 9] = [
-    "INSERT INTO users (name, email) SELECT 'u', gen_random_uuid()::text FROM generate_series(1, 7)",
-    "CREATE TABLE IF NOT EXISTS made (id INT)",
-    "DROP TABLE IF EXISTS orders",
-    "SELECT setval(pg_get_serial_sequence('users', 'id'), 1 + (random() * 1000)::int)",
-    "SELECT lo_create(0)",
-    "DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET work_mem = ''8MB''', current_database()); END $$",
-    "SELECT pg_advisory_lock((random() * 1000)::int)",
-    "DO $$ BEGIN CREATE TYPE mood AS ENUM ('well'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-    "NOTIFY doorbell, 'from next door'",
-];
-
-#[tokio::test]
-async fn whatever_is_done_in_a_fork_is_not_seen_in_its_siblings() {
-    let quiet = fresh_db().await;
-    let before = seen(&quiet).await;
-    let mut listener = PgListener::connect_with(quiet.pool()).await.unwrap();
-    listener.listen("doorbell").await.unwrap();
-
-    // Ten forks, each with a random half of the deeds; what was tried is in the failure.
-    for _ in 0..10 {
-        let busy = fresh_db().await;
-        let mut connection = busy.pool().acquire().await.unwrap();
-        let mut done = Vec::new();
-        for deed in DEEDS {
-            if std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), deed) % 2 == 0 {
-                sqlx::raw_sql(deed).execute(&mut *connection).await.unwrap();
-                done.push(deed);
-            }
-        }
-        assert_eq!(seen(&quiet).await, before, "after {done:#?} in another database");
-        let heard = tokio::time::timeout(Duration::from_millis(20), listener.recv()).await;
-        assert!(heard.is_err(), "{heard:?} after {done:#?}");
-    }
-
-    // The look can tell: the same deeds in the quiet one are seen.
-    let mut connection = quiet.pool().acquire().await.unwrap();
-    for deed in DEEDS {
-        sqlx::raw_sql(deed).execute(&mut *connection).await.unwrap();
-    }
-    assert_ne!(seen(&quiet).await, before);
-    listener.recv().await.unwrap();
 }
 
 #[tokio::test]
