@@ -19,9 +19,12 @@ fn send(topic: &Topic, payload: &str) {
 
 /// The first message of the topic and the number of messages in it.
 fn first_and_count(topic: &Topic) -> (String, i64) {
-    let consumer: BaseConsumer = client(topic).set("group.id", "many").create().unwrap();
+    let mut config = client(topic);
+    // The question for the watermarks waits behind a fetch on the same connection, and that one waits, by default half a second, for a message that never comes.
+    config.set("group.id", "many").set("fetch.wait.max.ms", "10");
+    let consumer: BaseConsumer = config.create().unwrap();
     let mut from = TopicPartitionList::new();
-    from.add_partition_offset(topic.name(), 0, Offset::Beginning).unwrap();
+    from.add_partition_offset(topic.name(), 0, Offset::Offset(0)).unwrap();
     consumer.assign(&from).unwrap();
     let message = consumer.poll(LIMIT).expect("a message within the limit").unwrap();
     let (low, high) = consumer.fetch_watermarks(topic.name(), 0, LIMIT).unwrap();

@@ -12,7 +12,7 @@ use testenv::wait;
 /// What the design promises: 15 s after the end nothing is left.
 pub(crate) const PROMISED: Duration = Duration::from_secs(15);
 
-/// How many times a load is put on: the usual number, or, with `TESTENV_FULL_LOAD=1`, the number that is promised; that takes minutes.
+/// How much of a load is put on: the usual number, or, with `TESTENV_FULL_LOAD=1`, the number that is promised; that takes minutes.
 pub(crate) fn load(usual: usize, full: usize) -> usize {
     if std::env::var("TESTENV_FULL_LOAD").is_ok_and(|value| value == "1") { full } else { usual }
 }
@@ -297,28 +297,22 @@ pub(crate) mod engine {
         text.lines().filter(|line| line.ends_with(value)).map(str::to_owned).collect()
     }
 
+    /// The services, one word a container, of the containers that were started for runs of the lab while `work` ran, by the engine's own account.
     #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
-    /// Containers of a service that were started for runs of the lab while `work` ran, by the engine's own account.
-    pub(crate) fn started(lab: &super::Lab, service: &str, work: impl FnOnce()) -> usize {
+    pub(crate) fn started(lab: &super::Lab, work: impl FnOnce()) -> Vec<String> {
         let since = now();
         work();
         let until = now();
-        let label = format!("label=testenv.service={service}");
-        let events = docker(&[
-            "events",
-            "--since",
-            &since,
-            "--until",
-            &until,
-            "--filter",
-            "event=start",
-            "--filter",
-            &label,
-            "--format",
-            "{{index .Actor.Attributes \"testenv.owner\"}}",
-        ]);
+        let format = "{{index .Actor.Attributes \"testenv.service\"}} {{index .Actor.Attributes \"testenv.owner\"}}";
+        let period = ["events", "--since", &since, "--until", &until];
+        let what = ["--filter", "event=start", "--filter", "label=testenv.owner"];
+        let events = docker(&[&period[..], &what, &["--format", format]].concat());
         let mark = lab.runs().display().to_string();
-        events.lines().filter(|owner| owner.ends_with(&mark)).count()
+        let ours = events.lines().filter(|line| line.ends_with(&mark));
+        let mut services: Vec<String> =
+            ours.filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
+        services.sort();
+        services
     }
 
     #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]

@@ -7,11 +7,11 @@ use crate::lab::{Lab, PROMISED, sixteen_race};
 fn sixteen_processes_racing_a_cold_start_start_one_container_of_redis() {
     let lab = Lab::new();
 
-    let started = started(&lab, "redis", || {
+    let started = started(&lab, || {
         sixteen_race(&lab, "redis", &[("TESTENV_PROVIDER", "docker")]);
     });
 
-    assert_eq!(started, 1);
+    assert_eq!(started, ["redis"]);
     lab.expect_nothing_left(PROMISED);
 }
 

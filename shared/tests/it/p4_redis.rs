@@ -48,12 +48,12 @@ impl Given {
 
 #[test]
 fn nothing_is_left_of_a_redis_in_a_container_after_any_of_nine_ends() {
-    nine_ends("redis", &[("TESTENV_PROVIDER", "docker".into())]);
+    nine_ends(5, "redis", &[("TESTENV_PROVIDER", "docker".into())]);
 }
 
 #[test]
 fn nothing_is_left_of_a_native_redis_after_any_of_nine_ends() {
-    nine_ends("redis", &[("TESTENV_PROVIDER", "native".into())]);
+    nine_ends(6, "redis", &[("TESTENV_PROVIDER", "native".into())]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn no_key_of_ours_is_left_on_a_given_redis_after_any_of_nine_ends() {
     }
     let theirs = given.keys();
 
-    nine_ends("redis", &[("TESTENV_REDIS_URL", given.url.clone())]);
+    nine_ends(7, "redis", &[("TESTENV_REDIS_URL", given.url.clone())]);
 
     assert_eq!(given.keys(), theirs);
     given.end();

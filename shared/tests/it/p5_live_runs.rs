@@ -39,7 +39,7 @@ fn server_of(member: std::process::Child) -> String {
 fn joins_and_leaves_at_random_meet_one_server() {
     let lab = Lab::new();
 
-    let met = servers_met(&lab, lab::load(80, 1000), 2000, 300);
+    let met = servers_met(&lab, lab::load(40, 1000), 2000, 300);
 
     assert_eq!(met.len(), 1, "{met:?}");
     lab.expect_nothing_left(PROMISED);
@@ -50,7 +50,7 @@ fn joins_and_leaves_at_random_meet_one_server() {
 fn without_a_grace_gaps_between_processes_end_the_run() {
     let lab = Lab::new();
 
-    let met = servers_met(&lab, 60, 0, 300);
+    let met = servers_met(&lab, 30, 0, 300);
 
     assert!(met.len() > 1, "{met:?}");
     lab.expect_nothing_left(PROMISED);
