@@ -37,7 +37,7 @@ struct Tally {
     accepted: usize,
     solution_tests: usize,
     useful: usize,
-    failures: usize,
+    failures: Vec<String>,
 }
 
 /// What a suite is worth.
@@ -73,27 +73,34 @@ pub(crate) fn check(course: &Course, words: &[String], limit: Duration) -> Resul
     let mut tally = Tally::default();
     for task in tasks {
         tally.tasks += 1;
-        let before = tally.failures;
+        let before = tally.failures.len();
         match faults::read(course, task) {
             Ok(faults) => tally.task(course, task, &faults, &shams, &mut bench)?,
             Err(malformed) => tally.failure(format_args!("{}: {malformed}", task.name)),
         }
-        let sound =
-            if tally.failures == before { paint(GOOD, "sound") } else { paint(BAD, "not sound") };
+        let sound = if tally.failures.len() == before {
+            paint(GOOD, "sound")
+        } else {
+            paint(BAD, "not sound")
+        };
         say::out(format_args!("{}: {sound}", task.name));
     }
     let Tally { tasks, faults, caught, variants, accepted, solution_tests, useful, failures } =
         tally;
+    if tasks > 1 {
+        // They are far above, among what each task printed.
+        failures.iter().for_each(|failure| off(failure));
+    }
     say::out(format_args!(
         "{tasks} tasks, {caught} of {faults} faults caught, {accepted} of {variants} variants accepted, {useful} of {solution_tests} solution tests useful"
     ));
-    Ok(if failures == 0 && tasks > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failures.is_empty() && tasks > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Tally {
     fn failure(&mut self, what: impl std::fmt::Display) {
-        self.failures += 1;
-        say::out(format_args!("  {} {what}", paint(BAD, "off:")));
+        off(&what);
+        self.failures.push(what.to_string());
     }
 
     fn task(
@@ -218,6 +225,10 @@ impl Tally {
             crate::check::explain(refusal, suite, variant.map(|variant| &variant.requirement));
         }
     }
+}
+
+fn off(what: &dyn std::fmt::Display) {
+    say::out(format_args!("  {} {what}", paint(BAD, "off:")));
 }
 
 fn grade(name: &str, suite: &Suite, faults: &Faults, bench: &mut Bench) -> Result<Graded, Error> {
