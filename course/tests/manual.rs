@@ -138,3 +138,18 @@ fn the_stranger_has_the_versions_of_the_workspace() {
 
     assert_eq!(other, Vec::<String>::new(), "to fix: copy Cargo.lock there and `cargo metadata`");
 }
+
+#[test]
+fn whoever_copies_the_harness_is_told_of_all_that_it_depends_on() {
+    let manual = read("shared/README.md");
+    let copy = section(&manual, "Copy it");
+
+    let manifest: toml::Table = read("shared/Cargo.toml").parse().unwrap();
+    let tables = ["dependencies", "dev-dependencies"].map(|table| manifest[table].as_table());
+    let untold: Vec<&String> = tables
+        .into_iter()
+        .flat_map(|table| table.expect("it is a table").keys())
+        .filter(|name| !copy.contains(&format!("`{name}`")))
+        .collect();
+    assert_eq!(untold, Vec::<&String>::new());
+}
