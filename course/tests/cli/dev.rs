@@ -52,3 +52,17 @@ fn a_solution_that_refuses_a_variant_is_off() {
         "1 tasks, 0 of 2 faults caught, 0 of 1 variants accepted, 0 of 1 solution tests useful"
     );
 }
+
+#[test]
+fn what_is_off_is_said_again_at_the_end_of_many_tasks() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "crates/task01-sum/tests/solution.rs",
+        "#[test] fn small() { assert_eq!(task01_sum::name(1), \"a number\"); }",
+    );
+
+    let said = workspace.course(&["dev", "check"]);
+
+    let (_, end) = said.out.split_once("task02-more: sound").expect("the last task is sound");
+    assert!(end.contains("off: the solution of task01-sum refuses the variant capitals"), "{end}");
+}

@@ -83,12 +83,10 @@ pub(super) fn sweep(base: &Base, own: &Path) {
 /// Whether a keeper of this binary's would remove something from a run that no living keeper can.
 fn can_help(dir: &Path) -> bool {
     let left = owned::kinds(dir);
-    let removes = |kinds: &[&str], kind: &String| kinds.contains(&kind.as_str());
-    let is_kept = alive(dir).any(|keeper| {
-        let kinds: Vec<&str> = keeper.split('+').collect();
-        left.iter().all(|kind| removes(&kinds, kind))
-    });
-    !is_kept && (left.is_empty() || left.iter().any(|kind| removes(owned::KINDS, kind)))
+    let is_kept = alive(dir)
+        .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
+    let is_ours = |kind: &String| owned::KINDS.contains(&kind.as_str());
+    !is_kept && (left.is_empty() || left.iter().any(is_ours))
 }
 
 /// The names of the files of the keepers that are alive: `keeper+<kind>+…`.

@@ -12,9 +12,14 @@ use testenv::wait;
 /// What the design promises: 15 s after the end nothing is left.
 pub(crate) const PROMISED: Duration = Duration::from_secs(15);
 
-/// How much of a load is put on: the usual number, or, with `TESTENV_FULL_LOAD=1`, the number that is promised; that takes minutes.
+/// `TESTENV_FULL_LOAD=1`: all that is promised is tried, which takes minutes; usually a part of it.
+pub(crate) fn is_full_load() -> bool {
+    std::env::var("TESTENV_FULL_LOAD").is_ok_and(|value| value == "1")
+}
+
+/// How many times a load is put on.
 pub(crate) fn load(usual: usize, full: usize) -> usize {
-    if std::env::var("TESTENV_FULL_LOAD").is_ok_and(|value| value == "1") { full } else { usual }
+    if is_full_load() { full } else { usual }
 }
 
 /// Most labs run one process; a hundred graces of the usual two seconds would be the longest part of the suite.

@@ -1,17 +1,17 @@
-//! P4 for PostgreSQL: nothing is left of it after any of nine ends, in a container, natively and on a given server.
+//! P4 for PostgreSQL: nothing is left of it after every kind of end, in a container, natively and on a given server.
 
 use sqlx::{Connection, PgConnection};
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::nine_ends;
+use crate::p4_nothing_is_left::every_kind_of_end;
 
 #[test]
-fn nothing_is_left_of_a_database_in_a_container_after_any_of_nine_ends() {
-    nine_ends(2, "postgres", &[("TESTENV_PROVIDER", "docker".into())]);
+fn nothing_is_left_of_a_database_in_a_container_after_every_kind_of_end() {
+    every_kind_of_end(2, "postgres", &[("TESTENV_PROVIDER", "docker".into())]);
 }
 
 #[test]
-fn nothing_is_left_of_a_native_cluster_after_any_of_nine_ends() {
+fn nothing_is_left_of_a_native_cluster_after_every_kind_of_end() {
     let clusters = || {
         let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
         entries
@@ -19,7 +19,7 @@ fn nothing_is_left_of_a_native_cluster_after_any_of_nine_ends() {
             .count()
     };
 
-    nine_ends(3, "postgres", &[("TESTENV_PROVIDER", "native".into())]);
+    every_kind_of_end(3, "postgres", &[("TESTENV_PROVIDER", "native".into())]);
 
     // Other tests' clusters may live meanwhile.
     testenv::wait::until_blocking(PROMISED, "the end of the clusters' memory", || {
@@ -42,12 +42,12 @@ fn orphaned_segments() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_database_of_ours_is_left_on_a_given_server_after_any_of_nine_ends() {
+async fn no_database_of_ours_is_left_on_a_given_server_after_every_kind_of_end() {
     let theirs = Lab::new();
     let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
     let url = lab::line(&mut owner);
 
-    let ends = nine_ends(4, "postgres", &[("TESTENV_POSTGRES_URL", url.clone())]);
+    let ends = every_kind_of_end(4, "postgres", &[("TESTENV_POSTGRES_URL", url.clone())]);
 
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let left: Vec<String> = sqlx::query_scalar(

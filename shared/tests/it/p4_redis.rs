@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Child;
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::{kill_with_its_keeper, nine_ends};
+use crate::p4_nothing_is_left::{every_kind_of_end, kill_with_its_keeper};
 
 /// A server that somebody else runs: sixteen databases, a user, a password with a space. To the tests that visit it, its lab is another machine.
 pub(crate) struct Given {
@@ -47,24 +47,24 @@ impl Given {
 }
 
 #[test]
-fn nothing_is_left_of_a_redis_in_a_container_after_any_of_nine_ends() {
-    nine_ends(5, "redis", &[("TESTENV_PROVIDER", "docker".into())]);
+fn nothing_is_left_of_a_redis_in_a_container_after_every_kind_of_end() {
+    every_kind_of_end(5, "redis", &[("TESTENV_PROVIDER", "docker".into())]);
 }
 
 #[test]
-fn nothing_is_left_of_a_native_redis_after_any_of_nine_ends() {
-    nine_ends(6, "redis", &[("TESTENV_PROVIDER", "native".into())]);
+fn nothing_is_left_of_a_native_redis_after_every_kind_of_end() {
+    every_kind_of_end(6, "redis", &[("TESTENV_PROVIDER", "native".into())]);
 }
 
 #[test]
-fn no_key_of_ours_is_left_on_a_given_redis_after_any_of_nine_ends() {
+fn no_key_of_ours_is_left_on_a_given_redis_after_every_kind_of_end() {
     let given = Given::start();
     for number in [0, 1, 7] {
         given.write(number, "theirs");
     }
     let theirs = given.keys();
 
-    nine_ends(7, "redis", &[("TESTENV_REDIS_URL", given.url.clone())]);
+    every_kind_of_end(7, "redis", &[("TESTENV_REDIS_URL", given.url.clone())]);
 
     assert_eq!(given.keys(), theirs);
     given.end();
