@@ -35,6 +35,7 @@ pub mod docker;
 // What a run owns, and how it ends.
 pub mod run;
 mod current_test;
+mod secret;
 
 /// Runs before `main` in every process that links the harness.
 ///

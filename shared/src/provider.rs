@@ -41,13 +41,18 @@
 //!
 //! Invariant: the choice is made within a second, whatever hangs, and is said in one line on standard error.
 
+mod engine;
+mod reach;
+
 use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
+
+pub use engine::{docker_host, docker_is_local, ping_docker};
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) use reach::first_byte;
+pub use reach::reach;
 
 use crate::Error;
 use crate::images::{self, Image};
@@ -205,159 +210,6 @@ pub fn say(service: &str, line: &str) {
     let _unsaid = writeln!(std::io::stderr(), "testenv: {service}: {line}");
 }
 
-/// The engine's address as testcontainers resolves it: `DOCKER_HOST`, else the first socket that is there.
-pub fn docker_host() -> String {
-    if let Some(host) = set("DOCKER_HOST") {
-        return host;
-    }
-    let default = PathBuf::from("/var/run/docker.sock");
-    let home = |below: &str| env::home_dir().map(|home| home.join(below));
-    let runtime = set("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join(".docker/run/docker.sock"));
-    let sockets = [
-        Some(default.clone()),
-        runtime,
-        home(".docker/run/docker.sock"),
-        home(".docker/desktop/docker.sock"),
-    ];
-    let there = sockets.into_iter().flatten().find(|path| path.exists()).unwrap_or(default);
-    format!("unix://{}", there.display())
-}
-
-/// Whether the engine is this machine's: then its ports are bound to loopback only.
-pub fn docker_is_local() -> bool {
-    let host = docker_host();
-    host.starts_with("unix://")
-        || authority(&host).is_some_and(|at| at.starts_with("127.") || at.starts_with("localhost:"))
-}
-
-/// Asks the engine for a sign of life.
-///
-/// # Errors
-///
-/// Says what happened instead: no socket, a refused connection, no answer within `limit`.
-pub fn ping_docker(limit: Duration) -> Result<(), String> {
-    let host = docker_host();
-    let said = host.clone();
-    // On a thread of its own: connecting to a socket whose owner hangs can block without a limit.
-    within(limit, move || ping(&host, limit)).map_err(|why| format!("{why} at {said}"))
-}
-
-/// Connects to the first address of a broker list (`host:port,host:port`) or of a URL (`scheme://user@host:port/path`).
-///
-/// # Errors
-///
-/// Says what happened instead, or that the text holds no address.
-pub fn reach(text: &str, limit: Duration) -> Result<(), String> {
-    let address = authority(text).ok_or(format!("`{text}` holds no host:port"))?.to_owned();
-    let said = address.clone();
-    within(limit, move || connect(&address, limit).map(drop))
-        .map_err(|why| format!("{why} at {said}"))
-}
-
-/// Sends the first words of a protocol to the server of a URL and returns the first byte of its answer.
-///
-/// # Errors
-///
-/// As [`reach`].
-#[cfg(all(feature = "integration", feature = "postgres"))]
-pub(crate) fn first_byte(
-    url: &str,
-    greeting: &'static [u8],
-    limit: Duration,
-) -> Result<u8, String> {
-    let address = authority(url).ok_or(format!("`{url}` holds no host:port"))?.to_owned();
-    let (tell, told) = mpsc::channel();
-    within(limit, move || {
-        let mut stream = connect(&address, limit)?;
-        let mut first = [0];
-        let asked = stream.write_all(greeting).and_then(|()| stream.read_exact(&mut first));
-        asked.map_err(|error| error.to_string())?;
-        tell.send(first[0]).map_err(|error| error.to_string())
-    })?;
-    told.recv().map_err(|error| error.to_string())
-}
-
-fn ping(host: &str, limit: Duration) -> Result<(), String> {
-    let words = |error: std::io::Error| error.to_string();
-    match host.split_once("://") {
-        Some(("unix", path)) => {
-            let stream = UnixStream::connect(path).map_err(words)?;
-            stream.set_read_timeout(Some(limit)).map_err(words)?;
-            answered(stream)
-        }
-        Some(("tcp" | "http", _)) => {
-            let stream = connect(authority(host).ok_or("no host:port")?, limit)?;
-            // A TLS engine answers no plain request; testcontainers will say what is wrong with its certificates.
-            if set("DOCKER_TLS_VERIFY").is_some() { Ok(()) } else { answered(stream) }
-        }
-        _ => Err("testcontainers knows unix://, tcp:// and http:// engines, not this one".into()),
-    }
-}
-
-fn answered(mut stream: impl Read + Write) -> Result<(), String> {
-    let mut first = String::new();
-    stream
-        .write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
-        .and_then(|()| BufReader::new(stream).read_line(&mut first))
-        .map_err(|error| error.to_string())?;
-    match first.split_whitespace().nth(1) {
-        Some("200") => Ok(()),
-        _ => Err(format!("no Docker engine answers (it said `{}`)", first.trim())),
-    }
-}
-
-fn connect(address: &str, limit: Duration) -> Result<TcpStream, String> {
-    let addresses = address.to_socket_addrs().map_err(|error| error.to_string())?;
-    let mut last = "the name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(stream) => {
-                return stream
-                    .set_read_timeout(Some(limit))
-                    .map(|()| stream)
-                    .map_err(|error| error.to_string());
-            }
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(last)
-}
-
-/// `host:port` of a URL or of the first of a list.
-fn authority(text: &str) -> Option<&str> {
-    let first = text.split(',').next()?;
-    let after_scheme = first.split_once("://").map_or(first, |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).trim();
-    host.rsplit_once(':')
-        .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
-        .then_some(host)
-}
-
-fn within(
-    limit: Duration,
-    ask: impl FnOnce() -> Result<(), String> + Send + 'static,
-) -> Result<(), String> {
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(ask()));
-    told.recv_timeout(limit)
-        .unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
-}
-
 fn set(var: &str) -> Option<String> {
     env::var(var).ok().filter(|value| !value.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::authority;
-
-    #[test]
-    fn the_address_of_a_list_or_a_url_is_its_first_host_and_port() {
-        assert_eq!(authority("a:1,b:2"), Some("a:1"));
-        assert_eq!(authority("postgres://user:pa@ss@db:5432/x?y=z"), Some("db:5432"));
-        assert_eq!(authority("[::1]:9092"), Some("[::1]:9092"));
-        assert_eq!(authority("localhost"), None);
-        assert_eq!(authority("host:notaport"), None);
-    }
 }

@@ -56,8 +56,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use base::DIR_VAR;
-#[cfg(all(feature = "integration", feature = "postgres"))]
-pub(crate) use join::word as random_word;
 pub use join::{Attendance, ID_VAR, attend};
 pub use keeper::GRACE_VAR;
 #[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]

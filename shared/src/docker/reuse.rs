@@ -17,7 +17,6 @@ use testcontainers_modules::testcontainers::{ContainerRequest, Image};
 use super::{Chosen, Scope, Started};
 use crate::programs::cache;
 use crate::provider::{REUSE_LABEL, REUSE_VAR, say};
-use crate::run::random_word;
 use crate::{Error, wait};
 
 /// Another process starts the server; a pull may be part of that.
@@ -89,11 +88,6 @@ impl Kept {
     /// What was noted of the server when it was started: its URL.
     pub(crate) fn known(&self) -> Option<String> {
         std::fs::read_to_string(&self.note).ok()
-    }
-
-    /// A password for a new server.
-    pub(crate) fn password(&self) -> String {
-        random_word()
     }
 
     /// Starts the server anew; one of the same hash that does not answer any more is removed first.

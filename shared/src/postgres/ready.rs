@@ -3,7 +3,6 @@
 //! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The keeper
 //! moves the first and the third along; see [`super::maintainer`].
 
-use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use super::template::Built;
 use crate::run::Run;
-use crate::{Error, wait};
+use crate::{Error, secret, wait};
 
 pub(super) const READY: &str = "ready";
 pub(super) const TAKEN: &str = "taken";
@@ -72,7 +71,7 @@ fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
         return None;
     }
     // Processes that begin at the same file would take it from each other one after the other.
-    let first = std::hash::RandomState::new().build_hasher().finish() as usize % ready.len();
+    let first = secret::bits() as usize % ready.len();
     ready.rotate_left(first);
     ready.into_iter().find_map(|name| {
         let taken = dir.join(TAKEN).join(&name);
@@ -119,8 +118,7 @@ struct Waiting {
 
 impl Waiting {
     fn new(dir: &Path) -> Waiting {
-        let word = std::hash::RandomState::new().build_hasher().finish();
-        let file = dir.join("waiting").join(format!("{word:016x}"));
+        let file = dir.join("waiting").join(secret::word());
         // Without it the keeper makes its usual number only.
         let _unseen = std::fs::write(&file, "");
         Waiting { file }

@@ -15,7 +15,7 @@ use super::{client, failed};
 use crate::docker::reuse::{self, Kept};
 use crate::provider::{POSTGRES, REACH_LIMIT, REUSE_VAR, Way, first_byte, reach, say};
 use crate::run::{Run, apart};
-use crate::{Error, docker};
+use crate::{Error, docker, secret};
 
 mod native;
 
@@ -196,7 +196,7 @@ async fn kept() -> Result<(String, Option<(i32, PgConnection)>), Error> {
         return Ok((url, Some(greeted)));
     }
     say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
-    let password = kept.password();
+    let password = secret::password();
     let request = request(&image, &password);
     docker::on_engine(async move {
         let started = kept.start(POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;

@@ -1,6 +1,5 @@
 //! The server: somebody else's, a container of the run, or a process of the run.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, IntoConnectionInfo, RedisError, RedisResult};
@@ -11,7 +10,7 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 use super::{leases, native};
 use crate::provider::{REACH_LIMIT, REDIS, Way, reach, say};
 use crate::run::Run;
-use crate::{Error, docker, wait};
+use crate::{Error, docker, secret, wait};
 
 /// Measured 0.1 to 0.5 s from nothing to ready on two cores; a loaded machine takes several times that.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -107,7 +106,7 @@ pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
         Way::Native(programs) => {
             let [program] = &programs[..] else { unreachable!("the service names one program") };
             say(REDIS.name, &format!("{} ({} is not set)", program.display(), REDIS.url_var));
-            ours(native::start(run, program, DATABASES, &secret(), START_LIMIT).await?)
+            ours(native::start(run, program, DATABASES, &secret::password(), START_LIMIT).await?)
         }
     };
     Ok(server.text())
@@ -131,7 +130,8 @@ async fn in_container(run: &'static Run) -> Result<String, Error> {
         REDIS.name,
         &format!("a container of {image} ({}; {} is not set)", image.why, REDIS.url_var),
     );
-    let (password, databases, looks) = (secret(), DATABASES.to_string(), LOOKS.to_string());
+    let (password, databases, looks) =
+        (secret::password(), DATABASES.to_string(), LOOKS.to_string());
     let request = Redis::default().with_name(&image.name).with_tag(&image.tag).with_cmd([
         "redis-server",
         "--requirepass",
@@ -198,12 +198,6 @@ fn count(connection: &mut Connection) -> RedisResult<u32> {
         }
     }
     Ok(beyond)
-}
-
-/// 128 random bits in hexadecimal digits; unlike the run's token, it stands in no name and no label.
-fn secret() -> String {
-    let word = || RandomState::new().hash_one(0);
-    format!("{:016x}{:016x}", word(), word())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How a process comes to belong to a run.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::base::Base;
 use super::process::{self, Process};
 use super::{JOINS, MEMBERS, RUNNERS, Run, TOKEN, keeper, owned, token, unwritable};
+use crate::secret::word;
 use crate::{Error, wait};
 
 /// Names the run: all processes that see the same value share its servers, whoever started them.
@@ -147,9 +148,4 @@ fn append(path: &Path, text: &str) -> Result<(), Error> {
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|cause| unwritable(path, &cause))
-}
-
-/// 64 random bits in hexadecimal digits: the keys of a hash map are the random source that the standard library has.
-pub(crate) fn word() -> String {
-    format!("{:016x}", std::hash::RandomState::new().build_hasher().finish())
 }
