@@ -58,7 +58,7 @@ use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, I
 use tokio::runtime::Runtime;
 
 use crate::provider::{docker_host, docker_is_local};
-use crate::run::{Run, owned};
+use crate::run::{Owner, Run, owned};
 use crate::{Error, wait};
 
 #[cfg(feature = "postgres")]
@@ -71,11 +71,11 @@ pub(crate) mod reuse;
 #[cfg(feature = "postgres")]
 pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
-pub(crate) use reap::remove_of;
+pub(crate) use reap::{remove_of, sweep_orphans};
 
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";
-/// The label with the machine, the user and the directory whose runs may be swept together.
+/// The label with the machine and the run's directory: by them a later run can tell whether the run is over.
 pub const OWNER_LABEL: &str = "testenv.owner";
 /// The label with the service.
 pub const SERVICE_LABEL: &str = "testenv.service";
@@ -157,9 +157,9 @@ pub async fn start<I: Image>(
     limit: Duration,
 ) -> Result<Started<I>, Error> {
     note(run)?;
-    reap::sweep_ownerless().await;
     let name = name_of(run, service);
-    let scope = Scope { name, label: (TOKEN_LABEL, run.token().to_owned()) };
+    let owner = Owner::of(run.dir()).to_string();
+    let scope = Scope { name, label: (TOKEN_LABEL, run.token().to_owned()), owner };
     launch(scope, service, request, ports, tmpfs, limit).await
 }
 
@@ -167,6 +167,7 @@ pub async fn start<I: Image>(
 struct Scope {
     name: String,
     label: (&'static str, String),
+    owner: String,
 }
 
 async fn launch<I: Image>(
@@ -182,7 +183,7 @@ async fn launch<I: Image>(
     let request = request
         .with_container_name(scope.name)
         .with_label(label, value)
-        .with_label(OWNER_LABEL, reap::owner())
+        .with_label(OWNER_LABEL, scope.owner)
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
         .with_host_config_modifier(move |config| bind(config, ports, tmpfs, local));

@@ -4,6 +4,7 @@
 //! IDE's single test are each one run, with no configuration. It lives in a directory, because statics do not carry across processes:
 //!
 //! - `members`: every process of the run holds a shared lock on it; the keeper waits for the exclusive one;
+//! - `asked`: the settings that decide which servers serve; a run of the same name with other settings is another run, `<name>.2`;
 //! - `joins`: a byte for each process that ever joined; `runners`: the runners that started them;
 //! - `<server>.json`, `<server>.lock`, `<server>.failed`: a server that was started once, who starts it, why it could not be;
 //! - `owned/`: what must be removed; `keeper+…`: who removes it.
@@ -43,14 +44,20 @@
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;
+mod known;
 mod join;
 mod keeper;
+mod machine;
 mod native;
+mod open_files;
+mod orphans;
 pub(crate) mod owned;
 mod process;
+mod sweep;
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -67,6 +74,10 @@ const MEMBERS: &str = "members";
 const JOINS: &str = "joins";
 const RUNNERS: &str = "runners";
 const TOKEN: &str = "token";
+/// What decided which servers serve; see `join`.
+const ASKED: &str = "asked";
+/// The extension of the files that say why something could not be started.
+const FAILED: &str = "failed";
 
 /// The first use of an image may pull a gigabyte; every other process of the run waits for that one.
 const SERVER_LIMIT: Duration = Duration::from_secs(300);
@@ -112,7 +123,7 @@ impl Run {
         start: impl AsyncFnOnce(&'static Run) -> Result<String, Error>,
     ) -> Result<String, Error> {
         let (ready, failed) =
-            (self.dir.join(format!("{server}.json")), self.dir.join(format!("{server}.failed")));
+            (self.dir.join(format!("{server}.json")), self.dir.join(format!("{server}.{FAILED}")));
         let known = || match (std::fs::read_to_string(&ready), std::fs::read_to_string(&failed)) {
             (Ok(text), _) => Some(Ok(text)),
             (_, Ok(why)) => Some(Err(Error::new(why))),
@@ -174,11 +185,17 @@ pub(crate) fn keep_if_asked() {
     keeper::keep_if_asked();
 }
 
-/// Writes a file that nobody sees half-written.
+/// Writes a file that nobody sees half-written, and that only its owner can read.
 fn publish(path: &Path, text: &str) -> io::Result<()> {
     let scratch = path.with_extension("new");
-    std::fs::write(&scratch, text)?;
+    write_private(&scratch, text)?;
     std::fs::rename(scratch, path)
+}
+
+/// Writes a file that only its owner can read: it may hold a password.
+pub(crate) fn write_private(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_ref()))
 }
 
 pub(crate) fn token(run: &Path) -> String {
@@ -192,14 +209,7 @@ pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
 }
 
 /// Where the runs of this user are.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) use base::path as base_dir;
 #[cfg(feature = "integration")]
-pub(crate) fn base_dir() -> PathBuf {
-    base::path()
-}
-
-/// The tokens of all runs that have a directory.
-#[cfg(feature = "integration")]
-pub(crate) fn tokens() -> std::collections::HashSet<String> {
-    let dirs = std::fs::read_dir(base::path()).into_iter().flatten().flatten();
-    dirs.map(|dir| token(&dir.path())).collect()
-}
+pub(crate) use orphans::{Owner, Runs, make_data_dir};

@@ -110,6 +110,16 @@ pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>
 pub fn until_blocking<T, E: Display>(
     limit: Duration,
     what: &str,
+    probe: impl FnMut() -> Result<T, E>,
+) -> Result<T, Error> {
+    until_blocking_every(POLL, limit, what, probe)
+}
+
+/// The same, asked every `poll`.
+pub(crate) fn until_blocking_every<T, E: Display>(
+    poll: Duration,
+    limit: Duration,
+    what: &str,
     mut probe: impl FnMut() -> Result<T, E>,
 ) -> Result<T, Error> {
     let start = Instant::now();
@@ -119,10 +129,10 @@ pub fn until_blocking<T, E: Display>(
             Ok(found) => return Ok(found),
             Err(not_yet) => seen.note(&not_yet),
         }
-        if start.elapsed() + POLL >= limit {
+        if start.elapsed() + poll >= limit {
             return Err(seen.timeout(limit, what, false));
         }
-        nap_blocking(POLL);
+        nap_blocking(poll);
     }
 }
 

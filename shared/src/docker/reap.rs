@@ -6,8 +6,8 @@ use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use tokio::task::JoinSet;
 
-use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, on_engine, query, wait};
-use crate::run;
+use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, query, wait};
+use crate::run::{Owner, Runs};
 #[cfg(feature = "postgres")]
 use crate::{Error, provider::REUSE_LABEL};
 
@@ -39,33 +39,28 @@ pub(crate) fn remove_of(token: &str) -> Result<(), String> {
     })
 }
 
-/// The machine, the user and the directory of runs: containers of another owner are not ours to judge.
-pub(super) fn owner() -> String {
-    let host = nix::unistd::gethostname().unwrap_or_default();
-    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    format!("{}/{}{}", host.to_string_lossy(), machine.trim(), run::base_dir().display())
-}
-
-/// Removes containers of this owner whose run has no directory any more: a directory is made before the first container and removed
-/// after the last, so only a directory that was deleted by force leaves one.
-pub(super) async fn sweep_ownerless() {
-    let Ok(engine) = docker_client_instance().await else { return };
-    let mut filters = HashMap::new();
-    filters.insert("label".to_owned(), vec![format!("{OWNER_LABEL}={}", owner())]);
-    let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-    let containers = engine.list_containers(Some(options)).await.unwrap_or_default();
-    // Read after the list: whoever made a container before it had made the directory before that.
-    let alive: HashSet<String> = run::tokens();
-    let tokens =
-        containers.into_iter().filter_map(|container| container.labels?.remove(TOKEN_LABEL));
-    for token in tokens.filter(|token| !alive.contains(token)).collect::<HashSet<String>>() {
-        let engine = engine.clone();
-        on_engine(async move {
+/// Removes containers of runs that are over and have no notes any more, because their directory was deleted. Blocks; for the keeper.
+pub(crate) fn sweep_orphans() {
+    super::RUNTIME.block_on(async {
+        let Ok(engine) = docker_client_instance().await else { return };
+        let mut filters = HashMap::new();
+        filters.insert("label".to_owned(), vec![OWNER_LABEL.to_owned(), TOKEN_LABEL.to_owned()]);
+        let options =
+            query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let containers = engine.list_containers(Some(options)).await.unwrap_or_default();
+        let owned = containers.into_iter().filter_map(|container| {
+            let mut labels = container.labels?;
+            Some((Owner::parse(&labels.remove(OWNER_LABEL)?)?, labels.remove(TOKEN_LABEL)?))
+        });
+        let owned: Vec<(Owner, String)> = owned.collect();
+        let runs = Runs::look();
+        let over = owned.into_iter().filter(|(owner, token)| runs.is_over(owner, token));
+        let tokens: HashSet<String> = over.map(|(_, token)| token).collect();
+        for token in tokens {
             // What refuses is tried again by the next run.
-            let _left = remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await;
-        })
-        .await;
-    }
+            remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await.ok();
+        }
+    });
 }
 
 /// Removes the kept server of this hash, which does not answer any more or never got ready.

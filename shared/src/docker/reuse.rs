@@ -107,6 +107,7 @@ impl Kept {
         let scope = Scope {
             name: format!("testenv-reuse-{service}-{}", self.hash),
             label: (REUSE_LABEL, self.hash.clone()),
+            owner: crate::run::Owner::of(&crate::run::base_dir()).to_string(),
         };
         super::launch(scope, service, request, ports, tmpfs, limit).await
     }

@@ -1,4 +1,7 @@
-//! The directory that holds the directories of all runs of this user.
+//! The directory that holds the directories of all runs of this user: `testenv-<user>`, below the temporary directory or the one that the user names.
+//!
+//! It is made by the harness, and marked. A directory of this name without the mark is somebody's and is refused; what else lies beside it, in a directory
+//! that the user names, is never looked at.
 //!
 //! Invariant: whoever joins, sweeps or removes a run's directory holds the base's lock while doing so. Nobody holds it while waiting for anything
 //! slower than the start of a process.
@@ -7,13 +10,27 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::Error;
+use super::{MEMBERS, TOKEN, known};
+use crate::secret::word;
+use crate::{Error, wait};
 
-/// Where runs live, in the place of `<temporary directory>/testenv-<user>`.
+/// Where runs live, in the place of the temporary directory. It is made if it is missing, and never removed.
 pub const DIR_VAR: &str = "TESTENV_DIR";
 
+/// The file that is locked; what it says marks the base as made by the harness.
 const LOCK: &str = ".lock";
+const MARK: &str = "testenv keeps its runs here, and removes this directory after the last.\n";
+
+/// A directory gets its name when it is complete; what still has this prefix was left by a process that died.
+const SCRATCH: &str = ".new-";
+
+/// The lock is held for the start of a process, tens of milliseconds, also by each of a hundred that start at once.
+const LOCK_LIMIT: Duration = Duration::from_secs(30);
+
+/// Sixteen processes that start at once wait for each other: asked less often, the last would wait for its turn to look.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The base, locked until dropped.
 pub(crate) struct Base {
@@ -26,48 +43,103 @@ impl Base {
     pub(crate) fn lock() -> Result<Base, Error> {
         let path = path();
         loop {
-            make_private(&path).map_err(|cause| unusable(&path, &cause))?;
-            let at = path.join(LOCK);
-            let lock = match OpenOptions::new().create(true).append(true).open(&at) {
-                Ok(file) => file,
-                // Removed by the last run's keeper since `make_private`.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(unusable(&path, &error)),
-            };
-            lock.lock().map_err(|cause| unusable(&path, &cause))?;
-            if is_still_at(&lock, &at) {
-                return Ok(Base { path, _lock: lock });
+            make(&path).map_err(|cause| unusable(&path, &cause))?;
+            known::note(&path);
+            if let Some(base) = Base::lock_existing(&path)? {
+                return Ok(base);
             }
+            // Removed by the last run's keeper since it was made.
         }
+    }
+
+    /// Locks a base that may be gone: then there is nothing to lock.
+    pub(crate) fn lock_existing(path: &Path) -> Result<Option<Base>, Error> {
+        Base::lock_within(path, LOCK_LIMIT)
+    }
+
+    fn lock_within(path: &Path, limit: Duration) -> Result<Option<Base>, Error> {
+        match check(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            checked => checked.map_err(|cause| unusable(path, &cause))?,
+        }
+        let at = path.join(LOCK);
+        let lock = match OpenOptions::new().append(true).open(&at) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(path, &error)),
+        };
+        let what = format!("the lock of {}, which another process holds", path.display());
+        wait::until_blocking_every(LOOK, limit, &what, || lock.try_lock())
+            .map_err(|error| error.fix("resume or end the process that stopped: jobs -l, fg"))?;
+        Ok(is_still_at(&lock, &at).then(|| Base { path: path.to_owned(), _lock: lock }))
     }
 
     pub(crate) fn run_dir(&self, id: &str) -> PathBuf {
         self.path.join(id)
     }
 
-    /// The directories of all runs.
+    /// The directories of all runs: what the harness made and completed. A link is none.
     pub(crate) fn run_dirs(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+        Base::runs_in(&self.path)
     }
 
-    /// Removes the base itself when no run is left in it.
+    /// The runs in a base that nobody has locked: one may end meanwhile.
+    pub(crate) fn runs_in(path: &Path) -> Vec<PathBuf> {
+        dirs(path).filter(|dir| is_run(dir)).collect()
+    }
+
+    /// Makes a directory that holds `files` from the moment in which it can be seen.
+    pub(crate) fn make_run(&self, dir: &Path, files: &[(&str, &str)]) -> io::Result<()> {
+        complete(&self.path, dir, |scratch| {
+            std::fs::create_dir(super::owned::dir(scratch))?;
+            files
+                .iter()
+                .try_for_each(|(name, text)| super::write_private(&scratch.join(name), text))
+        })
+    }
+
+    /// Removes what a process that died while making a run left: it held the lock that we hold now.
+    pub(crate) fn remove_scratch(&self) {
+        let is_scratch = |dir: &PathBuf| {
+            dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))
+        };
+        for dir in dirs(&self.path).filter(is_scratch) {
+            std::fs::remove_dir_all(dir).ok(); // the next run tries again
+        }
+    }
+
+    /// Removes the base itself when nothing is left in it but what marks it.
     pub(crate) fn remove_if_empty(self) {
-        if self.run_dirs().is_empty() {
-            // Whoever waits for the lock sees that its file is gone and makes a new one.
-            let _left = std::fs::remove_file(self.path.join(LOCK));
-            let _left = std::fs::remove_dir(&self.path);
+        let mut entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        if entries.all(|entry| entry.file_name() == LOCK) {
+            // Whoever waits for the lock sees that its file is gone and makes a new base.
+            std::fs::remove_file(self.path.join(LOCK)).ok(); // gone already
+            std::fs::remove_dir(&self.path).ok(); // refused where somebody put a file in it
+            known::forget(&self.path);
         }
     }
 }
 
+/// The directories in a base, without those that a link leads to.
+fn dirs(base: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(base).into_iter().flatten().flatten();
+    let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    entries.filter(is_dir).map(|entry| entry.path())
+}
+
 /// The base's path, made or not.
 pub(crate) fn path() -> PathBuf {
-    match std::env::var_os(DIR_VAR) {
+    let parent = match std::env::var_os(DIR_VAR) {
         // The keeper works from `/`.
         Some(dir) if !dir.is_empty() => std::path::absolute(&dir).unwrap_or_else(|_| dir.into()),
-        _ => std::env::temp_dir().join(format!("testenv-{}", nix::unistd::getuid())),
-    }
+        _ => std::env::temp_dir(),
+    };
+    parent.join(name())
+}
+
+/// The base's own name, which is the same in every directory.
+pub(super) fn name() -> String {
+    format!("testenv-{}", nix::unistd::geteuid())
 }
 
 /// Whether the open file is still the one that the path leads to.
@@ -76,17 +148,118 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
-fn make_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+/// Whether the directory was made by [`Base::make_run`].
+fn is_run(dir: &Path) -> bool {
+    !dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        && is_file(&dir.join(MEMBERS))
+        && is_file(&dir.join(TOKEN))
+}
+
+/// A link to a file is none.
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_file())
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return check(path);
+    }
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent)?;
+    match complete(parent, path, |scratch| super::write_private(&scratch.join(LOCK), MARK)) {
+        // Another process was quicker.
+        Err(_) if path.symlink_metadata().is_ok() => check(path),
+        made => made,
+    }
+}
+
+/// Fails unless the directory is a base: a real directory of ours with the mark.
+fn check(path: &Path) -> io::Result<()> {
+    let found = path.symlink_metadata()?;
+    if !found.is_dir() {
+        return Err(io::Error::other("it is no directory, or a link to one"));
+    }
     // Somebody else's directory under a name that we would use could be a trap: on a shared machine /tmp is everybody's.
-    if path.metadata()?.uid() != nix::unistd::getuid().as_raw() {
+    if found.uid() != nix::unistd::geteuid().as_raw() {
         return Err(io::Error::other("the directory belongs to another user"));
     }
-    Ok(())
+    if is_file(&path.join(LOCK)) && std::fs::read(path.join(LOCK))? == MARK.as_bytes() {
+        return Ok(());
+    }
+    // The last run's keeper may have removed it meanwhile.
+    path.symlink_metadata()?;
+    Err(io::Error::other(format!("the harness did not make it: it has no {LOCK} of ours")))
+}
+
+/// Makes a directory under a scratch name in `parent`, lets `fill` write into it, and gives it its name.
+fn complete(
+    parent: &Path,
+    dir: &Path,
+    fill: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let scratch = parent.join(format!("{SCRATCH}{}-{}", name(), word()));
+    DirBuilder::new().mode(0o700).create(&scratch)?;
+    let made = fill(&scratch).and_then(|()| std::fs::rename(&scratch, dir));
+    if made.is_err() {
+        std::fs::remove_dir_all(&scratch).ok(); // the error says more
+    }
+    made
 }
 
 fn unusable(path: &Path, cause: &io::Error) -> Error {
     Error::new(format!("cannot keep the run's state in {}", path.display())).cause(cause).fix(
         format!("export {DIR_VAR}=<a directory of yours that can be written, with space left>"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name());
+        make(&path).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_lock_that_a_stopped_process_holds_is_waited_for_no_longer_than_the_limit() {
+        let (_dir, path) = base();
+        let held = Base::lock_existing(&path).unwrap().unwrap();
+
+        let refused =
+            Base::lock_within(&path, Duration::from_millis(50)).err().unwrap().to_string();
+
+        assert!(refused.contains("which another process holds"), "{refused}");
+        drop(held);
+        assert!(Base::lock_within(&path, Duration::from_millis(50)).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_empty_base_is_removed_and_one_with_anything_in_it_stays() {
+        let (_dir, path) = base();
+        let locked = || Base::lock_existing(&path).unwrap();
+        std::fs::write(path.join("theirs"), "").unwrap();
+        locked().unwrap().remove_if_empty();
+        assert!(path.join("theirs").exists() && path.join(LOCK).exists());
+
+        std::fs::remove_file(path.join("theirs")).unwrap();
+        locked().unwrap().remove_if_empty();
+
+        assert!(!path.exists() && locked().is_none());
+    }
+
+    #[test]
+    fn what_a_process_left_that_died_while_it_made_a_run_is_removed_and_no_run_before_that() {
+        let (_dir, path) = base();
+        std::fs::create_dir(path.join(".new-half")).unwrap();
+        let base = Base::lock_existing(&path).unwrap().unwrap();
+        base.make_run(&path.join("whole"), &[(TOKEN, "t"), (MEMBERS, "")]).unwrap();
+        assert_eq!(base.run_dirs(), [path.join("whole")]);
+
+        base.remove_scratch();
+
+        assert!(!path.join(".new-half").exists() && path.join("whole").exists());
+    }
 }

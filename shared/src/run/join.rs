@@ -1,15 +1,16 @@
 //! How a process comes to belong to a run.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::hash::Hasher;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::base::Base;
+use super::base::{Base, DIR_VAR};
+use super::keeper::{self, GRACE_VAR, KEEPER_VAR};
+use super::machine::Machine;
 use super::process::{self, Process};
-use super::{JOINS, MEMBERS, RUNNERS, Run, TOKEN, keeper, owned, token, unwritable};
+use super::{ASKED, FAILED, JOINS, MEMBERS, RUNNERS, Run, TOKEN, owned, sweep, token, unwritable};
 use crate::secret::word;
 use crate::{Error, wait};
 
@@ -27,8 +28,8 @@ pub struct Attendance {
 
 impl Drop for Attendance {
     fn drop(&mut self) {
-        let Ok(base) = Base::lock() else { return };
         let dir = self.run.dir();
+        let Some(Ok(Some(base))) = dir.parent().map(Base::lock_existing) else { return };
         // No test process ever came, so no keeper will remove the directory.
         if owned::is_empty(dir) && !keeper::any_alive(dir) {
             let _left = std::fs::remove_dir_all(dir);
@@ -59,9 +60,31 @@ fn identity() -> String {
     if let Some(id) = named(ID_VAR).or_else(|| named("NEXTEST_RUN_ID")) {
         return safe(&id);
     }
-    let parent = nix::unistd::getppid().as_raw();
+    let parent = process::runner().unwrap_or_else(|| nix::unistd::getppid().as_raw());
     Process::of(parent)
         .map_or_else(|| format!("parent-{parent}"), |parent| format!("parent-{parent}"))
+}
+
+/// What decides which servers serve, a line for each variable that is set: runs that were asked for different ones share nothing. Where this process lives
+/// decides too: containers that share a directory share neither processes nor loopback.
+fn asked() -> String {
+    // Where and how long a run lives says nothing about its servers.
+    const OF_THE_RUN: [&str; 4] = [ID_VAR, DIR_VAR, GRACE_VAR, KEEPER_VAR];
+    let decides = |name: &str| {
+        let ours = name.starts_with("TESTENV_") && !OF_THE_RUN.contains(&name);
+        // A server is kept between runs except where `CI` is set.
+        ours || name.starts_with("DOCKER_") || name.starts_with("TESTCONTAINERS_") || name == "CI"
+    };
+    let vars = std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    });
+    let mut lines: Vec<String> = vars
+        .filter(|(name, value)| decides(name) && !value.is_empty())
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    lines.sort();
+    let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    format!("{}here={} {}\n", lines.concat(), Machine::here(), network.display())
 }
 
 /// A file name that no other id has: what is not plain is replaced, and told apart by a hash.
@@ -78,23 +101,56 @@ fn safe(id: &str) -> String {
 }
 
 fn join_as(id: &str, with_keeper: bool) -> Result<Run, Error> {
+    let asked = asked();
     wait::until_blocking(END_LIMIT, "the end of an earlier run of the same name", || {
         match Base::lock() {
-            Ok(base) => enter(&base, &base.run_dir(id), with_keeper),
+            Ok(base) => enter(&base, &dir_of(&base, id, &asked), &asked, with_keeper),
             Err(error) => Ok(Err(error)),
         }
     })
     .and_then(|entered| entered)
 }
 
+/// The directory of the run with this name that was asked for the same servers, made or not. The second with the name is `<id>.2`: what was asked for may
+/// hold a password, so no name is made from it.
+fn dir_of(base: &Base, id: &str, asked: &str) -> PathBuf {
+    let numbered = |number: usize| match number {
+        1 => base.run_dir(id),
+        _ => base.run_dir(&format!("{id}.{number}")),
+    };
+    let is_same =
+        |dir: &PathBuf| std::fs::read_to_string(dir.join(ASKED)).is_ok_and(|of| of == asked);
+    let prefix = format!("{id}.");
+    let of_this_name = |dir: &PathBuf| {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name == id
+            || name.strip_prefix(&prefix).is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    let same = base.run_dirs().into_iter().filter(of_this_name).find(is_same);
+    same.unwrap_or_else(|| {
+        (1..)
+            .map(numbered)
+            .find(|dir| dir.symlink_metadata().is_err())
+            .expect("some number is free")
+    })
+}
+
 /// Lets this process in, or says why a moment later may be better.
-fn enter(base: &Base, dir: &Path, with_keeper: bool) -> Result<Result<Run, Error>, &'static str> {
+fn enter(
+    base: &Base,
+    dir: &Path,
+    asked: &str,
+    with_keeper: bool,
+) -> Result<Result<Run, Error>, &'static str> {
     let is_new = !dir.exists();
-    if is_new && let Err(error) = make(dir) {
-        return Ok(Err(error));
+    if is_new {
+        let files = [(TOKEN, &*word()), (MEMBERS, ""), (ASKED, asked)];
+        if let Err(cause) = base.make_run(dir, &files) {
+            return Ok(Err(unwritable(dir, &cause)));
+        }
     }
     let path = dir.join(MEMBERS);
-    let member = match OpenOptions::new().read(true).append(true).create(true).open(&path) {
+    let member = match OpenOptions::new().read(true).append(true).open(&path) {
         Ok(file) => file,
         Err(cause) => return Ok(Err(unwritable(&path, &cause))),
     };
@@ -108,12 +164,23 @@ fn enter(base: &Base, dir: &Path, with_keeper: bool) -> Result<Result<Run, Error
                 Err(cause) => Ok(Err(unwritable(&stale, &cause))),
             };
         }
+        if !keeper::runner_is_alive(dir) {
+            // Another command, within the grace: what failed for the last one may have been cured since.
+            forget_failures(dir);
+        }
         let _held_until_now = member.unlock();
     }
     if member.try_lock_shared().is_err() {
         return Err("its keeper is removing what it made");
     }
     Ok(settle(base, dir, member, with_keeper, is_new))
+}
+
+fn forget_failures(dir: &Path) {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    for file in entries.filter(|path| path.extension().is_some_and(|name| name == FAILED)) {
+        std::fs::remove_file(file).ok(); // then the failure is told once more
+    }
 }
 
 fn settle(
@@ -129,19 +196,9 @@ fn settle(
     }
     // Once for a run, and once more for each kind of binary in it, as that one may be able to remove what the others could not.
     if (with_keeper && keeper::ensure(dir)?) || is_new {
-        keeper::sweep(base, dir);
+        sweep::sweep(base, Some(dir));
     }
     Ok(Run { dir: dir.to_owned(), token: token(dir), _member: member })
-}
-
-fn make(dir: &Path) -> Result<(), Error> {
-    let made = DirBuilder::new()
-        .mode(0o700)
-        .create(dir)
-        .and_then(|()| std::fs::create_dir(owned::dir(dir)));
-    made.and_then(|()| std::fs::write(dir.join(TOKEN), word()))
-        .and_then(|()| std::fs::write(dir.join(MEMBERS), ""))
-        .map_err(|cause| unwritable(dir, &cause))
 }
 
 fn append(path: &Path, text: &str) -> Result<(), Error> {

@@ -6,21 +6,28 @@
 //! Invariant: it removes nothing while a process of the run, or the run's runner, is alive. The truth is the kernel's lock, not a count:
 //! the kernel drops a lock on any death.
 
-use std::ffi::OsString;
+mod launch;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use super::base::Base;
+use nix::sys::signal::{SigSet, Signal};
+
+use super::base::{self, Base};
 use super::process::Process;
-use super::{JOINS, MEMBERS, RUNNERS, owned, unwritable};
+use super::{JOINS, MEMBERS, RUNNERS, owned, sweep, unwritable};
 use crate::{Error, wait};
 
+pub(super) use launch::start;
+
 /// Set for the keeper only: the directory of its run.
-const KEEPER_VAR: &str = "TESTENV_KEEPER";
+pub(super) const KEEPER_VAR: &str = "TESTENV_KEEPER";
+
+/// What the keeper could not remove, in the run's directory.
+const LOG: &str = "keeper.log";
 
 /// How long a run without any process is kept, in milliseconds, in the place of 2000.
 pub const GRACE_VAR: &str = "TESTENV_GRACE_MS";
@@ -31,8 +38,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A process that starts takes milliseconds; a machine that swaps takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often a runner is looked for: its end starts the grace, so this only adds to it.
-const RUNNER_POLL: Duration = Duration::from_millis(100);
+/// How often the keeper looks whether the run goes on: its end starts the grace, so this only adds to it.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A keeper starts in ten milliseconds, and a test waits for it.
+const START_POLL: Duration = Duration::from_millis(2);
+
+/// A sweep that has found something has this long to remove it; a container takes seconds.
+const SWEEP_LIMIT: Duration = Duration::from_secs(9);
 
 /// Starts a keeper for the run in `dir` unless one like it is there; returns when it keeps, and whether it is new. The caller holds the base's lock.
 pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
@@ -41,15 +54,13 @@ pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     }
     let file = file_of(dir);
     std::fs::write(&file, "").map_err(|cause| unwritable(&file, &cause))?;
-    let mut child = start(dir, &[])?;
-    wait::until_blocking(START_LIMIT, "the keeper's first sign", || {
-        match (std::fs::read(&file), child.try_wait()) {
-            (Ok(pid), _) if !pid.is_empty() => Ok(()),
-            (_, Ok(Some(status))) => Err(format!("it ended: {status}")),
-            _ => Err("it runs".into()),
+    start(dir, &[])?;
+    wait::until_blocking_every(START_POLL, START_LIMIT, "the keeper's first sign", || {
+        match std::fs::read(&file) {
+            Ok(pid) if !pid.is_empty() => Ok(()),
+            _ => Err(std::fs::read_to_string(dir.join(LOG)).unwrap_or_default()),
         }
-    })
-    .map_err(|error| error.fix(format!("read {}", dir.join("keeper.log").display())))?;
+    })?;
     Ok(true)
 }
 
@@ -58,39 +69,8 @@ pub(super) fn any_alive(dir: &Path) -> bool {
     alive(dir).next().is_some()
 }
 
-/// Starts keepers for the runs that provably have no owner: no process holds them, and no keeper that can remove all that they made. The caller holds `base`.
-///
-/// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
-pub(super) fn sweep(base: &Base, own: &Path) {
-    for dir in base.run_dirs().into_iter().filter(|dir| dir != own) {
-        let Ok(members) = File::open(dir.join(MEMBERS)) else {
-            // A process killed between `mkdir` and the first file; nothing is made before both.
-            let _left = std::fs::remove_dir_all(&dir);
-            continue;
-        };
-        if members.try_lock().is_ok() && can_help(&dir) {
-            // The engine it used, not the one of this run.
-            let engine =
-                std::fs::read_to_string(owned::dir(&dir).join("docker.engine")).unwrap_or_default();
-            let vars: Vec<(&str, &str)> =
-                engine.lines().filter_map(|line| line.split_once('=')).collect();
-            // Refused only where no process can be started at all: the next run tries again.
-            drop(start(&dir, &vars));
-        }
-    }
-}
-
-/// Whether a keeper of this binary's would remove something from a run that no living keeper can.
-fn can_help(dir: &Path) -> bool {
-    let left = owned::kinds(dir);
-    let is_kept = alive(dir)
-        .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
-    let is_ours = |kind: &String| owned::KINDS.contains(&kind.as_str());
-    !is_kept && (left.is_empty() || left.iter().any(is_ours))
-}
-
 /// The names of the files of the keepers that are alive: `keeper+<kind>+…`.
-fn alive(dir: &Path) -> impl Iterator<Item = String> {
+pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.filter_map(|path| {
         let name = path.file_name()?.to_string_lossy().into_owned();
@@ -103,38 +83,29 @@ pub(super) fn keep_if_asked() {
     let Some(dir) = std::env::var_os(KEEPER_VAR) else { return };
     let _own_already = nix::unistd::setsid();
     close_inherited();
-    let kept = std::panic::catch_unwind(|| keep(Path::new(&dir)));
+    let told_to_end = hear_signals();
+    let kept = std::panic::catch_unwind(|| keep(Path::new(&dir), &told_to_end));
     #[expect(clippy::exit, reason = "the keeper never reaches the tests' main")]
     std::process::exit(i32::from(!matches!(kept, Ok(Ok(())))));
 }
 
-fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<std::process::Child, Error> {
-    let log_path = dir.join("keeper.log");
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log_path)
-        .map_err(|cause| unwritable(&log_path, &cause))?;
-    // On Linux the link still leads to the binary after a build has replaced its file.
-    let program = if cfg!(target_os = "linux") {
-        PathBuf::from("/proc/self/exe")
-    } else {
-        std::env::current_exe().unwrap_or_default()
-    };
-    let mut title = OsString::from("testenv-keeper ");
-    title.push(dir.file_name().unwrap_or_default());
-    Command::new(&program)
-        .arg0(title)
-        .env(KEEPER_VAR, dir)
-        .env_remove(crate::fault::FAULT_VAR)
-        .envs(vars.iter().copied())
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .map_err(|cause| Error::new("cannot start the keeper").cause(cause))
+/// Blocks the signals that would end the keeper, in this thread and all that it starts, and returns where SIGTERM is heard of: it means "clean up now".
+///
+/// The others say something of a terminal or a pipe that is not the keeper's. Rust's runtime, which ignores SIGPIPE, has not begun yet.
+fn hear_signals() -> Receiver<()> {
+    use Signal::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    let blocked = [SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+    let blocked: SigSet = blocked.into_iter().collect();
+    blocked.thread_block().expect("the set is one of signals that can be blocked");
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok(signal) = blocked.wait() {
+            if signal == SIGTERM && tell.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    told
 }
 
 /// Descriptors that this process inherited without knowing (a lock of `flock(1)`, a pipe of the runner's) would be held open by it.
@@ -150,7 +121,7 @@ fn close_inherited() {
     }
 }
 
-fn keep(dir: &Path) -> Result<(), Error> {
+fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
     // Twins of this keeper: one keeps, the others go.
     let file = file_of(dir);
     let mut keeping = OpenOptions::new()
@@ -163,68 +134,107 @@ fn keep(dir: &Path) -> Result<(), Error> {
     {
         return Ok(());
     }
-    writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
-
     let path = dir.join(MEMBERS);
     let members = OpenOptions::new()
         .read(true)
         .write(true)
         .open(&path)
         .map_err(|cause| unwritable(&path, &cause))?;
+    let mut run = Kept { dir, token: super::token(dir), members, notes: owned::Copy::default() };
+    writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
+
     #[cfg(all(feature = "integration", feature = "postgres"))]
     {
         let dir = dir.to_owned();
         std::thread::spawn(move || crate::postgres::maintain(&dir));
     }
-    // Read now: whoever cleans a temporary directory by force may take it from under a live run.
-    let token = super::token(dir);
-    let grace = grace();
-    loop {
-        members
-            .lock()
-            .and_then(|()| members.unlock())
-            .map_err(|cause| unwritable(&path, &cause))?;
-        while runner_is_alive(dir) {
-            wait::nap_blocking(RUNNER_POLL);
-        }
-        let joins = joins(dir);
-        wait::nap_blocking(grace);
-        // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
-        if members.try_lock().is_ok() {
-            if self::joins(dir) == joins && !runner_is_alive(dir) {
-                break;
-            }
-            members.unlock().map_err(|cause| unwritable(&path, &cause))?;
-        }
+    // A keeper that was itself started by a sweep leaves that to the run that sweeps.
+    let swept = (!run.is_left()).then(|| {
+        let (own, (tell, swept)) = (dir.to_owned(), mpsc::channel());
+        std::thread::spawn(move || {
+            sweep::sweep_elsewhere(&own);
+            tell.send(()).ok(); // the keeper may have waited long enough
+        });
+        swept
+    });
+    run.wait_for_its_end(told_to_end);
+    run.end();
+    if let Some(swept) = swept {
+        swept.recv_timeout(SWEEP_LIMIT).ok(); // what is left waits for the next run
     }
-    end(dir, &token);
     Ok(())
 }
 
-/// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
-fn end(dir: &Path, token: &str) {
-    #[cfg(all(feature = "integration", feature = "postgres"))]
-    crate::postgres::settle();
-    if !dir.exists() {
-        // The notes are gone, but containers carry the token themselves.
-        #[cfg(feature = "integration")]
-        drop(crate::docker::remove_of(token));
-        #[cfg(not(feature = "integration"))]
-        let _nothing_carries_it = token;
-        return;
+/// A run as its keeper sees it. What is read from its directory is read while the directory is there: whoever cleans a temporary directory by force may take
+/// it from under a live run.
+struct Kept<'a> {
+    dir: &'a Path,
+    token: String,
+    members: File,
+    notes: owned::Copy,
+}
+
+impl Kept<'_> {
+    /// Returns when no process takes part any more, after the grace, or when told to.
+    fn wait_for_its_end(&mut self, told_to_end: &Receiver<()>) {
+        let grace = grace();
+        loop {
+            let is_over =
+                self.is_left() && !(self.has_its_directory() && runner_is_alive(self.dir));
+            let joins = joins(self.dir);
+            if told_to_end.recv_timeout(if is_over { grace } else { POLL }).is_ok() {
+                return;
+            }
+            if self.has_its_directory() {
+                self.notes.refresh(self.dir);
+            }
+            // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
+            if is_over
+                && self.members.try_lock().is_ok()
+                && self::joins(self.dir) == joins
+                && !(self.has_its_directory() && runner_is_alive(self.dir))
+            {
+                return;
+            }
+            self.members.unlock().ok(); // it was not locked
+        }
     }
-    if let Err(refused) = owned::remove_all(dir) {
-        let _nowhere_else_to_say_it =
-            writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}");
+
+    /// Whether no process holds the run, at this moment.
+    fn is_left(&self) -> bool {
+        let is_left = self.members.try_lock().is_ok();
+        self.members.unlock().ok(); // it was not locked
+        is_left
     }
-    let Ok(base) = Base::lock() else { return };
-    if owned::is_empty(dir) {
-        let _left = std::fs::remove_dir_all(dir);
-        base.remove_if_empty();
+
+    /// False once the directory was deleted; there may be another of the same name since, which is another keeper's.
+    fn has_its_directory(&self) -> bool {
+        base::is_still_at(&self.members, &self.dir.join(MEMBERS))
+    }
+
+    /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
+    fn end(&self) {
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        crate::postgres::settle();
+        if !self.has_its_directory() {
+            self.notes.remove_all(&self.token);
+            return;
+        }
+        if let Err(refused) = owned::remove_all(self.dir) {
+            // The log is the last place to say it.
+            writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}")
+                .ok();
+        }
+        let Some(parent) = self.dir.parent() else { return };
+        let Ok(Some(base)) = Base::lock_existing(parent) else { return };
+        if owned::is_empty(self.dir) && self.has_its_directory() {
+            std::fs::remove_dir_all(self.dir).ok(); // the next run's sweep tries again
+            base.remove_if_empty();
+        }
     }
 }
 
-fn file_of(dir: &Path) -> PathBuf {
+pub(super) fn file_of(dir: &Path) -> PathBuf {
     dir.join(format!("keeper+{}", owned::KINDS.join("+")))
 }
 
@@ -236,7 +246,7 @@ fn joins(dir: &Path) -> u64 {
     std::fs::metadata(dir.join(JOINS)).map_or(0, |file| file.len())
 }
 
-fn runner_is_alive(dir: &Path) -> bool {
+pub(super) fn runner_is_alive(dir: &Path) -> bool {
     let runners = std::fs::read_to_string(dir.join(RUNNERS)).unwrap_or_default();
     runners.lines().filter_map(Process::parse).any(|runner| runner.is_alive())
 }
@@ -244,44 +254,4 @@ fn runner_is_alive(dir: &Path) -> bool {
 pub(crate) fn grace() -> Duration {
     let asked = std::env::var(GRACE_VAR).ok().and_then(|text| text.parse().ok());
     asked.map_or(GRACE, Duration::from_millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::path::Path;
-
-    use super::{can_help, file_of, owned};
-
-    fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
-        let run = tempfile::tempdir().unwrap();
-        std::fs::create_dir(owned::dir(run.path())).unwrap();
-        for kind in kinds {
-            std::fs::write(owned::file(run.path(), kind, "a"), "").unwrap();
-        }
-        run
-    }
-
-    fn keeper(file: &Path) -> File {
-        let keeper = File::create(file).unwrap();
-        keeper.lock().unwrap();
-        keeper
-    }
-
-    #[test]
-    fn a_run_is_swept_unless_a_keeper_that_can_remove_all_of_it_lives() {
-        let run = run_that_left(owned::KINDS);
-        let _of_a_smaller_binary = keeper(&run.path().join("keeper+native"));
-        assert!(can_help(run.path()));
-
-        let _twin = keeper(&file_of(run.path()));
-        assert!(!can_help(run.path()));
-    }
-
-    #[test]
-    fn a_run_that_left_nothing_we_can_remove_is_left_to_others() {
-        assert!(!can_help(run_that_left(&["a service of tomorrow"]).path()));
-        assert!(can_help(run_that_left(&["a service of tomorrow", "dir"]).path()));
-        assert!(can_help(run_that_left(&[]).path()));
-    }
 }

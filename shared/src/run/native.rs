@@ -59,11 +59,14 @@ impl Run {
     }
 }
 
-/// Ends the server that noted itself in `file`, with everything in its process group.
-pub(super) fn stop(file: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+/// Ends the server that noted itself in this text, with everything in its process group.
+pub(super) fn stop(text: &str) -> Result<(), String> {
     // An empty note: the shell died between opening the file and writing to it, so it never became the server.
-    let Some(process) = Process::parse(&text) else { return Ok(()) };
+    Process::parse(text).map_or(Ok(()), |process| end(&process))
+}
+
+/// Ends a server with everything in its process group, which it leads.
+pub(super) fn end(process: &Process) -> Result<(), String> {
     if !process.is_alive() {
         return Ok(());
     }

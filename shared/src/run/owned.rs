@@ -4,6 +4,7 @@
 //!
 //! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,16 +45,20 @@ pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
     let file = file(run, kind, name);
-    std::fs::write(&file, content).map_err(|cause| super::unwritable(&file, &cause))
+    super::write_private(&file, content).map_err(|cause| super::unwritable(&file, &cause))
 }
 
 /// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
+    let token = super::token(run);
     let mut refused = Vec::new();
     for file in files(run) {
         let label = label(&file);
+        let removed = std::fs::read_to_string(&file)
+            .map_err(|error| error.to_string())
+            .and_then(|text| remove(&token, &label, &text));
         let Some((kind, name)) = label.split_once('.') else { continue };
-        match remove(run, kind, name, &file) {
+        match removed {
             Ok(()) => drop(std::fs::remove_file(&file)),
             Err(_) if ON_GIVEN_SERVERS.contains(&kind) && is_old(&file) => {
                 drop(std::fs::remove_file(&file));
@@ -62,6 +67,39 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
+}
+
+/// A copy of a run's notes, in the keeper's memory: whoever cleans a temporary directory by force takes the notes from under a live run.
+#[derive(Default)]
+pub(super) struct Copy {
+    /// The label, and the text with the length that its file had.
+    notes: BTreeMap<String, (u64, String)>,
+}
+
+impl Copy {
+    /// Reads what was noted or changed since the last look.
+    pub(super) fn refresh(&mut self, run: &Path) {
+        let mut there = BTreeMap::new();
+        for file in files(run) {
+            let (label, length) = (label(&file), file.metadata().map_or(0, |file| file.len()));
+            let known = self.notes.remove(&label).filter(|(known, _)| *known == length);
+            let text = match known {
+                Some((_, text)) => text,
+                None => std::fs::read_to_string(&file).unwrap_or_default(),
+            };
+            there.insert(label, (length, text));
+        }
+        self.notes = there;
+    }
+
+    /// Removes what is noted in the copy; there is nobody left to tell what refuses.
+    pub(super) fn remove_all(&self, token: &str) {
+        let mut labels: Vec<&String> = self.notes.keys().collect();
+        labels.sort_by_key(|label| order(label));
+        for label in labels {
+            remove(token, label, &self.notes[label].1).ok(); // the next run's sweep tries again
+        }
+    }
 }
 
 /// Whether nothing is noted any more.
@@ -88,39 +126,35 @@ fn is_old(file: &Path) -> bool {
 fn files(run: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir(run)).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    // Servers first: a directory in which one still writes cannot be removed.
-    files.sort_by_key(|file| !label(file).starts_with("native."));
+    files.sort_by_key(|file| order(&label(file)));
     files
 }
 
-fn remove(run: &Path, kind: &str, name: &str, file: &Path) -> Result<(), String> {
-    match kind {
-        "native" => super::native::stop(file),
-        "dir" => remove_dir(file),
+/// Servers first: a directory in which one still writes cannot be removed.
+fn order(label: &str) -> bool {
+    !label.starts_with("native.")
+}
+
+fn remove(token: &str, label: &str, text: &str) -> Result<(), String> {
+    match label.split_once('.') {
+        Some(("native", _)) => super::native::stop(text),
+        Some(("dir", _)) => remove_dir(Path::new(text)),
         #[cfg(feature = "integration")]
-        "docker" => crate::docker::remove_of(&super::token(run)),
+        Some(("docker", _)) => crate::docker::remove_of(token),
         #[cfg(all(feature = "integration", feature = "kafka"))]
-        "kafka" => crate::kafka::remove(name, &text(file)?),
+        Some(("kafka", name)) => crate::kafka::remove(name, text),
         #[cfg(all(feature = "integration", feature = "postgres"))]
-        "postgres" => crate::postgres::remove(name, &text(file)?),
+        Some(("postgres", name)) => crate::postgres::remove(name, text),
         #[cfg(all(feature = "integration", feature = "redis"))]
-        "redis" => crate::redis::remove(&super::token(run), &text(file)?),
-        _ => Err(format!(
-            "this binary cannot remove a {kind}; {name} waits for one that can ({})",
-            run.display()
-        )),
+        Some(("redis", _)) => crate::redis::remove(token, text),
+        _ => Err(format!("this binary cannot remove it; the run {token} waits for one that can")),
     }
 }
 
-/// Removes the directory that is noted in `file`: a server's data that does not lie in the run's own.
-fn remove_dir(file: &Path) -> Result<(), String> {
-    let dir = PathBuf::from(text(file)?);
-    match std::fs::remove_dir_all(&dir) {
+/// Removes a server's data that does not lie in the run's own directory.
+pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok(()),
     }
-}
-
-fn text(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|error| error.to_string())
 }

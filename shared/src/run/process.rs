@@ -1,6 +1,7 @@
 //! A process, told from a later one with the same number by its start time.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Invariant: equal only for one and the same process, however often its number is used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +41,21 @@ impl fmt::Display for Process {
 
 /// The runner that started this process, where one did: it lives as long as the run.
 ///
-/// Another parent (a shell, an IDE's daemon) may live for days and is none.
+/// Between the two may be what cargo's setting `runner` names: `timeout`, a script, an emulator. A shell or an IDE's daemon may live for days and is no
+/// runner, and one that started another test, of which this process is a child, is that test's.
 pub(super) fn runner() -> Option<i32> {
     const RUNNERS: [&str; 3] = ["cargo", "cargo-nextest", "rustdoc"];
-    let parent = nix::unistd::getppid().as_raw();
-    RUNNERS.contains(&name(parent)?.as_str()).then_some(parent)
+    /// A script that calls another that calls a wrapper.
+    const DEPTH: usize = 5;
+    let ancestors =
+        std::iter::successors(parent(std::process::id().cast_signed()), |pid| parent(*pid));
+    let mut wrappers = ancestors.take(DEPTH).take_while(|pid| !is_test(*pid));
+    wrappers.find(|pid| name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str())))
+}
+
+/// Whether the process is one that cargo built for tests: it lies in a directory `deps`.
+fn is_test(pid: i32) -> bool {
+    program(pid).is_some_and(|path| path.parent().is_some_and(|dir| dir.ends_with("deps")))
 }
 
 /// In `sh`: the status of the shell's own process, as [`status`] returns it.
@@ -69,6 +80,27 @@ fn start(status: &str) -> Option<String> {
 #[cfg(target_os = "linux")]
 fn name(pid: i32) -> Option<String> {
     Some(std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned())
+}
+
+/// Field 4 of `/proc/<pid>/stat`.
+#[cfg(target_os = "linux")]
+pub(super) fn parent(pid: i32) -> Option<i32> {
+    status(pid)?.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(target_os = "linux")]
+fn program(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn parent(pid: i32) -> Option<i32> {
+    ps("ppid=", pid)?.trim().parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn program(pid: i32) -> Option<PathBuf> {
+    Some(ps("comm=", pid)?.trim().into())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,7 +1,6 @@
 //! PostgreSQL as a process of this machine: a cluster of the run's own, in memory where the system has a place for that.
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::client;
 use crate::provider::{POSTGRES, say};
-use crate::run::{Run, owned};
+use crate::run::{Run, make_data_dir};
 use crate::{Error, wait};
 
 /// Where files are memory: Linux's own place for it. Elsewhere the temporary directory has to do.
@@ -39,8 +38,7 @@ pub(super) async fn start(
     say(POSTGRES.name, &format!("{} ({} is not set)", postgres.display(), POSTGRES.url_var));
     let root =
         if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
-    let dir = root.join(format!("testenv-postgres-{}", run.token()));
-    owned::note(run.dir(), "dir", "postgres", &dir.display().to_string())?;
+    let dir = make_data_dir(run, POSTGRES.name, &root)?;
 
     let user = unprivileged();
     let unusable = |cause: String| {
@@ -48,9 +46,7 @@ pub(super) async fn start(
             .cause(cause)
             .fix("cargo course doctor")
     };
-    std::fs::create_dir(&dir)
-        .and_then(|()| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)))
-        .and_then(|()| std::fs::write(dir.join("password"), run.token()))
+    std::fs::write(dir.join("password"), run.token())
         .map_err(|error| unusable(error.to_string()))?;
     if let Some((uid, gid)) = user {
         for path in [&dir, &dir.join("password")] {

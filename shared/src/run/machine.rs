@@ -1,0 +1,111 @@
+//! Which machine this is, as far as processes are concerned: where a process of another run could be seen, if it were alive.
+//!
+//! Two containers on one host have the same kernel and may have the same host name, but other process namespaces: neither sees the other's processes, so
+//! neither can say that the other's are gone.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::LazyLock;
+
+/// Where processes live: the machine, its current boot, the process namespace.
+///
+/// Invariant: of two processes with the same place, each that may look sees the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// Empty where the system has none, as in many containers.
+    id: String,
+    boot: String,
+    processes: String,
+}
+
+impl Machine {
+    /// Where this process lives.
+    pub(crate) fn here() -> &'static Machine {
+        static HERE: LazyLock<Machine> = LazyLock::new(|| Machine {
+            id: line("/etc/machine-id"),
+            boot: boot(),
+            processes: std::fs::read_link("/proc/self/ns/pid")
+                .map(|link| link.to_string_lossy().chars().filter(char::is_ascii_digit).collect())
+                .unwrap_or_default(),
+        });
+        &HERE
+    }
+
+    /// Reads what [`Machine`]'s `Display` wrote.
+    pub(crate) fn parse(text: &str) -> Option<Machine> {
+        let [id, boot, processes] = text.split('/').collect::<Vec<_>>()[..] else { return None };
+        let own = |text: &str| text.to_owned();
+        Some(Machine { id: own(id), boot: own(boot), processes: own(processes) })
+    }
+
+    /// Whether that was this machine before it was started anew: then no process of it is alive.
+    pub(crate) fn is_before_this_boot(&self) -> bool {
+        let here = Machine::here();
+        let differs = !self.boot.is_empty() && !here.boot.is_empty() && self.boot != here.boot;
+        differs && !self.id.is_empty() && self.id == here.id
+    }
+
+    /// Whether every process of it can be seen from here.
+    pub(crate) fn is_here(&self) -> bool {
+        !self.boot.is_empty() && self == Machine::here()
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.id, self.boot, self.processes)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> String {
+    line("/proc/sys/kernel/random/boot_id")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot() -> String {
+    let output = std::process::Command::new("sysctl").args(["-n", "kern.bootsessionuuid"]).output();
+    output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn line(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap_or_default().trim().replace(['/', ' '], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Machine;
+
+    fn machine(id: &str, boot: &str, processes: &str) -> Machine {
+        Machine { id: id.into(), boot: boot.into(), processes: processes.into() }
+    }
+
+    #[test]
+    fn a_machine_is_read_as_it_was_written() {
+        let here = Machine::here();
+
+        assert_eq!(Machine::parse(&here.to_string()).as_ref(), Some(here));
+        assert!(here.is_here() && !here.is_before_this_boot());
+        assert_eq!(Machine::parse("host/tmp/testenv-0/of/an/older/version"), None);
+    }
+
+    #[test]
+    fn another_process_namespace_or_another_kernel_is_elsewhere() {
+        let Machine { id, boot, processes } = Machine::here();
+
+        assert!(!machine(id, boot, "1").is_here());
+        assert!(!machine(id, "another boot", processes).is_here());
+        assert!(!machine(id, boot, "1").is_before_this_boot());
+    }
+
+    #[test]
+    fn only_a_machine_with_an_id_is_known_again_after_a_boot() {
+        let id = &Machine::here().id;
+
+        assert!(!machine("", "another boot", "1").is_before_this_boot());
+        assert!(!machine("another machine", "another boot", "1").is_before_this_boot());
+        assert_eq!(machine(id, "another boot", "1").is_before_this_boot(), !id.is_empty());
+    }
+}

@@ -1,0 +1,175 @@
+//! What a run left whose directory was deleted, so that no note says so any more: servers, their data, containers.
+//!
+//! Invariant: a thing is an orphan only if its run is provably over: it was made on this machine by this user, its run has no directory, and no process takes
+//! part in the run. What cannot be known is left alone.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::base::{self, Base};
+use super::machine::Machine;
+use super::open_files::OpenFiles;
+use super::process::Process;
+use super::{known, native, owned};
+
+/// The file in a directory of data that names its run.
+const OWNER: &str = "owner";
+
+/// How directories of data begin that lie outside of the run's own.
+const DATA: &str = "testenv-";
+
+/// Whose something is that lies outside of the run's directory: the machine and that directory, in a label or a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    machine: Machine,
+    run: PathBuf,
+}
+
+impl Owner {
+    #[cfg(any(feature = "integration", test))]
+    pub(crate) fn of(run: &Path) -> Owner {
+        Owner { machine: Machine::here().clone(), run: run.to_owned() }
+    }
+
+    /// Reads what `Display` wrote.
+    pub(crate) fn parse(text: &str) -> Option<Owner> {
+        let (machine, run) = text.split_once(' ')?;
+        Some(Owner { machine: Machine::parse(machine)?, run: run.trim_end_matches('\n').into() })
+    }
+
+    fn is_this_user(&self) -> bool {
+        let base = self.run.parent().and_then(Path::file_name);
+        base.is_some_and(|name| name.to_string_lossy() == base::name())
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.machine, self.run.display())
+    }
+}
+
+/// What is known of all runs at one moment. Made after the things that are judged by it were listed: whoever made one had joined its run before.
+pub(crate) struct Runs {
+    open: Option<OpenFiles>,
+    with_a_directory: HashSet<String>,
+}
+
+impl Runs {
+    pub(crate) fn look() -> Runs {
+        let dirs = known::all().into_iter().flat_map(|base| Base::runs_in(&base));
+        Runs {
+            with_a_directory: dirs.map(|dir| super::token(&dir)).collect(),
+            open: OpenFiles::look(),
+        }
+    }
+
+    /// Whether the run with this token is over, and nothing but the thing itself says that it was.
+    pub(crate) fn is_over(&self, owner: &Owner, token: &str) -> bool {
+        let has_directory =
+            self.with_a_directory.contains(token) || super::token(&owner.run) == token;
+        let nobody_takes_part = || match &self.open {
+            Some(open) => owner.machine.is_here() && !open.hold(&owner.run),
+            None => false,
+        };
+        owner.is_this_user()
+            && !token.is_empty()
+            && !has_directory
+            && (owner.machine.is_before_this_boot() || nobody_takes_part())
+    }
+}
+
+/// Makes the directory of a server's data, outside of the run's own: noted first, and named after the run that it belongs to.
+#[cfg(feature = "integration")]
+pub(crate) fn make_data_dir(
+    run: &super::Run,
+    service: &str,
+    parent: &Path,
+) -> Result<PathBuf, crate::Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let dir = parent.join(format!("{DATA}{service}-{}", run.token()));
+    owned::note(run.dir(), "dir", service, &dir.display().to_string())?;
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&dir)
+        .and_then(|()| super::write_private(&dir.join(OWNER), Owner::of(run.dir()).to_string()))
+        .map_err(|cause| super::unwritable(&dir, &cause))?;
+    Ok(dir)
+}
+
+/// Ends the servers and removes the data of runs whose directory was deleted. Blocks; for the keeper.
+pub(super) fn sweep() {
+    for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {
+        if let Some(process) = Process::of(pid) {
+            native::end(&process).ok(); // another user's is not ours to end
+        }
+    }
+    let dirs: Vec<PathBuf> = data_dirs().collect();
+    let runs = Runs::look();
+    for dir in dirs {
+        let text = std::fs::read_to_string(dir.join(OWNER)).unwrap_or_default();
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let token = name.rsplit('-').next().unwrap_or_default();
+        if Owner::parse(&text).is_some_and(|owner| runs.is_over(&owner, token)) {
+            owned::remove_dir(&dir).ok(); // the next run tries again
+        }
+    }
+}
+
+/// Directories that may hold the data of a run: in memory and in the temporary directories, never by a link.
+fn data_dirs() -> impl Iterator<Item = PathBuf> {
+    let places = ["/dev/shm".into(), "/tmp".into(), std::env::temp_dir()];
+    let places: HashSet<PathBuf> = HashSet::from(places);
+    let entries = places.into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
+    let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.map(|entry| entry.path()).filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DATA))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(open: Option<OpenFiles>) -> Runs {
+        Runs { open, with_a_directory: HashSet::from(["alive".to_owned()]) }
+    }
+
+    fn owner(machine: &str, run: &str) -> Owner {
+        Owner::parse(&format!("{machine} {run}")).unwrap()
+    }
+
+    #[test]
+    fn only_a_run_of_this_user_on_this_machine_without_directory_and_process_is_over() {
+        let here = Machine::here().to_string();
+        let elsewhere = here.rsplit_once('/').unwrap().0.to_owned() + "/1";
+        let gone = format!("/nonexistent/{}/gone", base::name());
+        let is_over = |machine: &str, run: &str, token: &str| {
+            runs(OpenFiles::look()).is_over(&owner(machine, run), token)
+        };
+
+        assert_eq!(is_over(&here, &gone, "token"), cfg!(target_os = "linux"));
+        assert!(!is_over(&here, &gone, "alive"), "another base has its directory");
+        assert!(!is_over(&here, &gone, ""));
+        assert!(!is_over(&here, "/nonexistent/testenv-4242/gone", "token"), "another user's");
+        assert!(!is_over(&here, "/nonexistent/runs", "token"), "not of a base of ours");
+        assert!(!is_over(&elsewhere, &gone, "token"), "another process namespace");
+        assert!(!runs(None).is_over(&owner(&here, &gone), "token"), "nobody can look");
+    }
+
+    #[test]
+    fn a_run_whose_directory_was_deleted_is_not_over_while_a_process_takes_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join(base::name()).join("deleted under us");
+        std::fs::create_dir_all(&run).unwrap();
+        let member = std::fs::File::create(run.join(super::super::MEMBERS)).unwrap();
+        std::fs::remove_dir_all(dir.path().join(base::name())).unwrap();
+        let owner = Owner::of(&run);
+
+        assert!(!runs(OpenFiles::look()).is_over(&owner, "token"));
+
+        drop(member);
+        assert_eq!(runs(OpenFiles::look()).is_over(&owner, "token"), cfg!(target_os = "linux"));
+    }
+}

@@ -1,0 +1,94 @@
+//! The sweep: what earlier runs left, because their keeper was killed too, is removed by the next run.
+//!
+//! Invariant: a run is swept only if no process holds it, and only by a program that can remove something of it.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::base::Base;
+use super::{MEMBERS, keeper, known, orphans, owned};
+
+/// Starts keepers for the runs in `base` that provably have no owner: no process holds them, and no keeper that can remove all that they made.
+///
+/// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
+pub(super) fn sweep(base: &Base, own: Option<&Path>) {
+    base.remove_scratch();
+    for dir in base.run_dirs().into_iter().filter(|dir| Some(dir.as_path()) != own) {
+        let Ok(members) = File::open(dir.join(MEMBERS)) else { continue };
+        if members.try_lock().is_ok() && can_help(&dir) {
+            // The engine it used, not the one of this run.
+            let engine =
+                std::fs::read_to_string(owned::dir(&dir).join("docker.engine")).unwrap_or_default();
+            let vars: Vec<(&str, &str)> =
+                engine.lines().filter_map(|line| line.split_once('=')).collect();
+            keeper::start(&dir, &vars).ok(); // refused where no process can be started: the next run tries again
+        }
+    }
+}
+
+/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more. Blocks; for the keeper of a live run.
+pub(super) fn sweep_elsewhere(own: &Path) {
+    for path in known::all().into_iter().filter(|path| Some(path.as_path()) != own.parent()) {
+        match Base::lock_existing(&path) {
+            Ok(Some(base)) => {
+                sweep(&base, None);
+                base.remove_if_empty();
+            }
+            Ok(None) => known::forget(&path),
+            Err(_) => {} // somebody else's, or held: the next run looks again
+        }
+    }
+    orphans::sweep();
+    #[cfg(feature = "integration")]
+    crate::docker::sweep_orphans();
+}
+
+/// Whether a keeper of this binary's would remove something from a run that no living keeper can.
+fn can_help(dir: &Path) -> bool {
+    let left = owned::kinds(dir);
+    let is_kept = keeper::alive(dir)
+        .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
+    let is_ours = |kind: &String| owned::KINDS.contains(&kind.as_str());
+    !is_kept && (left.is_empty() || left.iter().any(is_ours))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::super::keeper::file_of;
+    use super::{can_help, owned};
+
+    fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(owned::dir(run.path())).unwrap();
+        for kind in kinds {
+            std::fs::write(owned::file(run.path(), kind, "a"), "").unwrap();
+        }
+        run
+    }
+
+    fn keeper(file: &Path) -> File {
+        let keeper = File::create(file).unwrap();
+        keeper.lock().unwrap();
+        keeper
+    }
+
+    #[test]
+    fn a_run_is_swept_unless_a_keeper_that_can_remove_all_of_it_lives() {
+        let run = run_that_left(owned::KINDS);
+        let _of_a_smaller_binary = keeper(&run.path().join("keeper+native"));
+        assert!(can_help(run.path()));
+
+        let _twin = keeper(&file_of(run.path()));
+        assert!(!can_help(run.path()));
+    }
+
+    #[test]
+    fn a_run_that_left_nothing_we_can_remove_is_left_to_others() {
+        assert!(!can_help(run_that_left(&["a service of tomorrow"]).path()));
+        assert!(can_help(run_that_left(&["a service of tomorrow", "dir"]).path()));
+        assert!(can_help(run_that_left(&[]).path()));
+    }
+}
