@@ -1,5 +1,8 @@
 //! A directory of runs of its own, and everything that could be left of them.
 
+#[cfg(feature = "integration")]
+pub(crate) mod engine;
+
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -35,8 +38,14 @@ impl Lab {
         Lab { dir: tempfile::Builder::new().prefix("testenv lab ").tempdir().unwrap() }
     }
 
+    /// What `TESTENV_DIR` names.
     pub(crate) fn runs(&self) -> PathBuf {
         self.dir.path().join("runs")
+    }
+
+    /// Where the harness keeps its runs below that.
+    pub(crate) fn base(&self) -> PathBuf {
+        self.runs().join(format!("testenv-{}", nix::unistd::geteuid()))
     }
 
     /// A command that knows nothing of the run that this test belongs to.
@@ -52,6 +61,7 @@ impl Lab {
         }
         command
             .env("TESTENV_DIR", self.runs())
+            .env("XDG_STATE_HOME", self.state())
             .env("TESTENV_GRACE_MS", GRACE_MS)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,20 +79,19 @@ impl Lab {
     ///
     /// The runner is a shell under cargo's name, for the name is what the harness knows a runner by.
     pub(crate) fn under_cargo(&self, part: &str, argument: &str, then: &str) -> Command {
+        let mut command = self.cargo(&format!(r#""$0" "$1" "$2"; {then}"#));
+        command.args([env!("CARGO_BIN_EXE_testenv-actor"), part, argument]).process_group(0);
+        command
+    }
+
+    /// A shell under cargo's name, with a script for it.
+    pub(crate) fn cargo(&self, script: &str) -> Command {
         let cargo = self.dir.path().join("cargo");
         if !cargo.exists() {
             std::os::unix::fs::symlink("/bin/sh", &cargo).unwrap();
         }
         let mut command = self.command(cargo.to_str().unwrap());
-        command
-            .args([
-                "-c",
-                &format!(r#""$0" "$1" "$2"; {then}"#),
-                env!("CARGO_BIN_EXE_testenv-actor"),
-                part,
-                argument,
-            ])
-            .process_group(0);
+        command.args(["-c", script]);
         command
     }
 
@@ -92,8 +101,8 @@ impl Lab {
     }
 
     /// The cheapest first.
-    const LOOKS: [fn(&Lab) -> Vec<String>; 4] =
-        [Lab::files, Lab::servers, Lab::processes, Lab::in_engine];
+    const LOOKS: [fn(&Lab) -> Vec<String>; 5] =
+        [Lab::files, Lab::memory, Lab::servers, Lab::processes, Lab::in_engine];
 
     /// Something that is left. The dearer is looked at once the cheaper is gone: to ask the engine at every look, from each of nine ends, would cost more
     /// than the nine runs.
@@ -102,9 +111,40 @@ impl Lab {
         looks.into_iter().find(|left| !left.is_empty()).unwrap_or_default()
     }
 
+    /// Data of servers that lies outside of the runs' directories.
+    fn memory(&self) -> Vec<String> {
+        let base = self.base().display().to_string();
+        let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+        let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
+        let dirs = entries.flatten().map(|entry| entry.path()).filter(|dir| {
+            let owner = std::fs::read_to_string(dir.join("owner"));
+            owner.is_ok_and(|owner| owner.contains(&base))
+        });
+        dirs.map(|dir| dir.display().to_string()).collect()
+    }
+
+    /// System V shared memory that native servers of this lab made: `key shmid perms size cpid …`, proc(5).
+    pub(crate) fn segments(&self) -> Vec<String> {
+        let pids: Vec<String> = self.native_pids().iter().map(i32::to_string).collect();
+        let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+        let fields = segments.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let ours = fields
+            .filter(|fields| fields.get(4).is_some_and(|pid| pids.iter().any(|ours| ours == pid)));
+        ours.map(|fields| fields[1].to_owned()).collect()
+    }
+
+    /// The processes that noted themselves as servers.
+    fn native_pids(&self) -> Vec<i32> {
+        let dirs = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let notes = dirs(self.base()).flat_map(|run| dirs(run.path().join("owned")));
+        let native = notes.filter(|note| note.file_name().to_string_lossy().starts_with("native."));
+        let texts = native.filter_map(|note| std::fs::read_to_string(note.path()).ok());
+        texts.filter_map(|text| text.split_whitespace().next()?.parse().ok()).collect()
+    }
+
     #[cfg(feature = "integration")]
     fn in_engine(&self) -> Vec<String> {
-        let owner = self.runs().display().to_string();
+        let owner = self.base().display().to_string();
         let of = |kind| engine::labelled(kind, "testenv.owner", &owner);
         [of("container"), of("network")].concat()
     }
@@ -112,6 +152,39 @@ impl Lab {
     #[cfg(not(feature = "integration"))]
     fn in_engine(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Processes, containers and networks.
+    pub(crate) fn left_but_files(&self) -> Vec<String> {
+        Lab::LOOKS[1..].iter().flat_map(|look| look(self)).collect()
+    }
+
+    /// Waits for the end of the run with this name.
+    pub(crate) fn expect_gone(&self, run: &str) {
+        wait::until_blocking(PROMISED, "the end of the run", || {
+            if self.base().join(run).exists() { Err("its directory is there") } else { Ok(()) }
+        })
+        .unwrap();
+        self.expect_no_keeper_of(run);
+    }
+
+    pub(crate) fn expect_no_keeper(&self) {
+        self.expect_no_keeper_of("");
+    }
+
+    fn expect_no_keeper_of(&self, run: &str) {
+        self.expect_keepers(0, run);
+    }
+
+    /// Waits until so many keepers are left, of runs whose names begin so.
+    pub(crate) fn expect_keepers(&self, count: usize, run: &str) {
+        let mark = format!("testenv-keeper {run}");
+        wait::until_blocking(PROMISED, "the end of the keeper", || {
+            let processes = self.processes().into_iter();
+            let keepers: Vec<String> = processes.filter(|line| line.contains(&mark)).collect();
+            if keepers.len() == count { Ok(()) } else { Err(keepers.join(", ")) }
+        })
+        .unwrap();
     }
 
     pub(crate) fn expect_nothing_left(&self, limit: Duration) {
@@ -185,12 +258,15 @@ impl Lab {
         keeper.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Where the harness notes that a run lives in another place than usual.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
     fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.runs()).into_iter().flatten().flatten();
-        entries
-            .map(|entry| entry.path().display().to_string())
-            .chain(self.runs().exists().then(|| self.runs().display().to_string()))
-            .collect()
+        let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let all = entries(self.base()).chain(entries(self.runs())).chain(entries(self.state()));
+        all.map(|entry| entry.path().display().to_string()).collect()
     }
 }
 
@@ -262,6 +338,24 @@ impl Drop for Lab {
     }
 }
 
+/// A process and all that descend from it.
+pub(crate) fn tree(root: i32) -> Vec<i32> {
+    let listed = ps(&["-A", "-o", "pid=,ppid="]);
+    let pairs: Vec<(i32, i32)> = listed
+        .lines()
+        .map(|line| line.split_whitespace().map(|number| number.parse().unwrap()).collect())
+        .map(|numbers: Vec<i32>| (numbers[0], numbers[1]))
+        .collect();
+    let mut tree = vec![root];
+    let mut at = 0;
+    while at < tree.len() {
+        let of = tree[at];
+        tree.extend(pairs.iter().filter(|(_, parent)| *parent == of).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    tree
+}
+
 /// What `ps` prints; a list of processes that are all gone is empty.
 fn ps(arguments: &[&str]) -> String {
     let output =
@@ -274,68 +368,4 @@ pub(crate) fn line(child: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).unwrap();
     line.trim().to_owned()
-}
-
-#[cfg(feature = "integration")]
-pub(crate) mod engine {
-    use std::process::Command;
-
-    /// Ids of what carries a label whose value ends with `value`.
-    pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
-        let all = if kind == "container" { &["--all"][..] } else { &[] };
-        let format = format!("{kind} {{{{.ID}}}} {{{{.Label \"{label}\"}}}}");
-        let text = docker(
-            &[
-                &[
-                    kind,
-                    "ls",
-                    "--no-trunc",
-                    "--filter",
-                    &format!("label={label}"),
-                    "--format",
-                    &format,
-                ],
-                all,
-            ]
-            .concat(),
-        );
-        text.lines().filter(|line| line.ends_with(value)).map(str::to_owned).collect()
-    }
-
-    /// The services, one word a container, of the containers that were started for runs of the lab while `work` ran, by the engine's own account.
-    #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
-    pub(crate) fn started(lab: &super::Lab, work: impl FnOnce()) -> Vec<String> {
-        let since = now();
-        work();
-        let until = now();
-        let format = "{{index .Actor.Attributes \"testenv.service\"}} {{index .Actor.Attributes \"testenv.owner\"}}";
-        let period = ["events", "--since", &since, "--until", &until];
-        let what = ["--filter", "event=start", "--filter", "label=testenv.owner"];
-        let events = docker(&[&period[..], &what, &["--format", format]].concat());
-        let mark = lab.runs().display().to_string();
-        let ours = events.lines().filter(|line| line.ends_with(&mark));
-        let mut services: Vec<String> =
-            ours.filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
-        services.sort();
-        services
-    }
-
-    #[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
-    fn now() -> String {
-        let output = Command::new("date").arg("+%s.%N").output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    pub(crate) fn docker(args: &[&str]) -> String {
-        let output = Command::new("docker")
-            .args(args)
-            .output()
-            .expect("docker can be run (package docker.io)");
-        assert!(
-            output.status.success(),
-            "docker {args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
 }

@@ -34,6 +34,7 @@ mod p7_redis;
 mod p8_redis;
 mod p4_nothing_is_left;
 mod p5_live_runs;
+mod p10_only_ours;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p7_loopback;
 #[cfg(all(feature = "integration", feature = "kafka"))]

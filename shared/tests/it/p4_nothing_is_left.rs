@@ -17,10 +17,14 @@ enum End {
     Test(Signal),
     /// A signal to the whole group, the runner included.
     Group(Signal),
+    /// SIGKILL of the runner and of every process that descends from it.
+    Tree,
+    /// SIGTERM to the keeper, which cleans up at once; then SIGKILL of the group.
+    Keeper,
 }
 
-/// The kinds of ends: the run is done, its test dies, its group is told to end. Nine ends in all.
-const ENDS: [&[(&str, End)]; 3] = [
+/// The kinds of ends: the run is done, its test dies, its group is told to end, its keeper is met too. Eleven ends in all.
+const ENDS: [&[(&str, End)]; 4] = [
     &[("pass", End::Own("pass")), ("panic", End::Own("panic")), ("exit(0)", End::Own("exit"))],
     &[("abort", End::Own("abort")), ("SIGKILL of the test", End::Test(Signal::SIGKILL))],
     &[
@@ -29,12 +33,13 @@ const ENDS: [&[(&str, End)]; 3] = [
         ("SIGHUP", End::Group(Signal::SIGHUP)),
         ("SIGKILL of the group", End::Group(Signal::SIGKILL)),
     ],
+    &[("SIGKILL of the whole tree", End::Tree), ("SIGTERM of the keeper", End::Keeper)],
 ];
 
 /// Runs `resource` to its ends, all at once, in a world where `vars` are set, and collects what is left of each 15 s later; returns the names of the ends.
 ///
-/// Usually it is one end of each kind, another one for each resource (they have numbers), so that all resources together meet all nine; with
-/// `TESTENV_FULL_LOAD=1`, as in CI, each meets all nine.
+/// Usually it is one end of each kind, another one for each resource (they have numbers), so that all resources together meet all of them;
+/// with `TESTENV_FULL_LOAD=1`, as in CI, each meets all.
 pub(crate) fn every_kind_of_end(
     number: usize,
     resource: &'static str,
@@ -69,11 +74,16 @@ fn one_end(resource: &str, vars: &[(&str, String)], end: End) {
     let mut runner = runner.spawn().unwrap();
     assert_eq!(lab::line(&mut runner), resource);
     assert_ne!(lab.left(), Vec::<String>::new(), "the run has something to leave");
+    let segments = lab.segments();
 
     send(&lab, &runner, end);
 
     runner.wait().unwrap();
     lab.expect_nothing_left(PROMISED);
+    let there = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let is_there =
+        |id: &String| there.lines().any(|line| line.split_whitespace().nth(1) == Some(id));
+    assert!(!segments.iter().any(is_there), "shared memory of a native server is left");
 }
 
 fn send(lab: &Lab, runner: &Child, end: End) {
@@ -81,6 +91,16 @@ fn send(lab: &Lab, runner: &Child, end: End) {
         End::Own(_) => {}
         End::Test(signal) => kill(Pid::from_raw(test_of(lab, runner)), signal).unwrap(),
         End::Group(signal) => killpg(Pid::from_raw(runner.id().cast_signed()), signal).unwrap(),
+        End::Tree => {
+            for pid in lab::tree(runner.id().cast_signed()) {
+                kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            }
+        }
+        End::Keeper => {
+            kill(Pid::from_raw(lab.keeper()), Signal::SIGTERM).unwrap();
+            lab.expect_no_keeper();
+            killpg(Pid::from_raw(runner.id().cast_signed()), Signal::SIGKILL).unwrap();
+        }
     }
 }
 
@@ -142,12 +162,7 @@ pub(crate) fn kill_with_its_keeper(lab: &Lab, mut test: Child) {
     kill(Pid::from_raw(lab.keeper()), Signal::SIGKILL).unwrap();
     test.kill().unwrap();
     test.wait().unwrap();
-    testenv::wait::until_blocking(PROMISED, "the end of the killed keeper", || {
-        let keepers: Vec<String> =
-            lab.processes().into_iter().filter(|line| line.contains("testenv-keeper")).collect();
-        if keepers.is_empty() { Ok(()) } else { Err(keepers.join(", ")) }
-    })
-    .unwrap();
+    lab.expect_no_keeper();
 }
 
 #[test]
@@ -155,10 +170,10 @@ fn a_run_of_the_same_name_does_not_trust_what_a_killed_keeper_left() {
     let lab = Lab::new();
     let killed = lab.actor("member", "60000").env("TESTENV_RUN_ID", "same").spawn().unwrap();
     testenv::wait::until_blocking(PROMISED, "the first run's server", || {
-        if lab.runs().join("same/server.json").exists() { Ok(()) } else { Err("not there") }
+        if lab.base().join("same/server.json").exists() { Ok(()) } else { Err("not there") }
     })
     .unwrap();
-    let first = std::fs::read_to_string(lab.runs().join("same/server.json")).unwrap();
+    let first = std::fs::read_to_string(lab.base().join("same/server.json")).unwrap();
     kill_with_its_keeper(&lab, killed);
 
     let next = lab.actor("member", "0").env("TESTENV_RUN_ID", "same").output().unwrap();
@@ -190,13 +205,68 @@ fn servers_stay_while_the_runner_lives_and_go_when_it_ends() {
 #[cfg(feature = "integration")]
 #[test]
 fn containers_go_although_somebody_deleted_the_runs_directory() {
+    goes_without_its_directory("docker", &[]);
+}
+
+#[test]
+fn a_native_server_goes_although_somebody_deleted_the_runs_directory() {
+    goes_without_its_directory("native", &[]);
+}
+
+/// Deletes the directory in the middle of a run: nothing of the run ends before its last process, and nothing is left after it.
+pub(crate) fn goes_without_its_directory(resource: &str, vars: &[(&str, &str)]) {
     let lab = Lab::new();
-    let mut test = lab.actor("docker", "wait").spawn().unwrap();
-    assert_eq!(lab::line(&mut test), "docker");
+    let mut test = lab.actor(resource, "wait").envs(vars.iter().copied()).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), resource);
+    let before = lab.left_but_files();
 
     std::fs::remove_dir_all(lab.runs()).unwrap();
+    let mut beside = lab.actor("nothing", "pass").env("TESTENV_RUN_ID", "beside").spawn().unwrap();
+    beside.wait().unwrap();
+    lab.expect_gone("beside");
+    assert_eq!(lab.left_but_files(), before, "a live run lost something");
     drop(test.stdin.take());
 
     test.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn a_native_server_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+    is_swept_without_a_note("native", &[]);
+}
+
+#[cfg(feature = "integration")]
+#[test]
+fn a_container_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+    is_swept_without_a_note("docker", &[]);
+}
+
+/// Kills a run with its keeper, and takes its notes: the next run of this user finds what is left by itself.
+pub(crate) fn is_swept_without_a_note(resource: &str, vars: &[(&str, &str)]) {
+    let lab = Lab::new();
+    let mut killed = lab.actor(resource, "wait").envs(vars.iter().copied()).spawn().unwrap();
+    assert_eq!(lab::line(&mut killed), resource);
+    kill_with_its_keeper(&lab, killed);
+    std::fs::remove_dir_all(lab.runs()).unwrap();
+    assert_ne!(lab.left_but_files(), Vec::<String>::new(), "something outlives both");
+
+    let next = lab.actor("nothing", "pass").status().unwrap();
+
+    assert!(next.success());
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn what_was_left_in_another_directory_is_swept_by_the_next_run() {
+    let lab = Lab::new();
+    let other = lab.runs().with_file_name("other runs");
+    let mut killed = lab.actor("native", "wait").env("TESTENV_RUN_ID", "first").spawn().unwrap();
+    assert_eq!(lab::line(&mut killed), "native");
+    kill_with_its_keeper(&lab, killed);
+
+    let next = lab.actor("nothing", "pass").env("TESTENV_DIR", &other).status().unwrap();
+
+    assert!(next.success());
     lab.expect_nothing_left(PROMISED);
 }

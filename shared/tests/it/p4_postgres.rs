@@ -3,7 +3,9 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::every_kind_of_end;
+use crate::p4_nothing_is_left::{
+    every_kind_of_end, goes_without_its_directory, is_swept_without_a_note,
+};
 
 #[test]
 fn nothing_is_left_of_a_database_in_a_container_after_every_kind_of_end() {
@@ -12,33 +14,19 @@ fn nothing_is_left_of_a_database_in_a_container_after_every_kind_of_end() {
 
 #[test]
 fn nothing_is_left_of_a_native_cluster_after_every_kind_of_end() {
-    let clusters = || {
-        let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-        entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("testenv-postgres-"))
-            .count()
-    };
-
     every_kind_of_end(3, "postgres", &[("TESTENV_PROVIDER", "native".into())]);
-
-    // Other tests' clusters may live meanwhile.
-    testenv::wait::until_blocking(PROMISED, "the end of the clusters' memory", || {
-        match (clusters(), orphaned_segments()) {
-            (0, segments) if segments.is_empty() => Ok(()),
-            (left, segments) => Err(format!("{left} in /dev/shm, segments {segments:?}")),
-        }
-    })
-    .unwrap();
 }
 
-/// System V shared memory to which no process is attached, and whose maker is gone: `key shmid perms size cpid lpid nattch`, proc(5).
-fn orphaned_segments() -> Vec<String> {
-    let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-    let orphaned = |line: &&str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        fields[6] == "0" && !std::path::Path::new("/proc").join(fields[4]).exists()
-    };
-    segments.lines().skip(1).filter(orphaned).map(str::to_owned).collect()
+const NATIVE: &[(&str, &str)] = &[("TESTENV_PROVIDER", "native")];
+
+#[test]
+fn a_native_cluster_goes_although_somebody_deleted_the_runs_directory() {
+    goes_without_its_directory("postgres", NATIVE);
+}
+
+#[test]
+fn a_native_cluster_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+    is_swept_without_a_note("postgres", NATIVE);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Child;
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::{every_kind_of_end, kill_with_its_keeper};
+use crate::p4_nothing_is_left::{
+    every_kind_of_end, goes_without_its_directory, is_swept_without_a_note, kill_with_its_keeper,
+};
 
 /// A server that somebody else runs: sixteen databases, a user, a password with a space. To the tests that visit it, its lab is another machine.
 pub(crate) struct Given {
@@ -109,4 +111,16 @@ fn the_databases_of_a_machine_that_died_are_leased_again() {
     // One database was needed.
     assert_eq!(given.keys().len(), 1 + 14);
     given.end();
+}
+
+const NATIVE: &[(&str, &str)] = &[("TESTENV_PROVIDER", "native")];
+
+#[test]
+fn a_native_redis_goes_although_somebody_deleted_the_runs_directory() {
+    goes_without_its_directory("redis", NATIVE);
+}
+
+#[test]
+fn a_native_redis_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+    is_swept_without_a_note("redis", NATIVE);
 }

@@ -62,11 +62,11 @@ fn the_end_of_one_run_does_not_touch_another() {
     let mut stays = lab.actor("native", "wait").env("TESTENV_RUN_ID", "stays").spawn().unwrap();
     let mut ends = lab.actor("native", "pass").env("TESTENV_RUN_ID", "ends").spawn().unwrap();
     assert_eq!((lab::line(&mut stays), lab::line(&mut ends)), ("native".into(), "native".into()));
-    let address = std::fs::read_to_string(lab.runs().join("stays/server.addr")).unwrap();
+    let address = std::fs::read_to_string(lab.base().join("stays/server.addr")).unwrap();
 
     ends.wait().unwrap();
     testenv::wait::until_blocking(PROMISED, "the end of the run that ends", || {
-        if lab.runs().join("ends").exists() { Err("there") } else { Ok(()) }
+        if lab.base().join("ends").exists() { Err("there") } else { Ok(()) }
     })
     .unwrap();
 

@@ -9,7 +9,7 @@ fn a_broker_in_a_container_listens_on_loopback_only() {
     let mut test = lab.actor("topic", "wait").spawn().unwrap();
     assert_ne!(lab::line(&mut test), "");
 
-    let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
     let ids: Vec<&str> =
         containers.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
     assert_eq!(ids.len(), 1, "{containers:?}");

@@ -11,7 +11,7 @@ fn is_closed(way: &str) {
         .unwrap();
     assert_eq!(lab::line(&mut test), "redis");
 
-    let server = std::fs::read_to_string(lab.runs().join("closed/redis.json")).unwrap();
+    let server = std::fs::read_to_string(lab.base().join("closed/redis.json")).unwrap();
     let port = server.rsplit_once(':').unwrap().1;
     assert_eq!(listeners(port), [format!("127.0.0.1:{port}")]);
     let stranger = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();

@@ -143,7 +143,7 @@ fn a_server_that_dies_is_said_within_seconds_and_the_next_run_works() {
     let mut test =
         lab.actor("postgres, again and again", "wait").stderr(Stdio::piped()).spawn().unwrap();
     lab::line(&mut test);
-    let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
     let id = containers[0].split_whitespace().nth(1).unwrap().to_owned();
     let start = Instant::now();
 

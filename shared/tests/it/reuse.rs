@@ -28,7 +28,7 @@ fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, std::ti
 }
 
 fn kept(lab: &Lab) -> Vec<String> {
-    let ours = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let ours = labelled("container", "testenv.owner", &lab.base().display().to_string());
     ours.iter().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
 }
 

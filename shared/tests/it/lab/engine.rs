@@ -1,0 +1,52 @@
+//! What the Docker engine says of the containers of a lab.
+
+use std::process::Command;
+
+/// Ids of what carries a label whose value contains `value`.
+pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
+    let all = if kind == "container" { &["--all"][..] } else { &[] };
+    let format = format!("{kind} {{{{.ID}}}} {{{{.Label \"{label}\"}}}}");
+    let text = docker(
+        &[
+            &[kind, "ls", "--no-trunc", "--filter", &format!("label={label}"), "--format", &format],
+            all,
+        ]
+        .concat(),
+    );
+    text.lines().filter(|line| line.contains(value)).map(str::to_owned).collect()
+}
+
+/// The services, one word a container, of the containers that were started for runs of the lab while `work` ran, by the engine's own account.
+#[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
+pub(crate) fn started(lab: &crate::lab::Lab, work: impl FnOnce()) -> Vec<String> {
+    let since = now();
+    work();
+    let until = now();
+    let format = "{{index .Actor.Attributes \"testenv.service\"}} {{index .Actor.Attributes \"testenv.owner\"}}";
+    let period = ["events", "--since", &since, "--until", &until];
+    let what = ["--filter", "event=start", "--filter", "label=testenv.owner"];
+    let events = docker(&[&period[..], &what, &["--format", format]].concat());
+    let mark = lab.base().display().to_string();
+    let ours = events.lines().filter(|line| line.contains(&mark));
+    let mut services: Vec<String> =
+        ours.filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
+    services.sort();
+    services
+}
+
+#[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
+fn now() -> String {
+    let output = Command::new("date").arg("+%s.%N").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn docker(args: &[&str]) -> String {
+    let output =
+        Command::new("docker").args(args).output().expect("docker can be run (package docker.io)");
+    assert!(
+        output.status.success(),
+        "docker {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
