@@ -1,4 +1,4 @@
-//! The directory that holds the directories of all runs of this user: `testenv-<user>`, below the temporary directory or the one that the user names.
+//! The directory that holds the directories of all runs of this user: `testenv-runs-<user>`, below the temporary directory or the one that the user names.
 //!
 //! It is made by the harness, and marked. A directory of this name without the mark is somebody's and is refused; what else lies beside it, in a directory
 //! that the user names, is never looked at.
@@ -139,7 +139,7 @@ pub(crate) fn path() -> PathBuf {
 
 /// The base's own name, which is the same in every directory.
 pub(super) fn name() -> String {
-    format!("testenv-{}", nix::unistd::geteuid())
+    format!("testenv-runs-{}", nix::unistd::geteuid())
 }
 
 /// Whether the open file is still the one that the path leads to.

@@ -77,7 +77,7 @@ fn of_process(pid: i32) -> Vec<(PathBuf, bool)> {
     files.filter(|(path, _)| is_of_a_run(path)).collect()
 }
 
-/// `…/testenv-<user>/<run>/<file>`
+/// `…/testenv-runs-<user>/<run>/<file>`
 fn is_of_a_run(path: &Path) -> bool {
     let base = path.parent().and_then(Path::parent).and_then(Path::file_name);
     base.is_some_and(|name| name.to_string_lossy() == base::name())

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(is_over(&here, &gone, "token"), cfg!(target_os = "linux"));
         assert!(!is_over(&here, &gone, "alive"), "another base has its directory");
         assert!(!is_over(&here, &gone, ""));
-        assert!(!is_over(&here, "/nonexistent/testenv-4242/gone", "token"), "another user's");
+        assert!(!is_over(&here, "/nonexistent/testenv-runs-4242/gone", "token"), "another user's");
         assert!(!is_over(&here, "/nonexistent/runs", "token"), "not of a base of ours");
         assert!(!is_over(&elsewhere, &gone, "token"), "another process namespace");
         assert!(!runs(None).is_over(&owner(&here, &gone), "token"), "nobody can look");

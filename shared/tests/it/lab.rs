@@ -45,7 +45,7 @@ impl Lab {
 
     /// Where the harness keeps its runs below that.
     pub(crate) fn base(&self) -> PathBuf {
-        self.runs().join(format!("testenv-{}", nix::unistd::geteuid()))
+        self.runs().join(format!("testenv-runs-{}", nix::unistd::geteuid()))
     }
 
     /// A command that knows nothing of the run that this test belongs to.
