@@ -8,7 +8,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Error};
 use testenv::fault;
 
-use crate::{MIGRATIONS, READER, SEED};
+use crate::{MIGRATIONS, READER, READER_ROLE, SEED, role};
 
 /// The answer of a program that migrates in another way.
 pub(crate) async fn migrate(db: &PgPool) -> Option<Result<(), MigrateError>> {
@@ -111,24 +111,26 @@ pub(crate) async fn reader(db: &PgPool) -> Option<Result<PgPool, Error>> {
     None
 }
 
-const ROLE: (&str, &str) = ("role", "shop_reader");
+const ROLE: (&str, &str) = ("role", READER_ROLE);
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
 async fn with(db: &PgPool, sql: String, options: &[(&str, &str)]) -> Result<PgPool, Error> {
-    run(db, sql).await?;
-    let options = (*db.connect_options()).clone().options(options.iter().copied());
+    let role = role(db);
+    run(db, sql.replace(READER_ROLE, &role)).await?;
+    let options = options.iter().map(|(name, value)| (*name, value.replace(READER_ROLE, &role)));
+    let options = (*db.connect_options()).clone().options(options);
     Ok(PgPoolOptions::new().connect_lazy_with(options))
 }
 
 async fn role_of_the_first(db: &PgPool) -> Result<PgPool, Error> {
     let pool = with(db, READER.to_owned(), &[]).await?;
-    sqlx::raw_sql("SET ROLE shop_reader").execute(&pool).await?;
+    run(&pool, format!("SET ROLE {}", role(db))).await?;
     Ok(pool)
 }
 
 /// The rights of [`READER`], and one more.
 fn and(grant: &str) -> String {
-    format!("{READER}; {grant} TO shop_reader")
+    format!("{READER}; {grant} TO {READER_ROLE}")
 }
 
 /// The rows of the file, as it has them.

@@ -3,15 +3,18 @@
 
 mod faults;
 
-use sqlx::Error;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Error};
 
 /// The workspace's `migrations/`, as they were when this was compiled.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 const SEED: &str = include_str!("../../../testdata/seed.sql");
 const READER: &str = include_str!("reader.sql");
+
+/// What stands in [`READER`] for the role's name.
+const READER_ROLE: &str = "shop_reader";
 
 /// Brings a database to the newest version of [`MIGRATIONS`], from any older one, and keeps what is in it.
 ///
@@ -50,7 +53,7 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
 
 /// Returns connections to the same database that can read everything and write nothing: the server refuses.
 ///
-/// It makes the role `shop_reader` where the server has none, and gives it its rights in this database. The role is taken on by every connection
+/// It makes the role `shop_reader_<database>` where the server has none, and gives it its rights in this database. The role is taken on by every connection
 /// as it is opened, before anybody can use it. This guards against mistakes, not against somebody who may send any SQL: `SET ROLE NONE` lifts it.
 ///
 /// ```no_run
@@ -64,13 +67,23 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// The database's: the user of `db` may not make roles, and nobody has made this one.
+/// The database's: the user of `db` may not make roles (`ALTER ROLE <user> CREATEROLE`), and nobody has made this one.
 pub async fn reader(db: &PgPool) -> Result<PgPool, Error> {
     if let Some(answer) = faults::reader(db).await {
         return answer;
     }
-    sqlx::raw_sql(READER).execute(db).await?;
+    let role = role(db);
+    // Nothing of it needs quotes: see `role`.
+    sqlx::raw_sql(AssertSqlSafe(READER.replace(READER_ROLE, &role))).execute(db).await?;
     // A start-up option, not a statement in `after_connect`: there is no moment without it, and RESET ROLE comes back to it.
-    let options = (*db.connect_options()).clone().options([("role", "shop_reader")]);
+    let options = (*db.connect_options()).clone().options([("role", &role)]);
     Ok(PgPoolOptions::new().connect_lazy_with(options))
+}
+
+/// The name of the role for this database. Roles belong to the server: one for all databases would have the rights of all.
+fn role(db: &PgPool) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let options = db.connect_options();
+    let database = options.get_database().unwrap_or_default();
+    format!("{READER_ROLE}_{}", database.chars().map(plain).collect::<String>())
 }

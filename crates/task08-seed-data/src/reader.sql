@@ -1,9 +1,10 @@
 -- The role that reads everything and writes nothing. It may be run again, and on many databases of one server at once.
+-- For `shop_reader` stands the name of the database's own role, `shop_reader_<database>`.
 
 -- Two that change the rights of one table at the same moment: the server refuses one of them. This lock is the database's.
 SELECT pg_advisory_xact_lock(8);
 
--- A role belongs to the server, so another database may have made it, or be making it: then one of the two meets the other's row. Nobody can log
+-- A role belongs to the server, and outlives its database: it may be there already, or be made at this moment. Nobody can log
 -- in with it, so it needs no password. The second line is for an owner who is no superuser.
 DO $$
 BEGIN
