@@ -45,9 +45,14 @@ impl Machine {
         differs && !self.id.is_empty() && self.id == here.id
     }
 
-    /// Whether every process of it can be seen from here.
-    pub(crate) fn is_here(&self) -> bool {
-        !self.boot.is_empty() && self == Machine::here()
+    /// Whether this process may see every process of it, and what each holds open: they share a namespace, or this is root of the whole machine.
+    pub(crate) fn is_in_sight(&self) -> bool {
+        /// The namespace in which all others are, `PROC_PID_INIT_INO` of the kernel's `proc_ns.h`.
+        const INITIAL: &str = "4026531836";
+        let here = Machine::here();
+        let sees_all = here.processes == INITIAL && nix::unistd::geteuid().is_root();
+        let is_this_boot = !self.boot.is_empty() && self.boot == here.boot;
+        is_this_boot && (self.processes == here.processes || sees_all)
     }
 }
 
@@ -87,16 +92,18 @@ mod tests {
         let here = Machine::here();
 
         assert_eq!(Machine::parse(&here.to_string()).as_ref(), Some(here));
-        assert!(here.is_here() && !here.is_before_this_boot());
+        assert!(here.is_in_sight() && !here.is_before_this_boot());
         assert_eq!(Machine::parse("host/tmp/testenv-0/of/an/older/version"), None);
     }
 
     #[test]
-    fn another_process_namespace_or_another_kernel_is_elsewhere() {
+    fn another_kernel_is_out_of_sight_and_another_process_namespace_but_for_root_of_the_machine() {
         let Machine { id, boot, processes } = Machine::here();
+        let sees_all = processes == "4026531836" && nix::unistd::geteuid().is_root();
 
-        assert!(!machine(id, boot, "1").is_here());
-        assert!(!machine(id, "another boot", processes).is_here());
+        assert_eq!(machine(id, boot, "1").is_in_sight(), sees_all);
+        assert!(!machine(id, "another boot", processes).is_in_sight());
+        assert!(!machine(id, "", processes).is_in_sight());
         assert!(!machine(id, boot, "1").is_before_this_boot());
     }
 

@@ -70,7 +70,7 @@ impl Runs {
         let has_directory =
             self.with_a_directory.contains(token) || super::token(&owner.run) == token;
         let nobody_takes_part = || match &self.open {
-            Some(open) => owner.machine.is_here() && !open.hold(&owner.run),
+            Some(open) => owner.machine.is_in_sight() && !open.hold(&owner.run),
             None => false,
         };
         owner.is_this_user()
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn only_a_run_of_this_user_on_this_machine_without_directory_and_process_is_over() {
         let here = Machine::here().to_string();
-        let elsewhere = here.rsplit_once('/').unwrap().0.to_owned() + "/1";
+        let elsewhere = "id/another-boot/1";
         let gone = format!("/nonexistent/{}/gone", base::name());
         let is_over = |machine: &str, run: &str, token: &str| {
             runs(OpenFiles::look()).is_over(&owner(machine, run), token)
@@ -154,7 +154,7 @@ mod tests {
         assert!(!is_over(&here, &gone, ""));
         assert!(!is_over(&here, "/nonexistent/testenv-runs-4242/gone", "token"), "another user's");
         assert!(!is_over(&here, "/nonexistent/runs", "token"), "not of a base of ours");
-        assert!(!is_over(&elsewhere, &gone, "token"), "another process namespace");
+        assert!(!is_over(elsewhere, &gone, "token"), "another machine");
         assert!(!runs(None).is_over(&owner(&here, &gone), "token"), "nobody can look");
     }
 

@@ -152,18 +152,40 @@ fn runs_that_were_asked_for_other_servers_share_none_within_the_grace() {
     lab.expect_nothing_left(PROMISED);
 }
 
-/// A mount namespace of its own, with a temporary directory of its own, as systemd's `PrivateTmp` and job runners make it.
+/// A run with a container in namespaces of its own, and a temporary directory of its own, as systemd's `PrivateTmp` and job runners make them.
+#[cfg(feature = "integration")]
+fn hidden(lab: &Lab, namespaces: &[&str]) -> std::process::Child {
+    let script = r#"mount -t tmpfs none "$0" && exec "$1" docker wait"#;
+    std::fs::create_dir_all(lab.runs()).unwrap();
+    let mut run = lab.command("unshare");
+    run.args(namespaces).args(["--mount", "sh", "-c", script]).arg(lab.runs());
+    run.arg(env!("CARGO_BIN_EXE_testenv-actor"));
+    let mut run = run.spawn().expect("unshare can be run (package util-linux)");
+    assert_eq!(lab::line(&mut run), "docker", "mounting needs root");
+    run
+}
+
+/// As a job's container that is killed: its processes are gone at once, the keeper too, and its files with the last of them.
+#[cfg(feature = "integration")]
+#[test]
+fn what_is_left_of_a_process_namespace_that_was_killed_is_swept_by_root_of_the_machine() {
+    let lab = Lab::new();
+    let mut killed = hidden(&lab, &["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    assert!(!lab.base().exists());
+
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let next = lab.actor("nothing", "pass").status().unwrap();
+
+    assert!(next.success());
+    lab.expect_nothing_left(PROMISED);
+}
+
 #[cfg(feature = "integration")]
 #[test]
 fn a_run_behind_another_mount_of_the_same_path_is_not_swept() {
     let lab = Lab::new();
-    std::fs::create_dir_all(lab.runs()).unwrap();
-    let hidden = r#"mount -t tmpfs none "$0" && exec "$1" docker wait"#;
-    let mut live = lab.command("unshare");
-    live.args(["--mount", "sh", "-c", hidden]).arg(lab.runs());
-    live.arg(env!("CARGO_BIN_EXE_testenv-actor"));
-    let mut live = live.spawn().expect("unshare can be run (package util-linux)");
-    assert_eq!(lab::line(&mut live), "docker");
+    let mut live = hidden(&lab, &[]);
     let containers =
         || lab::engine::labelled("container", "testenv.owner", &lab.base().display().to_string());
     assert_eq!((containers().len(), lab.base().exists()), (1, false));
