@@ -12,6 +12,8 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "integration")]
+use std::process::Command;
 
 /// Names the directory of what was fetched.
 pub const CACHE_VAR: &str = "TESTENV_CACHE_DIR";
@@ -48,6 +50,25 @@ pub(crate) fn find(
 pub(crate) fn all(service: &str, program: &str, places: &[&str]) -> Vec<PathBuf> {
     let paths = dirs(service, places).into_iter().map(|dir| dir.join(program));
     paths.filter(|path| path.is_file()).collect()
+}
+
+/// Takes from a program the variables by which a shell tells clients of a server which one to use, and how (`PGOPTIONS`, `PGSERVICE`, `REDISCLI_AUTH`):
+/// they are about a server of the user's, and a PostgreSQL server itself obeys `PGDATESTYLE`.
+#[cfg(feature = "integration")]
+pub(crate) fn without_clients_variables(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os().filter(|(name, _)| is_for_clients(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[cfg(feature = "integration")]
+fn is_for_clients(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    // `PG` and a capital: libpq has 40 of them. Ours may hold the password of a given server, which is no business of a program's.
+    (name.starts_with("PG") && name[2..].starts_with(|c: char| c.is_ascii_uppercase()))
+        || name.starts_with("REDISCLI_")
+        || (name.starts_with("TESTENV_") && name.ends_with("_URL"))
 }
 
 fn dirs(service: &str, places: &[&str]) -> Vec<PathBuf> {

@@ -56,8 +56,7 @@ mod process;
 mod sweep;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -185,17 +184,11 @@ pub(crate) fn keep_if_asked() {
     keeper::keep_if_asked();
 }
 
-/// Writes a file that nobody sees half-written, and that only its owner can read.
+/// Writes a file that nobody sees half-written, and nobody else reads: an address of a server holds its password.
 fn publish(path: &Path, text: &str) -> io::Result<()> {
     let scratch = path.with_extension("new");
-    write_private(&scratch, text)?;
+    crate::secret::write(&scratch, text)?;
     std::fs::rename(scratch, path)
-}
-
-/// Writes a file that only its owner can read: it may hold a password.
-pub(crate) fn write_private(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
-    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(text.as_ref()))
 }
 
 pub(crate) fn token(run: &Path) -> String {

@@ -1,8 +1,14 @@
-//! Random words, from the system's random source.
+//! Random words, from the system's random source, and the files that hold secrets.
 //!
 //! A name that must be unlike all others and a password take different words: who reads the name learns nothing of the password.
 //!
-//! Invariant: no word is made from another.
+//! Invariant: no word is made from another. A secret is written to files that only their owner can read, and nowhere else: everybody on the machine can read
+//! a command line, and everybody who may use the engine the environment and the arguments of a container.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 
 /// 64 random bits in hexadecimal digits, for a name that no other has.
 pub(crate) fn word() -> String {
@@ -17,4 +23,33 @@ pub(crate) fn password() -> String {
 
 pub(crate) fn bits() -> u64 {
     getrandom::u64().expect("the system has a random source")
+}
+
+/// Writes a file that only its owner can read, whatever the umask; one that is there already is written anew.
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    // The mode above is for a new file only.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_with_a_secret_is_for_its_owner_only_also_where_it_was_for_all_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        std::fs::write(&old, "longer than before").unwrap();
+        std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o666)).unwrap();
+
+        for path in [new, old] {
+            super::write(&path, "hunter2").unwrap();
+
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode, std::fs::read_to_string(&path).unwrap()), (0o600, "hunter2".into()));
+        }
+    }
 }

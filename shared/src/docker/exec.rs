@@ -18,18 +18,13 @@ pub(crate) struct Finished {
 /// Runs a program in a container and returns what it wrote. Call it on [`super::on_engine`].
 ///
 /// The error is the engine's: no such container, no such program.
-pub(crate) async fn execute(
-    container: &str,
-    command: Vec<String>,
-    environment: Vec<String>,
-) -> Result<Finished, String> {
+pub(crate) async fn execute(container: &str, command: Vec<String>) -> Result<Finished, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let engine = docker_client_instance().await.map_err(|error| words(&error))?;
     let config = ExecConfig {
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         cmd: Some(command),
-        env: Some(environment),
         ..ExecConfig::default()
     };
     let made = engine.create_exec(container, config).await.map_err(|error| words(&error))?;

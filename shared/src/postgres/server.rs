@@ -15,7 +15,7 @@ use super::{client, failed};
 use crate::docker::reuse::{self, Kept};
 use crate::provider::{POSTGRES, REACH_LIMIT, REUSE_VAR, Way, first_byte, reach, say};
 use crate::run::{Run, apart};
-use crate::{Error, docker, secret};
+use crate::{Error, docker, secret, wait};
 
 mod native;
 
@@ -159,7 +159,11 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
             known = greeted;
             (KEPT, url)
         }
-        Way::Docker(_) => (OURS, docker::on_engine(in_container(run)).await?),
+        Way::Docker(_) => {
+            let first = secret::password();
+            let address = docker::on_engine(in_container(run, first.clone())).await?;
+            (OURS, lock(&first, &address).await?)
+        }
         Way::Native(programs) => {
             (OURS, native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
         }
@@ -176,13 +180,35 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
     Ok(format!("{whose} {version} {url}"))
 }
 
-async fn in_container(run: &'static Run) -> Result<String, Error> {
+/// The address of a server that takes the password `first`, until [`lock`] has given it another.
+async fn in_container(run: &'static Run, first: String) -> Result<String, Error> {
     let image = docker::resolve(POSTGRES.image).await?;
     let unset = format!("{} is not set", POSTGRES.url_var);
     say(POSTGRES.name, &format!("a container of {image} ({}; {unset})", image.why));
-    let request = request(&image, run.token());
+    let request = request(&image, &first);
     let started = docker::start(run, POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
-    Ok(url(run.token(), &started.address(PORT).await?))
+    started.address(PORT).await
+}
+
+/// Gives the server of a container its password, and returns its URL.
+///
+/// The `first` one, with which it was started, stands in the environment of the container, where whoever may use the engine can read it.
+async fn lock(first: &str, address: &str) -> Result<String, Error> {
+    let password = secret::password();
+    let failed = |cause: sqlx::Error| {
+        Error::new("the PostgreSQL server of the container takes no password").cause(cause)
+    };
+    // In a message of its own: what a message holds is logged before any of it is done.
+    let quiet = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
+    let alter = format!("ALTER ROLE postgres PASSWORD '{password}'");
+    let options = client::options(&url(first, address))?;
+    // The server is ready when it says so, the engine's way to it a moment later.
+    let what = "a login to the PostgreSQL server of the container";
+    let mut admin = wait::until(LOGIN_LIMIT, what, async || options.connect().await).await?;
+    admin.execute(sqlx::raw_sql(quiet)).await.map_err(failed)?;
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(alter))).await.map_err(failed)?;
+    drop(admin.close().await);
+    Ok(url(&password, address))
 }
 
 /// The server that is kept between runs, greeted; started where none answers.
@@ -196,14 +222,15 @@ async fn kept() -> Result<(String, Option<(i32, PgConnection)>), Error> {
         return Ok((url, Some(greeted)));
     }
     say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
-    let password = secret::password();
-    let request = request(&image, &password);
-    docker::on_engine(async move {
+    let first = secret::password();
+    let request = request(&image, &first);
+    let (kept, address) = docker::on_engine(async move {
         let started = kept.start(POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
-        let url = url(&password, &started.address(PORT).await?);
-        kept.note(&url).map(|()| (url, None))
+        Ok((kept, started.address(PORT).await?))
     })
-    .await
+    .await?;
+    let url = lock(&first, &address).await?;
+    kept.note(&url).map(|()| (url, None))
 }
 
 fn request(image: &docker::Chosen, password: &str) -> ContainerRequest<Postgres> {

@@ -1,5 +1,7 @@
 //! Whether anybody listens at an address.
 
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -27,7 +29,6 @@ pub(crate) fn first_byte(
     greeting: &'static [u8],
     limit: Duration,
 ) -> Result<u8, String> {
-    use std::io::{Read, Write};
     let address = authority(url).ok_or(format!("`{url}` holds no host:port"))?.to_owned();
     let (tell, told) = mpsc::channel();
     within(limit, move || {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use redis::Client;
 
-use super::server::{LOOKS, SIGN_LIMIT};
+use super::server::{SIGN_LIMIT, settings_of};
 use crate::provider::REDIS;
 use crate::run::Run;
-use crate::{Error, wait};
+use crate::{Error, secret, wait};
 
 /// Somebody may take the port between the look and the start.
 const TRIES: usize = 5;
@@ -41,9 +41,9 @@ async fn serve(
 ) -> Result<Option<String>, Error> {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
-    // A file, which nobody else can read: everybody can read a command line.
     let file = run.dir().join("redis.conf");
-    let written = std::fs::write(&file, settings(run.dir(), port, databases, password));
+    let settings = settings(run.dir(), port) + &settings_of(databases, password);
+    let written = secret::write(&file, &settings);
     written.map_err(|cause| {
         Error::new(format!("cannot write {}", file.display()))
             .cause(cause)
@@ -69,13 +69,10 @@ async fn serve(
     }
 }
 
-fn settings(dir: &Path, port: u16, databases: u32, password: &str) -> String {
+/// Those of a process.
+fn settings(dir: &Path, port: u16) -> String {
     let dir = dir.to_string_lossy().replace('\\', r"\\").replace('"', "\\\"");
-    // Nothing here survives a crash, and nothing has to.
-    format!(
-        "bind 127.0.0.1\nport {port}\ndir \"{dir}\"\ndatabases {databases}\nhz {LOOKS}\n\
-         requirepass {password}\nsave \"\"\nappendonly no\ndaemonize no\n"
-    )
+    format!("bind 127.0.0.1\nport {port}\ndir \"{dir}\"\ndaemonize no\n")
 }
 
 fn last_words(run: &Run) -> String {

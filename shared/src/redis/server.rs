@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, IntoConnectionInfo, RedisError, RedisResult};
 use testcontainers_modules::redis::{REDIS_PORT, Redis};
-use testcontainers_modules::testcontainers::ImageExt;
 use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::{CopyTargetOptions, ImageExt};
 
 use super::{leases, native};
 use crate::provider::{REACH_LIMIT, REDIS, Way, reach, say};
@@ -34,6 +34,9 @@ const MOST_OF_A_GIVEN: u32 = 256;
 const PORT: ContainerPort = ContainerPort::Tcp(REDIS_PORT);
 const PORTS: &[ContainerPort] = &[PORT];
 const DATA: &str = "/data";
+
+/// In a container. Not in `/data`, which is mounted over.
+const SETTINGS: &str = "/etc/testenv-redis.conf";
 
 /// The server of this run, as each of its processes knows it.
 #[derive(Clone, Debug)]
@@ -130,24 +133,24 @@ async fn in_container(run: &'static Run) -> Result<String, Error> {
         REDIS.name,
         &format!("a container of {image} ({}; {} is not set)", image.why, REDIS.url_var),
     );
-    let (password, databases, looks) =
-        (secret::password(), DATABASES.to_string(), LOOKS.to_string());
-    let request = Redis::default().with_name(&image.name).with_tag(&image.tag).with_cmd([
-        "redis-server",
-        "--requirepass",
-        &password,
-        "--databases",
-        &databases,
-        "--hz",
-        &looks,
-        // Nothing here survives a crash, and nothing has to.
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]);
+    let password = secret::password();
+    // Its words are the server's own: any image has them. Everybody in the container may read it, for who runs Redis there is the image's affair.
+    let settings = CopyTargetOptions::new(SETTINGS).with_mode(0o644);
+    let request = Redis::default()
+        .with_name(&image.name)
+        .with_tag(&image.tag)
+        .with_copy_to(settings, settings_of(DATABASES, &password).into_bytes())
+        .with_cmd(["redis-server", SETTINGS]);
     let started = docker::start(run, REDIS.name, request, PORTS, &[DATA], START_LIMIT).await?;
     Ok(format!("redis://:{password}@{}", started.address(PORT).await?))
+}
+
+/// What both of our servers are told, by a file, for everybody can read a command line.
+pub(super) fn settings_of(databases: u32, password: &str) -> String {
+    // Nothing here survives a crash, and nothing has to.
+    let common = format!("databases {databases}\nhz {LOOKS}\nsave \"\"\nappendonly no\n");
+    // A server that is told by a file decides for itself whether it answers strangers; those of a container are on the other side of its port.
+    format!("{common}protected-mode no\nrequirepass {password}\n")
 }
 
 /// The given server, once it is sure that databases can be leased there.

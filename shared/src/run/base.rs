@@ -94,7 +94,7 @@ impl Base {
             std::fs::create_dir(super::owned::dir(scratch))?;
             files
                 .iter()
-                .try_for_each(|(name, text)| super::write_private(&scratch.join(name), text))
+                .try_for_each(|(name, text)| crate::secret::write(&scratch.join(name), text))
         })
     }
 
@@ -166,7 +166,7 @@ fn make(path: &Path) -> io::Result<()> {
     }
     let parent = path.parent().unwrap_or(path);
     std::fs::create_dir_all(parent)?;
-    match complete(parent, path, |scratch| super::write_private(&scratch.join(LOCK), MARK)) {
+    match complete(parent, path, |scratch| crate::secret::write(&scratch.join(LOCK), MARK)) {
         // Another process was quicker.
         Err(_) if path.symlink_metadata().is_ok() => check(path),
         made => made,

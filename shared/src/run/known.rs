@@ -11,10 +11,11 @@ use super::base;
 /// Notes a base, unless it is the one that every run looks at.
 pub(super) fn note(path: &Path) {
     let Some(note) = note_of(path).filter(|note| path != usual() && !note.exists()) else { return };
-    let text = path.as_os_str().as_encoded_bytes();
+    // A path that is no UTF-8 could not be told from another.
+    let Some(text) = path.to_str() else { return };
     let dir = note.parent().expect("a note is in a directory");
     // Without the note, a run with the same directory sweeps all the same.
-    std::fs::create_dir_all(dir).and_then(|()| super::write_private(&note, text)).ok();
+    std::fs::create_dir_all(dir).and_then(|()| crate::secret::write(&note, text)).ok();
 }
 
 /// Takes the note of a base back; the directories of the notes too, when they are empty.

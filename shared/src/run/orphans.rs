@@ -93,7 +93,7 @@ pub(crate) fn make_data_dir(
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&dir)
-        .and_then(|()| super::write_private(&dir.join(OWNER), Owner::of(run.dir()).to_string()))
+        .and_then(|()| crate::secret::write(&dir.join(OWNER), &Owner::of(run.dir()).to_string()))
         .map_err(|cause| super::unwritable(&dir, &cause))?;
     Ok(dir)
 }

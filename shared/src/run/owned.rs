@@ -45,7 +45,7 @@ pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
     let file = file(run, kind, name);
-    super::write_private(&file, content).map_err(|cause| super::unwritable(&file, &cause))
+    crate::secret::write(&file, content).map_err(|cause| super::unwritable(&file, &cause))
 }
 
 /// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.

@@ -67,6 +67,8 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres" => return Some(Box::new(runtime().block_on(postgres::write()))),
         #[cfg(all(feature = "integration", feature = "postgres"))]
+        "dump" => runtime().block_on(postgres::dump(run)),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres, again and again" => runtime().block_on(postgres::again_and_again()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "a hundred databases" => return Some(Box::new(runtime().block_on(postgres::hundred()))),
@@ -144,6 +146,13 @@ mod postgres {
         let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
         sqlx::query(insert).execute(db.pool()).await.unwrap();
         db
+    }
+
+    /// A dump of a database with a row in it.
+    pub(super) async fn dump(run: &Run) {
+        let (db, file) = (write().await, run.dir().join("dump.sql"));
+        testenv::snapshot::dump(&db, &file).await.unwrap();
+        assert!(std::fs::read_to_string(file).unwrap().contains("ada@example.org"));
     }
 
     /// One database after the other, until one cannot be had or used.

@@ -39,6 +39,8 @@ mod p10_only_ours;
 mod p7_loopback;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p8_the_cure_is_named;
+#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
+mod p11_secrets;
 mod faults;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod reuse;

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::client;
 use crate::provider::{POSTGRES, say};
 use crate::run::{Run, make_data_dir};
-use crate::{Error, wait};
+use crate::{Error, programs, secret, wait};
 
 /// Where files are memory: Linux's own place for it. Elsewhere the temporary directory has to do.
 const MEMORY: &str = "/dev/shm";
@@ -46,15 +46,16 @@ pub(super) async fn start(
             .cause(cause)
             .fix("cargo course doctor")
     };
-    std::fs::write(dir.join("password"), run.token())
-        .map_err(|error| unusable(error.to_string()))?;
+    let (password, file) = (secret::password(), dir.join("password"));
+    secret::write(&file, &password).map_err(|error| unusable(error.to_string()))?;
     if let Some((uid, gid)) = user {
-        for path in [&dir, &dir.join("password")] {
+        for path in [&dir, &file] {
             chown(path, Some(uid), Some(gid)).map_err(|error| unusable(error.to_string()))?;
         }
     }
     let data = dir.join("data");
-    let made = as_user(Command::new(initdb), user)
+    let mut initdb = as_user(Command::new(initdb), user);
+    let made = programs::without_clients_variables(&mut initdb)
         .args([
             "--auth-host=md5",
             "--auth-local=reject",
@@ -63,18 +64,20 @@ pub(super) async fn start(
             "--no-sync",
         ])
         .args(["--locale=C", "--pwfile"])
-        .arg(dir.join("password"))
+        .arg(&file)
         .arg("--pgdata")
         .arg(&data)
         .current_dir(&dir)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| unusable(error.to_string()))?;
+    std::fs::remove_file(&file).map_err(|error| unusable(error.to_string()))?;
     if !made.status.success() {
         return Err(unusable(String::from_utf8_lossy(&made.stderr).trim().to_owned()));
     }
+    let cluster = Cluster { data, user, password };
     for _ in 1..TRIES {
-        if let Some(url) = serve(run, postgres, &data, settings, user, limit).await? {
+        if let Some(url) = serve(run, postgres, &cluster, settings, limit).await? {
             return Ok(url);
         }
     }
@@ -84,26 +87,35 @@ pub(super) async fn start(
     )))
 }
 
+/// What `initdb` made.
+struct Cluster {
+    data: PathBuf,
+    user: Option<(Uid, Gid)>,
+    password: String,
+}
+
 /// The URL of the server, or nothing when its port was taken meanwhile.
 async fn serve(
     run: &'static Run,
     postgres: &Path,
-    data: &Path,
+    cluster: &Cluster,
     settings: &[&str],
-    user: Option<(Uid, Gid)>,
     limit: Duration,
 ) -> Result<Option<String>, Error> {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
-    let mut args =
-        vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
+    let mut args = vec![
+        "-D".to_owned(),
+        cluster.data.display().to_string(),
+        "-p".to_owned(),
+        port.to_string(),
+    ];
     for setting in settings.iter().chain(&OF_A_PROCESS) {
         args.extend(["-c".to_owned(), (*setting).to_owned()]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut child = run.start_native_as(POSTGRES.name, postgres, &args, user)?;
-    let url =
-        format!("postgres://postgres:{}@127.0.0.1:{port}/postgres?sslmode=disable", run.token());
+    let mut child = run.start_native_as(POSTGRES.name, postgres, &args, cluster.user)?;
+    let url = super::url(&cluster.password, &format!("127.0.0.1:{port}"));
     let options = client::options(&url)?;
     let answered = wait::until(limit, "an answer of the PostgreSQL server", async || {
         if let Ok(Some(status)) = child.try_wait() {

@@ -11,8 +11,8 @@ use sqlx::ConnectOptions;
 use super::Db;
 use crate::postgres::server::{self, Server};
 use crate::provider::POSTGRES;
-use crate::run::owned;
-use crate::{Error, docker, programs};
+use crate::run::{Run, owned};
+use crate::{Error, docker, programs, secret};
 
 const PROGRAM: &str = "pg_dump";
 
@@ -48,9 +48,17 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
             Err(why) => missing = missing.tried(format!("in the server's container: {why}")),
         }
     }
-    let (command, name) = (on_this_machine(server), db.name.clone());
+    let url = server.options.to_url_lossy();
+    let password = url.password().map(decoded);
+    let file = password
+        .map(|password| Passfile::write(db.run, &password.to_string_lossy()))
+        .transpose()?;
+    let (command, name) = (on_this_machine(server, file.as_ref()), db.name.clone());
     let found = tokio::task::spawn_blocking(move || match choose(major) {
-        Ok(program) => Ok(run(command, &program, &name)),
+        Ok(program) => {
+            let _read_by_the_program = file;
+            Ok(run(command, &program, &name))
+        }
         Err(tried) => Err(tried),
     });
     match found.await.expect("the dump's thread does not panic") {
@@ -66,11 +74,11 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
 /// The dump, or why there is no such program in the container.
 async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
     let container = docker::name_of(db.run, POSTGRES.name);
-    let password = format!("PGPASSWORD={}", db.run.token());
-    let to = ["--host=127.0.0.1", "--username=postgres", "--dbname", &db.name];
+    // By the server's socket, where the image asks for no password: none has to stand in the environment of a program.
+    let to = ["--username=postgres", "--dbname", &db.name];
     let command = [PROGRAM].iter().chain(&ARGS).chain(&to).map(|word| (*word).to_owned()).collect();
     let done = docker::on_engine(async move {
-        tokio::time::timeout(LIMIT, docker::execute(&container, command, vec![password])).await
+        tokio::time::timeout(LIMIT, docker::execute(&container, command)).await
     });
     match done.await {
         Err(_) => Err(refused(format!("it did not end within {LIMIT:?}"))),
@@ -81,23 +89,26 @@ async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
     }
 }
 
-/// Where the server is, without the program. The password goes by the environment: arguments can be read by everybody on the machine.
-fn on_this_machine(server: &Server) -> impl FnOnce(&Path) -> Command + Send + 'static {
+/// Where the server is, without the program. The password goes by a file: arguments and the environment can be read by others.
+fn on_this_machine(
+    server: &Server,
+    file: Option<&Passfile>,
+) -> impl FnOnce(&Path) -> Command + Send + 'static {
     let options = &server.options;
     let host = options
         .get_socket()
         .map_or_else(|| options.get_host().into(), |path| path.clone().into_os_string());
     let (port, user) = (options.get_port().to_string(), options.get_username().to_owned());
     let url = options.to_url_lossy();
-    let password = url.password().map(decoded);
     let tls: Vec<(String, String)> = url
         .query_pairs()
         .filter(|(name, _)| name.starts_with("ssl"))
         .map(|(name, value)| (format!("PG{}", name.to_uppercase()), value.into_owned()))
         .collect();
+    let file = file.map(|file| file.0.clone());
     move |program| {
         let mut command = Command::new(program);
-        command
+        programs::without_clients_variables(&mut command)
             .args(ARGS)
             .arg("--port")
             .arg(port)
@@ -105,9 +116,33 @@ fn on_this_machine(server: &Server) -> impl FnOnce(&Path) -> Command + Send + 's
             .arg(user)
             .arg("--host")
             .arg(host);
-        command.envs(tls).envs(password.map(|password| ("PGPASSWORD", password)));
+        command.envs(tls).envs(file.map(|file| ("PGPASSFILE", file)));
         command.env("PGCONNECT_TIMEOUT", "10").stdin(Stdio::null());
         command
+    }
+}
+
+/// A file from which a client of PostgreSQL reads the password of whatever server it is told to use.
+struct Passfile(PathBuf);
+
+impl Passfile {
+    fn write(run: &Run, password: &str) -> Result<Passfile, Error> {
+        let file = Passfile(run.dir().join(format!("pgpass.{}", secret::word())));
+        // The manual, "The Password File".
+        let quoted = password.replace('\\', r"\\").replace(':', r"\:");
+        if quoted.contains(['\n', '\r']) {
+            return Err(refused("pg_dump can be given no password with a line break".into()));
+        }
+        secret::write(&file.0, &format!("*:*:*:*:{quoted}\n"))
+            .map_err(|cause| crate::run::unwritable(&file.0, &cause))?;
+        Ok(file)
+    }
+}
+
+impl Drop for Passfile {
+    fn drop(&mut self) {
+        // The run's end removes it too.
+        let _left = std::fs::remove_file(&self.0);
     }
 }
 

@@ -1,0 +1,155 @@
+//! P11: no secret of a server stands where others could read it: in a name, a label, a command line, another program's environment, a log.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::lab::engine::{docker, labelled};
+use crate::lab::{self, Lab, PROMISED};
+
+const RUN: &str = "secret";
+
+/// Starts a server, and looks for its password in all places but the files of its owner.
+fn is_kept_secret(part: &str, vars: &[(&str, &str)]) {
+    let lab = Lab::new();
+    let mut actor = lab.actor(part, "wait");
+    actor.envs(vars.iter().copied()).env("TESTENV_RUN_ID", RUN).env_remove("CI");
+    let mut test = actor.stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), part);
+    let run = lab.runs().join(RUN);
+    let secret = password(&std::fs::read_to_string(run.join(format!("{part}.json"))).unwrap());
+
+    let mut found = Vec::new();
+    let mut look = |place: &str, text: &str| {
+        if text.contains(&secret) {
+            found.push(place.to_owned());
+        }
+    };
+    for process in std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
+        for file in ["cmdline", "environ"] {
+            // A process that ends meanwhile has neither.
+            let bytes = std::fs::read(process.join(file)).unwrap_or_default();
+            look(&process.join(file).display().to_string(), &String::from_utf8_lossy(&bytes));
+        }
+    }
+    for id in containers(&lab) {
+        look("docker inspect", &docker(&["inspect", &id]));
+        look("docker logs", &both(&["logs", &id]));
+    }
+    let (files, clusters) = (files(&run), clusters());
+    for file in files.iter().chain(&clusters) {
+        look("a name", &file.display().to_string());
+        let bytes = std::fs::read(file).unwrap_or_default();
+        let holds = String::from_utf8_lossy(&bytes).contains(&secret);
+        let private = file.metadata().is_ok_and(|it| it.permissions().mode() & 0o077 == 0);
+        if holds && (clusters.contains(file) || !private) {
+            look(&format!("{}", file.display()), &secret);
+        }
+    }
+    drop(test.stdin.take());
+    let output = test.wait_with_output().unwrap();
+    look("what it printed", &String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+
+    assert_eq!(found, Vec::<String>::new());
+    assert!(secret.len() >= 32 && output.status.success(), "{secret}: {}", output.status);
+    for id in containers(&lab) {
+        // Only a kept one is there yet.
+        docker(&["rm", "--force", "--volumes", &id]);
+    }
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// Of the URL in a run's note of its server.
+fn password(note: &str) -> String {
+    let (_, url) = note.split_once("://").unwrap();
+    let (user, _) = url.split_once('@').unwrap();
+    user.split_once(':').unwrap().1.to_owned()
+}
+
+fn containers(lab: &Lab) -> Vec<String> {
+    let owner = lab.runs().display().to_string();
+    let lines = labelled("container", "testenv.owner", &owner);
+    lines.iter().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
+}
+
+/// Standard output and standard error of `docker`.
+fn both(args: &[&str]) -> String {
+    let output = std::process::Command::new("docker").args(args).output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+fn clusters() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("testenv"));
+    ours.flat_map(|entry| files(&entry.path())).collect()
+}
+
+/// Everything below a directory, with itself.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let below = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let ordinary =
+        |path: &Path| path.symlink_metadata().is_ok_and(|it| it.is_dir() || it.is_file());
+    let below = below.flat_map(|entry| files(&entry.path()));
+    below.chain(ordinary(path).then(|| path.to_owned())).collect()
+}
+
+#[test]
+fn the_password_of_a_postgresql_in_a_container_is_a_secret() {
+    is_kept_secret("postgres", &[("TESTENV_PROVIDER", "docker")]);
+}
+
+#[test]
+fn the_password_of_a_native_postgresql_is_a_secret() {
+    is_kept_secret("postgres", &[("TESTENV_PROVIDER", "native")]);
+}
+
+#[test]
+fn the_password_of_a_kept_postgresql_is_a_secret() {
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    is_kept_secret("postgres", &[("TESTENV_REUSE", "1"), ("TESTENV_CACHE_DIR", cache)]);
+}
+
+#[test]
+fn the_password_of_a_redis_in_a_container_is_a_secret() {
+    is_kept_secret("redis", &[("TESTENV_PROVIDER", "docker")]);
+}
+
+#[test]
+fn the_password_of_a_native_redis_is_a_secret() {
+    is_kept_secret("redis", &[("TESTENV_PROVIDER", "native")]);
+}
+
+#[test]
+fn a_program_that_dumps_is_told_the_password_by_a_file() {
+    let (lab, bin) = (Lab::new(), tempfile::tempdir().unwrap());
+    // Before the real one in the PATH; it tells what it was told, and is the real one.
+    let spy = bin.path().join("pg_dump");
+    let script = r#"#!/bin/sh
+[ "$1" = --version ] || { env; echo "$@"; ls -l "$PGPASSFILE"; } > "$SPY"
+PATH=${PATH#*:} exec pg_dump "$@""#;
+    std::fs::write(&spy, script).unwrap();
+    std::fs::set_permissions(&spy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let programs = testenv::provider::POSTGRES.native_programs().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = [bin.path(), Path::new(&path), programs[0].parent().unwrap()];
+    let told = bin.path().join("told");
+    let mut actor = lab.actor("dump", "wait");
+    let vars = [("TESTENV_PROVIDER", "native"), ("TESTENV_RUN_ID", RUN)];
+    actor.envs(vars).env("PATH", path.map(|dir| dir.to_str().unwrap()).join(":"));
+
+    let mut test = actor.env("SPY", &told).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "dump");
+
+    let run = lab.runs().join(RUN);
+    let secret = password(&std::fs::read_to_string(run.join("postgres.json")).unwrap());
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(told.contains("-rw------- ") && told.contains("PGPASSFILE="), "{told}");
+    assert!(!told.contains(&secret), "{told}");
+    let left: Vec<PathBuf> =
+        files(&run).into_iter().filter(|it| it.to_string_lossy().contains("pgpass")).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
+    drop(test.stdin.take());
+    assert!(test.wait().unwrap().success());
+    lab.expect_nothing_left(PROMISED);
+}
