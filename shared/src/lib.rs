@@ -43,6 +43,8 @@ mod secret;
 /// test that reaches no fault would ignore it.
 #[ctor::ctor(unsafe)]
 fn before_main() {
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    postgres::forget_options_of_the_shell();
     run::keep_if_asked();
     fault::refuse_unknown();
 }

@@ -38,6 +38,7 @@ use sqlx::postgres::PgPool;
 pub use template::{BuildError, Template};
 pub use transaction::{Tx, begin};
 
+pub(crate) use client::forget_options_of_the_shell;
 pub(crate) use maintainer::{maintain, settle};
 pub(crate) use server::remove;
 

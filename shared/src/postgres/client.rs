@@ -10,8 +10,27 @@ use crate::Error;
 /// More than a test needs at once, so few that a hundred tests stay below the server's limit.
 pub(super) const CONNECTIONS: u32 = 10;
 
+/// Parameters of the server's, for every session.
+const OPTIONS_VAR: &str = "PGOPTIONS";
+
 /// sqlx tries again when a server refuses, for it may be starting; ours has started, so one that refuses is dead. A busy one answers in less.
 const ACQUIRE: Duration = Duration::from_secs(8);
+
+/// Takes `PGOPTIONS` from this process: options of the shell are about a server of its user's, and sqlx puts its own behind them and has no way to leave
+/// them out. Everything else that it reads from the environment a URL of ours says itself.
+///
+/// Called before `main`.
+pub(crate) fn forget_options_of_the_shell() {
+    if std::env::var_os(OPTIONS_VAR).is_some() {
+        #[expect(
+            unsafe_code,
+            reason = "before `main` there is one thread, which is what the environment asks for"
+        )]
+        unsafe {
+            std::env::remove_var(OPTIONS_VAR);
+        }
+    }
+}
 
 /// The options of a URL, without a log line for every statement.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {

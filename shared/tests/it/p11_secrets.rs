@@ -120,6 +120,57 @@ fn the_password_of_a_native_redis_is_a_secret() {
     is_kept_secret("redis", &[("TESTENV_PROVIDER", "native")]);
 }
 
+/// What a shell may tell clients of its user's own servers; each of them is the end of some client, or of the server.
+const OF_THE_SHELL: [(&str, &str); 20] = [
+    ("PGAPPNAME", "of the shell"),
+    ("PGCLIENTENCODING", "nonsense"),
+    ("PGDATA", "/nowhere"),
+    ("PGDATABASE", "nowhere"),
+    ("PGDATESTYLE", "nonsense"),
+    ("PGGSSENCMODE", "require"),
+    ("PGHOST", "nowhere.invalid"),
+    ("PGHOSTADDR", "192.0.2.1"),
+    ("PGOPTIONS", "-c nonsense=1"),
+    ("PGPASSFILE", "/nowhere"),
+    ("PGPASSWORD", "of the shell"),
+    ("PGPORT", "1"),
+    ("PGREQUIREAUTH", "none"),
+    ("PGSERVICE", "nowhere"),
+    ("PGSSLMODE", "verify-full"),
+    ("PGSSLROOTCERT", "/nowhere"),
+    ("PGTARGETSESSIONATTRS", "standby"),
+    ("PGTZ", "nowhere"),
+    ("PGUSER", "nobody"),
+    ("REDISCLI_AUTH", "of the shell"),
+];
+
+fn is_deaf_to_the_shell(part: &str, way: &str) {
+    let lab = Lab::new();
+    let mut actor = lab.actor(part, "pass");
+    actor.envs(OF_THE_SHELL).env("TESTENV_PROVIDER", way);
+
+    let passed = actor.status().unwrap().success();
+
+    assert!(passed);
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn variables_of_the_shell_do_not_reach_a_postgresql_in_a_container() {
+    is_deaf_to_the_shell("dump", "docker");
+}
+
+#[test]
+fn variables_of_the_shell_do_not_reach_a_native_postgresql() {
+    is_deaf_to_the_shell("dump", "native");
+}
+
+#[test]
+fn variables_of_the_shell_do_not_reach_redis() {
+    is_deaf_to_the_shell("redis", "docker");
+    is_deaf_to_the_shell("redis", "native");
+}
+
 #[test]
 fn a_program_that_dumps_is_told_the_password_by_a_file() {
     let (lab, bin) = (Lab::new(), tempfile::tempdir().unwrap());
