@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use testenv::Error;
 use testenv::provider::{REUSE_LABEL, REUSE_VAR};
+use testenv::reuse::{OWNER_LABEL, claim, owner};
 
 use crate::{process, say};
 
@@ -15,7 +16,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) fn list() -> Result<ExitCode, Error> {
     let kept = kept()?;
     for server in &kept {
-        say::out(format_args!("{}  {}  {}", server.name, server.image, server.status));
+        let whose = if server.is_ours { "" } else { "  (another user's, or another machine's)" };
+        say::out(format_args!("{}  {}  {}{whose}", server.name, server.image, server.status));
     }
     if kept.is_empty() {
         say::out(format_args!("no server is kept; export {REUSE_VAR}=1 keeps one"));
@@ -23,17 +25,33 @@ pub(crate) fn list() -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes the kept servers of this machine's engine, with what is on them.
+/// Removes the kept servers of this user on this machine, with what is on them; not one that a live run uses, nor one of others with the same engine. The exit
+/// code is 1 if one of this user's stays.
 pub(crate) fn stop() -> Result<ExitCode, Error> {
     let kept = kept()?;
+    let mut code = ExitCode::SUCCESS;
     for server in &kept {
-        docker(&["rm", "--force", "--volumes", &server.id])?;
-        say::out(format_args!("{} is stopped", server.name));
+        if !server.is_ours {
+            let whose = "another user, another machine or another cache started it";
+            say::out(format_args!("{} is left alone: {whose}", server.name));
+            continue;
+        }
+        match claim(&server.name)? {
+            Ok(claim) => {
+                docker(&["rm", "--force", "--volumes", &server.id])?;
+                claim.forget();
+                say::out(format_args!("{} is stopped", server.name));
+            }
+            Err(why) => {
+                say::out(format_args!("{} is left alone: {why}", server.name));
+                code = ExitCode::FAILURE;
+            }
+        }
     }
     if kept.is_empty() {
         say::out("nothing to do: no server is kept");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 struct Kept {
@@ -41,17 +59,27 @@ struct Kept {
     name: String,
     image: String,
     status: String,
+    is_ours: bool,
 }
 
 fn kept() -> Result<Vec<Kept>, Error> {
+    let ours = labelled(&format!("label={OWNER_LABEL}={}", owner()?))?;
+    let all = labelled(&format!("label={REUSE_LABEL}"))?;
+    let servers = all
+        .into_iter()
+        .map(|server| Kept { is_ours: ours.iter().any(|own| own.id == server.id), ..server });
+    Ok(servers.collect())
+}
+
+fn labelled(label: &str) -> Result<Vec<Kept>, Error> {
     let format = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Status}}";
-    let label = format!("label={REUSE_LABEL}");
-    let text = docker(&["ps", "--all", "--filter", &label, "--format", format])?;
+    let text = docker(&["ps", "--all", "--filter", label, "--format", format])?;
     let lines = text.lines().filter_map(|line| {
         let [id, name, image, status] = line.split('\t').collect::<Vec<_>>()[..] else {
             return None;
         };
-        Some(Kept { id: id.into(), name: name.into(), image: image.into(), status: status.into() })
+        let [id, name, image, status] = [id, name, image, status].map(str::to_owned);
+        Some(Kept { id, name, image, status, is_ours: false })
     });
     Ok(lines.collect())
 }

@@ -49,6 +49,8 @@ use std::mem::ManuallyDrop;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers_modules::testcontainers::bollard::query_parameters as query;
 use testcontainers_modules::testcontainers::core::ContainerPort;
@@ -61,6 +63,7 @@ use crate::provider::{docker_host, docker_is_local};
 use crate::run::{Owner, Run, owned};
 use crate::{Error, wait};
 
+mod address;
 #[cfg(feature = "postgres")]
 mod exec;
 mod image;
@@ -102,18 +105,7 @@ impl<I: Image> Started<I> {
     ///
     /// When the engine does not tell.
     pub async fn address(&self, port: ContainerPort) -> Result<String, Error> {
-        let unknown = |cause| {
-            Error::new(format!("the container's port {port} has no address on this side"))
-                .cause(cause)
-        };
-        let mapped = self.container.get_host_port_ipv4(port).await;
-        let mapped = mapped.map_err(|error| unknown(error.to_string()))?;
-        // Where the port was bound. testcontainers would name the bridge's gateway on a machine that was itself made from a container's image.
-        if docker_is_local() {
-            return Ok(format!("127.0.0.1:{mapped}"));
-        }
-        let host = self.container.get_host().await;
-        host.map(|host| format!("{host}:{mapped}")).map_err(|error| unknown(error.to_string()))
+        address::of(self.container.id(), port).await
     }
 }
 
@@ -158,16 +150,15 @@ pub async fn start<I: Image>(
 ) -> Result<Started<I>, Error> {
     note(run)?;
     let name = name_of(run, service);
-    let owner = Owner::of(run.dir()).to_string();
-    let scope = Scope { name, label: (TOKEN_LABEL, run.token().to_owned()), owner };
+    let owner = (OWNER_LABEL, Owner::of(run.dir()).to_string());
+    let scope = Scope { name, labels: vec![(TOKEN_LABEL, run.token().to_owned()), owner] };
     launch(scope, service, request, ports, tmpfs, limit).await
 }
 
-/// Whose a container is: its name, and the label by which it is found.
+/// Whose a container is: its name, and the labels by which it is found.
 struct Scope {
     name: String,
-    label: (&'static str, String),
-    owner: String,
+    labels: Vec<(&'static str, String)>,
 }
 
 async fn launch<I: Image>(
@@ -179,11 +170,9 @@ async fn launch<I: Image>(
     limit: Duration,
 ) -> Result<Started<I>, Error> {
     let local = docker_is_local();
-    let (label, value) = scope.label;
     let request = request
         .with_container_name(scope.name)
-        .with_label(label, value)
-        .with_label(OWNER_LABEL, scope.owner)
+        .with_labels(scope.labels)
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
         .with_host_config_modifier(move |config| bind(config, ports, tmpfs, local));
@@ -199,6 +188,12 @@ async fn launch<I: Image>(
 /// The name of the run's container of a service.
 pub(crate) fn name_of(run: &Run, service: &str) -> String {
     format!("testenv-{}-{service}", run.token())
+}
+
+/// Whether the engine says that there is no such thing; any other error says nothing about it.
+#[cfg(feature = "postgres")]
+fn is_missing(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }
 
 fn bind(config: &mut HostConfig, ports: &[ContainerPort], tmpfs: &[&str], local: bool) {

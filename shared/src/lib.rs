@@ -29,6 +29,7 @@ pub use redis::{Redis, fresh_redis};
 pub mod images;
 pub mod provider;
 pub mod programs;
+pub mod reuse;
 #[cfg(feature = "integration")]
 pub mod docker;
 

@@ -49,6 +49,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "integration")]
+pub(crate) use engine::host_of;
 pub use engine::{docker_host, docker_is_local, ping_docker};
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use reach::first_byte;

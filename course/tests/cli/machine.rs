@@ -192,18 +192,55 @@ fn a_recipe_that_needs_a_missing_program_names_its_package() {
     );
 }
 
+/// An engine with a kept server of this user's and one of somebody else's.
+const TWO_KEPT: &str = "case $* in
+    ps*testenv.reuse.owner=*) printf 'abc\\ttestenv-reuse-postgres-1\\tpostgres:17\\tUp 2 hours\\n' ;;
+    ps*testenv.reuse*) for it in abc:1 def:2; do
+        printf '%s\\ttestenv-reuse-postgres-%s\\tpostgres:17\\tUp 2 hours\\n' ${it%:*} ${it#*:}
+    done ;;
+    esac";
+
 #[test]
-fn kept_servers_are_listed_and_stopped_by_their_label() {
-    let one = "case $1 in ps) printf 'abc\\ttestenv-reuse-postgres-1\\tpostgres:17\\tUp 2 hours\\n' ;; esac";
-    let machine = Machine::with_client(one);
+fn kept_servers_are_listed_and_only_this_users_are_stopped() {
+    let machine = Machine::with_client(TWO_KEPT);
+    let cache = machine.workspace.root().join("cache");
+    let course = |words: &[&str]| {
+        Said::of(&machine.command(words).env("TESTENV_CACHE_DIR", &cache).output().unwrap())
+    };
 
-    machine
-        .course(&["reuse", "list"])
-        .says(0, &["testenv-reuse-postgres-1  postgres:17  Up 2 hours"]);
-    machine.course(&["reuse", "stop"]).says(0, &["testenv-reuse-postgres-1 is stopped"]);
+    course(&["reuse", "list"]).says(
+        0,
+        &[
+            "testenv-reuse-postgres-1  postgres:17  Up 2 hours\n",
+            "testenv-reuse-postgres-2  postgres:17  Up 2 hours  (another user's",
+        ],
+    );
+    course(&["reuse", "stop"]).says(
+        0,
+        &["testenv-reuse-postgres-1 is stopped", "testenv-reuse-postgres-2 is left alone: another"],
+    );
 
-    let calls = std::fs::read_to_string(machine.workspace.root().join("calls")).unwrap();
-    assert!(calls.contains("--filter label=testenv.reuse "), "{calls}");
+    let calls = machine.workspace.read("calls");
     assert!(calls.contains("rm --force --volumes abc"), "{calls}");
+    assert!(!calls.contains("def"), "{calls}");
     Machine::with_client("exit 0").course(&["reuse", "list"]).says(0, &["no server is kept"]);
+}
+
+#[test]
+fn a_kept_server_that_a_live_run_uses_is_not_stopped() {
+    let machine = Machine::with_client(TWO_KEPT);
+    let cache = machine.workspace.root().join("cache");
+    std::fs::create_dir_all(cache.join("reuse")).unwrap();
+    // As each process of the run does, until it ends.
+    let users = std::fs::File::create(cache.join("reuse/postgres-1.users")).unwrap();
+    users.lock_shared().unwrap();
+    let stop = || {
+        let mut stop = machine.command(&["reuse", "stop"]);
+        Said::of(&stop.env("TESTENV_CACHE_DIR", &cache).output().unwrap())
+    };
+
+    stop().says(1, &["testenv-reuse-postgres-1 is left alone: a live run uses it"]);
+    assert!(!machine.workspace.read("calls").contains("rm "));
+    drop(users);
+    stop().says(0, &["testenv-reuse-postgres-1 is stopped"]);
 }

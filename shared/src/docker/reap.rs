@@ -8,8 +8,6 @@ use tokio::task::JoinSet;
 
 use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, query, wait};
 use crate::run::{Owner, Runs};
-#[cfg(feature = "postgres")]
-use crate::{Error, provider::REUSE_LABEL};
 
 /// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
 const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
@@ -61,14 +59,6 @@ pub(crate) fn sweep_orphans() {
             remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await.ok();
         }
     });
-}
-
-/// Removes the kept server of this hash, which does not answer any more or never got ready.
-#[cfg(feature = "postgres")]
-pub(super) async fn remove_kept(hash: &str) -> Result<(), Error> {
-    let failed = |cause: String| Error::new("the kept server cannot be replaced").cause(cause);
-    let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
-    remove_labelled(&engine, &format!("{REUSE_LABEL}={hash}")).await.map(drop).map_err(failed)
 }
 
 /// Removes what carries the label; returns how many there were.

@@ -1,32 +1,56 @@
 //! Servers that outlive their run, on a developer's machine only: asked for with `TESTENV_REUSE=1`, or by the line `reuse = 1` in
 //! `<config>/testenv.conf`.
 //!
-//! A kept server is found again by the hash of its image, its settings, this crate's version and the user's cache, so an edit of any of them means another
-//! server. It is a guest room: what a run makes on it is noted and removed like on somebody else's.
+//! A kept server is found again by the hash of its image, its settings, this crate's version, the engine and its owner (the user, the machine and the cache),
+//! so an edit of any of them means another server. It is a guest room: what a run makes on it is noted and removed like on somebody else's.
 //!
-//! Invariant: nothing is kept where `CI` is set.
+//! Only a server that is provably dead is replaced: its container is gone, or does not run. One that runs and does not let a run in may serve other runs, so
+//! that run starts a server of its own.
+//!
+//! Invariant: nothing is kept where `CI` is set, and no kept server is removed that a live process uses.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, Image};
 
-use super::{Chosen, Scope, Started};
-use crate::programs::cache;
+use super::{Chosen, Scope, Started, address, docker_client_instance, query};
 use crate::provider::{REUSE_LABEL, REUSE_VAR, say};
+use crate::reuse::{LOCK, NAME, NOTE, dir, open, owner, publish, users};
+use crate::run::Run;
 use crate::{Error, wait};
 
 /// Another process starts the server; a pull may be part of that.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 
+/// Whoever stops or replaces the server holds its users' lock for the second that this takes.
+const USERS_LIMIT: Duration = Duration::from_secs(20);
+
+/// The file in a run's directory that leads its processes to the users' lock.
+const USED: &str = "kept";
+
 /// A server that is kept, or is about to be: one process of this machine at a time decides.
 pub(crate) struct Kept {
+    /// `<service>-<hash>`
+    name: String,
     hash: String,
+    owner: String,
     _lock: File,
     note: PathBuf,
+}
+
+/// What there is of a kept server.
+pub(crate) enum Found {
+    /// It runs, at this address, with this password.
+    Running(String, String),
+    /// None is there, or one that does not run and that nobody uses: it can be started.
+    Nothing,
+    /// It must be left as it is.
+    Unusable(String),
 }
 
 /// Whether the user wants servers to be kept. Says so when it is refused.
@@ -66,31 +90,71 @@ impl Kept {
         settings: &impl Hash,
     ) -> Result<Kept, Error> {
         let mut hasher = DefaultHasher::new();
-        (service, image.to_string(), super::docker_host(), env!("CARGO_PKG_VERSION"))
+        let owner = owner()?;
+        (service, image.to_string(), super::docker_host(), env!("CARGO_PKG_VERSION"), &owner)
             .hash(&mut hasher);
         settings.hash(&mut hasher);
-        // Who cannot read the note cannot use the server: another user of the engine keeps another.
-        let dir = cache().join("reuse");
-        dir.hash(&mut hasher);
         let hash = format!("{:016x}", hasher.finish());
-        let lock = dir.join(format!("{service}-{hash}.lock"));
-        let file = std::fs::create_dir_all(&dir).and_then(|()| File::create(&lock));
-        let file = file.map_err(|cause| crate::run::unwritable(&lock, &cause))?;
+        let name = format!("{service}-{hash}");
+        let file = open(&dir()?.join(format!("{name}.{LOCK}")))?;
         wait::until(
             LOCK_LIMIT,
             &format!("the kept {service} server, which another process is starting"),
             async || file.try_lock(),
         )
         .await?;
-        Ok(Kept { note: dir.join(format!("{service}-{hash}.url")), hash, _lock: file })
+        Ok(Kept { note: dir()?.join(format!("{name}.{NOTE}")), name, hash, owner, _lock: file })
     }
 
-    /// What was noted of the server when it was started: its URL.
-    pub(crate) fn known(&self) -> Option<String> {
-        std::fs::read_to_string(&self.note).ok()
+    /// The name of its container.
+    pub(crate) fn container(&self) -> String {
+        format!("{NAME}{}", self.name)
     }
 
-    /// Starts the server anew; one of the same hash that does not answer any more is removed first.
+    /// Looks for the server; what is left of one that ended is removed, unless somebody still uses it.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not answer: then nothing is known, and nothing done.
+    pub(crate) async fn find(&self, port: ContainerPort) -> Result<Found, Error> {
+        let container = self.container();
+        let failed = |cause: String| {
+            Error::new(format!("the kept server {container} cannot be looked at"))
+                .cause(cause)
+                .fix("cargo course doctor")
+        };
+        let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
+        let look = engine.inspect_container(&container, None::<query::InspectContainerOptions>);
+        let inspected = match look.await {
+            Ok(inspected) => inspected,
+            Err(error) if super::is_missing(&error) => return Ok(Found::Nothing),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let state = inspected.state.unwrap_or_default();
+        // Paused and restarting ones run too: they are somebody's.
+        if state.running != Some(false) {
+            let Ok(password) = std::fs::read_to_string(&self.note) else {
+                return Ok(Found::Unusable("its note is gone".into()));
+            };
+            return Ok(match address::of(&container, port).await {
+                Ok(address) => Found::Running(address, password),
+                Err(error) => Found::Unusable(error.to_string()),
+            });
+        }
+        let using = open(&users(&self.name)?)?;
+        if using.try_lock().is_err() {
+            return Ok(Found::Unusable("it ended, and a live run still uses it".into()));
+        }
+        let id = inspected.id.ok_or_else(|| failed("the engine gave no id".into()))?;
+        let options = query::RemoveContainerOptionsBuilder::new().v(true).build();
+        // Without force: one that somebody started meanwhile stays.
+        match engine.remove_container(&id, Some(options)).await {
+            Err(error) if !super::is_missing(&error) => Err(failed(error.to_string())),
+            _ => Ok(Found::Nothing),
+        }
+    }
+
+    /// Starts the server anew. The password is noted before there is a server that has it: a start that is killed leaves a server that can be used.
     ///
     /// # Errors
     ///
@@ -98,35 +162,65 @@ impl Kept {
     pub(crate) async fn start<I: Image>(
         &self,
         service: &'static str,
+        password: &str,
         request: ContainerRequest<I>,
         ports: &'static [ContainerPort],
         tmpfs: &'static [&'static str],
         limit: Duration,
     ) -> Result<Started<I>, Error> {
-        super::reap::remove_kept(&self.hash).await?;
+        publish(&self.note, password)?;
         let scope = Scope {
-            name: format!("testenv-reuse-{service}-{}", self.hash),
-            label: (REUSE_LABEL, self.hash.clone()),
-            owner: crate::run::Owner::of(&crate::run::base_dir()).to_string(),
+            name: self.container(),
+            labels: vec![
+                (REUSE_LABEL, self.hash.clone()),
+                (crate::reuse::OWNER_LABEL, self.owner.clone()),
+                (super::OWNER_LABEL, crate::run::Owner::of(&crate::run::base_dir()).to_string()),
+            ],
         };
         super::launch(scope, service, request, ports, tmpfs, limit).await
     }
 
-    /// Notes the URL for the next run; the file is for its owner only, for it holds the password.
+    /// Says that this process uses the server, until it ends, and leads the other processes of the run to [`still_used`].
     ///
     /// # Errors
     ///
-    /// When the cache directory cannot be written.
-    pub(crate) fn note(&self, url: &str) -> Result<(), Error> {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&self.note);
-        file.and_then(|mut file| file.write_all(url.as_bytes()))
-            .map_err(|cause| crate::run::unwritable(&self.note, &cause))
+    /// When the cache or the run's directory cannot be written.
+    pub(crate) async fn used(&self, run: &Run) -> Result<(), Error> {
+        let path = users(&self.name)?;
+        let note = run.dir().join(USED);
+        std::fs::write(&note, path.display().to_string())
+            .map_err(|cause| crate::run::unwritable(&note, &cause))?;
+        use_until_the_end(path).await
     }
+}
+
+/// Says the same for a process that was told of the server by its run.
+///
+/// # Errors
+///
+/// As [`Kept::used`].
+pub(crate) async fn still_used(run: &Run) -> Result<(), Error> {
+    let note = run.dir().join(USED);
+    let path =
+        std::fs::read_to_string(&note).map_err(|cause| crate::run::unwritable(&note, &cause))?;
+    use_until_the_end(path.into()).await
+}
+
+async fn use_until_the_end(path: PathBuf) -> Result<(), Error> {
+    /// The kernel drops the locks when the process ends, however it ends.
+    static USED: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
+    let is_held = |path: &PathBuf| {
+        let used = USED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        used.iter().any(|(held, _)| held == path)
+    };
+    if is_held(&path) {
+        return Ok(());
+    }
+    let file = open(&path)?;
+    wait::until(USERS_LIMIT, "the kept server, which another process is stopping", async || {
+        file.try_lock_shared()
+    })
+    .await?;
+    USED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path, file));
+    Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::{client, failed};
-use crate::docker::reuse::{self, Kept};
+use crate::docker::reuse::{self, Found, Kept};
 use crate::provider::{POSTGRES, REACH_LIMIT, REUSE_VAR, Way, first_byte, reach, say};
 use crate::run::{Run, apart};
 use crate::{Error, docker, secret, wait};
@@ -33,6 +33,9 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// "Do you speak TLS?": the only request that any server answers before it asks for a name; one byte, `S` or `N`.
 const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// A kept server that has no connection left may have one again in a moment; one that hangs is not waited for.
+const KEPT_LIMIT: Duration = Duration::from_secs(5);
 
 /// `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`: the latter came with 13.
 const OLDEST: i32 = 130_000;
@@ -141,7 +144,11 @@ pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> 
         apart(async || {
             let run = Run::join()?;
             let text = run.once(POSTGRES.name, provide).await?;
-            Ok((run, Server::read(&text)?))
+            let server = Server::read(&text)?;
+            if server.whose == KEPT {
+                reuse::still_used(run).await?;
+            }
+            Ok((run, server))
         })
     });
     found.await.map(|(run, server)| (*run, server))
@@ -155,15 +162,11 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
             (GIVEN, url)
         }
         Way::Docker(_) if reuse::wanted() => {
-            let (url, greeted) = kept().await?;
+            let (whose, url, greeted) = kept(run).await?;
             known = greeted;
-            (KEPT, url)
+            (whose, url)
         }
-        Way::Docker(_) => {
-            let first = secret::password();
-            let address = docker::on_engine(in_container(run, first.clone())).await?;
-            (OURS, lock(&first, &address).await?)
-        }
+        Way::Docker(_) => (OURS, own_container(run).await?),
         Way::Native(programs) => {
             (OURS, native::start(run, &programs, &SETTINGS, START_LIMIT).await?)
         }
@@ -190,11 +193,16 @@ async fn in_container(run: &'static Run, first: String) -> Result<String, Error>
     started.address(PORT).await
 }
 
+async fn own_container(run: &'static Run) -> Result<String, Error> {
+    let (first, password) = (secret::password(), secret::password());
+    let address = docker::on_engine(in_container(run, first.clone())).await?;
+    lock(&first, &password, &address).await
+}
+
 /// Gives the server of a container its password, and returns its URL.
 ///
 /// The `first` one, with which it was started, stands in the environment of the container, where whoever may use the engine can read it.
-async fn lock(first: &str, address: &str) -> Result<String, Error> {
-    let password = secret::password();
+async fn lock(first: &str, password: &str, address: &str) -> Result<String, Error> {
     let failed = |cause: sqlx::Error| {
         Error::new("the PostgreSQL server of the container takes no password").cause(cause)
     };
@@ -208,29 +216,57 @@ async fn lock(first: &str, address: &str) -> Result<String, Error> {
     admin.execute(sqlx::raw_sql(quiet)).await.map_err(failed)?;
     admin.execute(sqlx::raw_sql(AssertSqlSafe(alter))).await.map_err(failed)?;
     drop(admin.close().await);
-    Ok(url(&password, address))
+    Ok(url(password, address))
 }
 
-/// The server that is kept between runs, greeted; started where none answers.
-async fn kept() -> Result<(String, Option<(i32, PgConnection)>), Error> {
+/// The server that is kept between runs, greeted, or started where none runs. One that runs and does not let us in may serve others: it is left alone, and
+/// the run has a server of its own.
+async fn kept(
+    run: &'static Run,
+) -> Result<(&'static str, String, Option<(i32, PgConnection)>), Error> {
     let image = docker::on_engine(docker::resolve(POSTGRES.image)).await?;
     let kept = Kept::lock(POSTGRES.name, &image, &SETTINGS).await?;
-    if let Some(url) = kept.known()
-        && let Ok(greeted) = greet(&url, false).await
-    {
-        say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
-        return Ok((url, Some(greeted)));
-    }
-    say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
-    let first = secret::password();
-    let request = request(&image, &first);
-    let (kept, address) = docker::on_engine(async move {
-        let started = kept.start(POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
-        Ok((kept, started.address(PORT).await?))
+    let container = kept.container();
+    let (kept, found) = docker::on_engine(async move {
+        let found = kept.find(PORT).await;
+        (kept, found)
     })
-    .await?;
-    let url = lock(&first, &address).await?;
-    kept.note(&url).map(|()| (url, None))
+    .await;
+    let unusable = match found? {
+        Found::Running(address, password) => {
+            let url = url(&password, &address);
+            match wait::until(KEPT_LIMIT, "a login", async || greet(&url, false).await).await {
+                Ok(greeted) => {
+                    kept.used(run).await?;
+                    say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
+                    return Ok((KEPT, url, Some(greeted)));
+                }
+                Err(error) => error.to_string(),
+            }
+        }
+        Found::Nothing => {
+            say(POSTGRES.name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
+            let (first, password) = (secret::password(), secret::password());
+            let (request, noted) = (request(&image, &first), password.clone());
+            kept.used(run).await?;
+            let address = docker::on_engine(async move {
+                let started =
+                    kept.start(POSTGRES.name, &noted, request, PORTS, &[DATA], START_LIMIT);
+                started.await?.address(PORT).await
+            });
+            let url = lock(&first, &password, &address.await?).await?;
+            return Ok((KEPT, url, None));
+        }
+        Found::Unusable(why) => why,
+    };
+    say(
+        POSTGRES.name,
+        &format!(
+            "the kept container {container} is left alone, and this run starts a server of its own ({}); `cargo course reuse stop` ends it",
+            unusable.replace('\n', ";")
+        ),
+    );
+    Ok((OURS, own_container(run).await?, None))
 }
 
 fn request(image: &docker::Chosen, password: &str) -> ContainerRequest<Postgres> {

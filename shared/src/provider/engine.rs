@@ -46,6 +46,12 @@ pub fn ping_docker(limit: Duration) -> Result<(), String> {
     within(limit, move || ping(&host, limit)).map_err(|why| format!("{why} at {said}"))
 }
 
+/// The host of an engine's address, as it stands before a port: in brackets where it is one of IPv6.
+#[cfg(feature = "integration")]
+pub(crate) fn host_of(engine: &str) -> Option<&str> {
+    Some(authority(engine)?.rsplit_once(':')?.0)
+}
+
 fn ping(host: &str, limit: Duration) -> Result<(), String> {
     let words = |error: std::io::Error| error.to_string();
     match host.split_once("://") {

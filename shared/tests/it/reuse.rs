@@ -1,5 +1,6 @@
 //! Reuse: a server that is kept between runs, found again, and refused under CI.
 
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use crate::lab::engine::{docker, labelled};
@@ -18,13 +19,20 @@ fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, std::ti
         actor.env("CI", ci);
     }
     let start = Instant::now();
-    let output = actor.stderr(std::process::Stdio::piped()).output().unwrap();
+    let output = actor.stderr(Stdio::piped()).output().unwrap();
     let took = start.elapsed();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     // Also with a server kept, nothing of the run itself is left.
     lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
     (said, took)
+}
+
+/// A run of one test that goes on until its standard input is closed.
+fn live(lab: &Lab, cache: &std::path::Path) -> Child {
+    let mut live = reusing(lab, cache, "wait").env("TESTENV_RUN_ID", "live").spawn().unwrap();
+    assert_eq!(line(&mut live), "postgres");
+    live
 }
 
 fn kept(lab: &Lab) -> Vec<String> {
@@ -73,5 +81,105 @@ fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
     drop(test.stdin.take());
     test.wait().unwrap();
 
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// As "too many clients" does, or an hour of a hung disk: the server runs, serves one run, and lets nobody else in.
+#[test]
+fn a_kept_server_that_refuses_one_greeting_is_not_removed_under_a_live_run() {
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut live = live(&lab, cache.path());
+    let servers = kept(&lab);
+    let open = |open: bool| {
+        let sql = format!("ALTER DATABASE postgres ALLOW_CONNECTIONS {open}");
+        docker(&["exec", &servers[0], "psql", "-qU", "postgres", "template1", "-c", &sql]);
+    };
+
+    open(false);
+    let mut other = reusing(&lab, cache.path(), "pass");
+    let other = other.env("TESTENV_RUN_ID", "other").stderr(Stdio::piped()).output().unwrap();
+    open(true);
+
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert!(other.status.success() && said.contains("a server of its own"), "{said}");
+    let running = docker(&["inspect", "--format", "{{.State.Running}}", &servers[0]]);
+    assert_eq!(running.trim(), "true");
+    drop(live.stdin.take());
+    assert!(live.wait().unwrap().success());
+    docker(&["rm", "--force", "--volumes", &servers[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn a_kept_server_that_ended_is_started_anew_unless_a_run_still_counts_on_it() {
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut live = live(&lab, cache.path());
+    let servers = kept(&lab);
+
+    docker(&["kill", &servers[0]]);
+    let mut other = reusing(&lab, cache.path(), "pass");
+    let other = other.env("TESTENV_RUN_ID", "other").stderr(Stdio::piped()).output().unwrap();
+
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert!(other.status.success() && said.contains("a server of its own"), "{said}");
+    let there = docker(&["inspect", "--format", "{{.State.Running}}", &servers[0]]);
+    assert_eq!(there.trim(), "false", "what is left of it is the live run's to look at");
+    drop(live.stdin.take());
+    live.wait().unwrap();
+    let (next, _) = run(&lab, cache.path(), None);
+    assert!(next.contains("to be kept"), "{next}");
+    let anew = kept(&lab);
+    assert_eq!(anew.len(), 1);
+    assert_ne!(anew, servers);
+    docker(&["rm", "--force", "--volumes", &anew[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// A note that a full disk, a cleaner or a kill made useless leads to no server, and to no harm.
+#[test]
+fn a_kept_server_whose_note_is_gone_is_neither_used_nor_removed() {
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut live = live(&lab, cache.path());
+    let servers = kept(&lab);
+
+    for entry in std::fs::read_dir(cache.path().join("reuse")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "note" || end == "url" || end == "users") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let mut other = reusing(&lab, cache.path(), "pass");
+    let other = other.env("TESTENV_RUN_ID", "other").stderr(Stdio::piped()).output().unwrap();
+
+    assert!(other.status.success(), "{}", String::from_utf8(other.stderr).unwrap());
+    let running = docker(&["inspect", "--format", "{{.State.Running}}", &servers[0]]);
+    assert_eq!(running.trim(), "true");
+    drop(live.stdin.take());
+    assert!(live.wait().unwrap().success());
+    docker(&["rm", "--force", "--volumes", &servers[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn the_note_of_a_kept_server_is_its_users_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+
+    run(&lab, cache.path(), None);
+
+    let dir = cache.path().join("reuse");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let notes: Vec<_> =
+        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(notes.iter().any(|path| path.extension().is_some_and(|end| end == "note")));
+    for note in notes {
+        assert_eq!(mode(&note), 0o600, "{}", note.display());
+    }
+    docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
     lab.expect_nothing_left(PROMISED);
 }

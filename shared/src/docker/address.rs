@@ -1,0 +1,36 @@
+//! Where a port of a container can be reached from here.
+
+use testcontainers_modules::testcontainers::core::ContainerPort;
+
+use super::{docker_client_instance, query};
+use crate::Error;
+use crate::provider::{docker_host, docker_is_local};
+
+/// The address of a container's port on this side, as `host:port`. Asked of the engine each time: a container that was started again has another.
+pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
+    let unknown = |cause: String| {
+        Error::new(format!("the container's port {port} has no address on this side")).cause(cause)
+    };
+    let engine = docker_client_instance().await.map_err(|error| unknown(error.to_string()))?;
+    let look = engine.inspect_container(container, None::<query::InspectContainerOptions>).await;
+    let network = look.map_err(|error| unknown(error.to_string()))?.network_settings;
+    let mut ports = network.and_then(|network| network.ports).unwrap_or_default();
+    let bindings = ports.remove(&port.to_string()).flatten().unwrap_or_default();
+    let by_ip4 =
+        bindings.iter().find(|binding| binding.host_ip.as_ref().is_none_or(|ip| !ip.contains(':')));
+    let published = by_ip4.and_then(|binding| binding.host_port.as_deref());
+    let published = published.ok_or_else(|| unknown("it is not published".into()))?;
+    Ok(format!("{}:{published}", host()?))
+}
+
+/// The host on which published ports listen, as this side names it.
+fn host() -> Result<String, Error> {
+    // Where the port was bound.
+    if docker_is_local() {
+        return Ok("127.0.0.1".into());
+    }
+    let engine = docker_host();
+    crate::provider::host_of(&engine)
+        .map(str::to_owned)
+        .ok_or_else(|| Error::new(format!("the engine's address {engine} names no host")))
+}
