@@ -16,7 +16,7 @@ fn is_kept_secret(part: &str, vars: &[(&str, &str)]) {
     actor.envs(vars.iter().copied()).env("TESTENV_RUN_ID", RUN).env_remove("CI");
     let mut test = actor.stderr(Stdio::piped()).spawn().unwrap();
     assert_eq!(lab::line(&mut test), part);
-    let run = lab.runs().join(RUN);
+    let run = lab.base().join(RUN);
     let secret = password(&std::fs::read_to_string(run.join(format!("{part}.json"))).unwrap());
 
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn password(note: &str) -> String {
 }
 
 fn containers(lab: &Lab) -> Vec<String> {
-    let owner = lab.runs().display().to_string();
+    let owner = lab.base().display().to_string();
     let lines = labelled("container", "testenv.owner", &owner);
     lines.iter().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
 }
@@ -192,7 +192,7 @@ PATH=${PATH#*:} exec pg_dump "$@""#;
     let mut test = actor.env("SPY", &told).spawn().unwrap();
     assert_eq!(lab::line(&mut test), "dump");
 
-    let run = lab.runs().join(RUN);
+    let run = lab.base().join(RUN);
     let secret = password(&std::fs::read_to_string(run.join("postgres.json")).unwrap());
     let told = std::fs::read_to_string(told).unwrap();
     assert!(told.contains("-rw------- ") && told.contains("PGPASSFILE="), "{told}");
