@@ -115,7 +115,8 @@ pub const REDIS: Service = Service {
     url_var: "TESTENV_REDIS_URL",
     image: &images::REDIS,
     native: &["redis-server"],
-    places: &[],
+    // Beside a PATH that was emptied: Debian's package; one's own build, or Homebrew on Intel; Homebrew.
+    places: &["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
     fetched: false,
     embedded: "",
 };

@@ -8,7 +8,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -199,7 +199,9 @@ fn complete(
 ) -> io::Result<()> {
     let scratch = parent.join(format!("{SCRATCH}{}-{}", name(), word()));
     DirBuilder::new().mode(0o700).create(&scratch)?;
-    let made = fill(&scratch).and_then(|()| std::fs::rename(&scratch, dir));
+    // A umask may take from the mode above.
+    let open = std::fs::set_permissions(&scratch, PermissionsExt::from_mode(0o700));
+    let made = open.and_then(|()| fill(&scratch)).and_then(|()| std::fs::rename(&scratch, dir));
     if made.is_err() {
         std::fs::remove_dir_all(&scratch).ok(); // the error says more
     }

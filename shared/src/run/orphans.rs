@@ -87,12 +87,14 @@ pub(crate) fn make_data_dir(
     service: &str,
     parent: &Path,
 ) -> Result<PathBuf, crate::Error> {
-    use std::os::unix::fs::DirBuilderExt;
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let dir = parent.join(format!("{DATA}{service}-{}", run.token()));
     owned::note(run.dir(), "dir", service, &dir.display().to_string())?;
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&dir)
+        // A umask may take from the mode above.
+        .and_then(|()| std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)))
         .and_then(|()| crate::secret::write(&dir.join(OWNER), &Owner::of(run.dir()).to_string()))
         .map_err(|cause| super::unwritable(&dir, &cause))?;
     Ok(dir)
