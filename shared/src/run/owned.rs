@@ -28,8 +28,31 @@ pub(super) const KINDS: &[&str] = &[
 /// Kinds of things on servers that somebody else runs, and may have ended for good.
 const ON_GIVEN_SERVERS: &[&str] = &["kafka", "postgres", "redis"];
 
-/// A given server that was away for a day is not waited for any longer: each run's sweep would try it again.
+/// A given server that has been away for a day is not waited for any longer: each run's sweep would try it again. One that answers and refuses is asked again
+/// by every sweep: what is there is still ours.
 const FORGOTTEN: Duration = Duration::from_hours(24);
+
+/// Why a thing was not removed.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Nobody answers where it is: it may be gone for good.
+    #[cfg_attr(
+        not(all(
+            feature = "integration",
+            any(feature = "kafka", feature = "postgres", feature = "redis")
+        )),
+        expect(dead_code, reason = "only what is on a given server can be away")
+    )]
+    Unreachable(String),
+    /// It is there, and whoever has it says no.
+    Stays(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Refused {
+        Refused::Stays(why)
+    }
+}
 
 pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("owned")
@@ -55,15 +78,21 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     for file in files(run) {
         let label = label(&file);
         let removed = std::fs::read_to_string(&file)
-            .map_err(|error| error.to_string())
+            .map_err(|error| Refused::Stays(error.to_string()))
             .and_then(|text| remove(&token, &label, &text));
         let Some((kind, name)) = label.split_once('.') else { continue };
         match removed {
             Ok(()) => drop(std::fs::remove_file(&file)),
-            Err(_) if ON_GIVEN_SERVERS.contains(&kind) && is_old(&file) => {
+            Err(Refused::Stays(why)) => {
+                std::fs::remove_file(away(run, &label)).ok(); // it may never have been away
+                refused.push(format!("{kind} {name}: {why}"));
+            }
+            Err(Refused::Unreachable(_))
+                if ON_GIVEN_SERVERS.contains(&kind) && was_away(&away(run, &label)) =>
+            {
                 drop(std::fs::remove_file(&file));
             }
-            Err(why) => refused.push(format!("{kind} {name}: {why}")),
+            Err(Refused::Unreachable(why)) => refused.push(format!("{kind} {name}: {why}")),
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
@@ -118,9 +147,19 @@ fn label(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn is_old(file: &Path) -> bool {
-    let noted = file.metadata().and_then(|file| file.modified());
-    noted.is_ok_and(|noted| noted.elapsed().is_ok_and(|age| age > FORGOTTEN))
+/// The file that is there since the server of a thing was first found away.
+fn away(run: &Path, label: &str) -> PathBuf {
+    run.join(format!("away.{label}"))
+}
+
+/// Whether a server has been away for a day. The age of the note tells nothing: the run itself may have lasted for days.
+fn was_away(since: &Path) -> bool {
+    let first = since.metadata().and_then(|file| file.modified());
+    let Ok(first) = first else {
+        std::fs::write(since, "").ok(); // the next sweep tries again
+        return false;
+    };
+    first.elapsed().is_ok_and(|age| age > FORGOTTEN)
 }
 
 fn files(run: &Path) -> Vec<PathBuf> {
@@ -135,19 +174,39 @@ fn order(label: &str) -> bool {
     !label.starts_with("native.")
 }
 
-fn remove(token: &str, label: &str, text: &str) -> Result<(), String> {
+fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
     match label.split_once('.') {
-        Some(("native", _)) => super::native::stop(text),
-        Some(("dir", _)) => remove_dir(Path::new(text)),
+        Some(("native", _)) => Ok(super::native::stop(text)?),
+        Some(("dir", _)) => Ok(remove_dir(Path::new(text))?),
         #[cfg(feature = "integration")]
-        Some(("docker", _)) => crate::docker::remove_of(token),
+        Some(("docker", _)) => Ok(crate::docker::remove_of(token)?),
         #[cfg(all(feature = "integration", feature = "kafka"))]
-        Some(("kafka", name)) => crate::kafka::remove(name, text),
+        Some(("kafka", name)) => {
+            crate::kafka::remove(name, text).map_err(|why| of_server(text, why))
+        }
         #[cfg(all(feature = "integration", feature = "postgres"))]
-        Some(("postgres", name)) => crate::postgres::remove(name, text),
+        Some(("postgres", name)) => {
+            crate::postgres::remove(name, text).map_err(|why| of_server(text, why))
+        }
         #[cfg(all(feature = "integration", feature = "redis"))]
-        Some(("redis", _)) => crate::redis::remove(token, text),
-        _ => Err(format!("this binary cannot remove it; the run {token} waits for one that can")),
+        Some(("redis", _)) => crate::redis::remove(token, text).map_err(|why| of_server(text, why)),
+        _ => Err(Refused::Stays(format!(
+            "this binary cannot remove it; the run {token} waits for one that can"
+        ))),
+    }
+}
+
+/// What a server refused: whether it is there at all, a connection tells. The note is its address, or holds it.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+fn of_server(note: &str, why: String) -> Refused {
+    use crate::provider::{REACH_LIMIT, reach};
+    let address = note.split_whitespace().find(|word| word.contains("://")).unwrap_or(note);
+    match reach(address, REACH_LIMIT) {
+        Ok(()) => Refused::Stays(why),
+        Err(_) => Refused::Unreachable(why),
     }
 }
 
@@ -156,5 +215,54 @@ pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, feature = "integration", feature = "postgres"))]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use super::{FORGOTTEN, away, dir, file, note, remove_all};
+
+    /// A note of a database on a server that does not answer.
+    fn run() -> tempfile::TempDir {
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir(run.path())).unwrap();
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let server = format!("given 150000 postgres://u:p@{nobody}/postgres");
+        note(run.path(), "postgres", "a", &server).unwrap();
+        run
+    }
+
+    fn age(path: &Path, age: Duration) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the age of a file is told by the system's clock"
+        )]
+        let then = SystemTime::now() - age;
+        File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn what_is_on_a_server_that_was_away_for_a_day_is_forgotten() {
+        let run = run();
+        remove_all(run.path()).unwrap_err();
+
+        age(&away(run.path(), "postgres.a"), FORGOTTEN + Duration::from_secs(60));
+
+        remove_all(run.path()).unwrap();
+        assert!(!file(run.path(), "postgres", "a").exists());
+    }
+
+    #[test]
+    fn a_note_of_a_run_that_lasted_for_days_is_not_forgotten_in_a_moment() {
+        let run = run();
+        age(&file(run.path(), "postgres", "a"), 3 * FORGOTTEN);
+
+        remove_all(run.path()).unwrap_err();
+
+        assert!(file(run.path(), "postgres", "a").exists());
     }
 }
