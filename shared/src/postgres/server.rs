@@ -1,6 +1,5 @@
 //! The server: somebody else's, a container of the run, or a process of the run.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -8,16 +7,19 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use testcontainers_modules::postgres::Postgres;
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
-use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::{client, failed};
 use crate::docker::reuse::{self, Found, Kept};
-use crate::provider::{POSTGRES, REACH_LIMIT, REUSE_VAR, Way, first_byte, reach, say};
+use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
 use crate::run::{Run, apart};
 use crate::{Error, docker, secret, wait};
 
 mod native;
+mod removal;
+
+pub(super) use removal::drop_database;
+pub(crate) use removal::remove;
 
 /// Measured 1 s from nothing to ready on two cores; a loaded machine takes several times that.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -349,48 +351,6 @@ where
     let answer = tokio::time::timeout(LOGIN_LIMIT, answer).await;
     let answer = answer.map_err(|_| format!("no answer to a query within {LOGIN_LIMIT:?}"))?;
     answer.map_err(|error| error.to_string())
-}
-
-/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
-pub(crate) fn remove(name: &str, note: &str) -> Result<(), String> {
-    /// One login for all of them: a debug build takes 40 ms for each.
-    static OPEN: Mutex<Option<(String, Runtime, PgConnection)>> = Mutex::new(None);
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let server = Server::read(note).map_err(|error| words(&error))?;
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if open.as_ref().is_none_or(|(of, ..)| *of != server.url) {
-        // A kept container whose port is closed was stopped, and what was on it, in memory, is gone.
-        if server.whose == KEPT && reach(&server.url, REACH_LIMIT).is_err() {
-            return Ok(());
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| words(&error))?;
-        let login = async { tokio::time::timeout(LOGIN_LIMIT, server.admin()).await };
-        let admin = runtime.block_on(login).map_err(|_| format!("no answer in {LOGIN_LIMIT:?}"))?;
-        *open = Some((server.url, runtime, admin.map_err(|error| words(&error))?));
-    }
-    let (_, runtime, admin) = open.as_mut().expect("it was opened above");
-    let done = runtime.block_on(async {
-        if note.ends_with(failed::WORD) {
-            failed::mark(admin, name).await
-        } else {
-            drop_database(admin, name).await
-        }
-    });
-    done.map_err(|error| {
-        *open = None;
-        words(&error)
-    })
-}
-
-/// Removes a database with whoever is still connected to it.
-pub(super) async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
-    admin
-        .execute(sqlx::raw_sql(AssertSqlSafe(format!(
-            "DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"
-        ))))
-        .await
-        .map(drop)
 }
 
 #[cfg(test)]

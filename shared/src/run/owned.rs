@@ -185,9 +185,7 @@ fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
             crate::kafka::remove(name, text).map_err(|why| of_server(text, why))
         }
         #[cfg(all(feature = "integration", feature = "postgres"))]
-        Some(("postgres", name)) => {
-            crate::postgres::remove(name, text).map_err(|why| of_server(text, why))
-        }
+        Some(("postgres", name)) => crate::postgres::remove(name, text),
         #[cfg(all(feature = "integration", feature = "redis"))]
         Some(("redis", _)) => crate::redis::remove(token, text).map_err(|why| of_server(text, why)),
         _ => Err(Refused::Stays(format!(
@@ -197,10 +195,7 @@ fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
 }
 
 /// What a server refused: whether it is there at all, a connection tells. The note is its address, or holds it.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
 fn of_server(note: &str, why: String) -> Refused {
     use crate::provider::{REACH_LIMIT, reach};
     let address = note.split_whitespace().find(|word| word.contains("://")).unwrap_or(note);

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use testenv::run::Run;
 
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod actor_templates;
+
 fn main() {
     hear_signals();
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -58,6 +61,10 @@ fn member(length: Duration) {
 }
 
 fn make(resource: &str) -> Option<Box<dyn Any>> {
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    if ["two templates", "six migrators", "a builder", "asked", "attended"].contains(&resource) {
+        return actor_templates::play(resource);
+    }
     let run = Run::join().unwrap();
     match resource {
         #[cfg(all(feature = "integration", feature = "redis"))]
@@ -199,6 +206,8 @@ mod postgres {
             .with_tag(&image.tag)
             // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
             .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
+            // What some need, and PostgreSQL leaves out unless asked.
+            .with_cmd(["-c", "max_prepared_transactions=10", "-c", "wal_level=logical"])
             .with_mount(data);
         let limit = Duration::from_secs(60);
         let started = docker::start(run, "given", request, &[PORT], &[], limit).await?;

@@ -1,0 +1,207 @@
+//! Databases of ours are removed, with what stands in the way where that is ours, too.
+//!
+//! Invariant: nothing outside the database that is to be dropped is changed.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use tokio::runtime::Runtime;
+
+use super::{KEPT, LOGIN_LIMIT, Server, failed};
+use crate::provider::{REACH_LIMIT, reach};
+use crate::run::owned::Refused;
+use crate::wait;
+
+/// For a server's answer: PostgreSQL itself waits 5 s for the sessions that it ends.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// For the readers of its slots and the publishers of its subscriptions.
+const READER_LIMIT: Duration = Duration::from_secs(2);
+
+/// A database whose lock somebody holds (an open transaction with `ALTER DATABASE`) is refused by the server, not waited for until nothing answers.
+const LOCK_LIMIT: &str = "SET lock_timeout = '10s'";
+
+/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
+pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
+    /// One login for all of them: a debug build takes 40 ms for each.
+    static OPEN: Mutex<Option<(String, Runtime, PgConnection)>> = Mutex::new(None);
+    let away = |error: &dyn std::fmt::Display| Refused::Unreachable(error.to_string());
+    let server = Server::read(note).map_err(|error| away(&error))?;
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if open.as_ref().is_none_or(|(of, ..)| *of != server.url) {
+        // A kept container whose port is closed was stopped, and what was on it, in memory, is gone.
+        if server.whose == KEPT && reach(&server.url, REACH_LIMIT).is_err() {
+            return Ok(());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| away(&error))?;
+        let admin = runtime.block_on(within(LOGIN_LIMIT, login(&server)))?;
+        *open = Some((server.url.clone(), runtime, admin));
+    }
+    let (_, runtime, admin) = open.as_mut().expect("it was opened above");
+    let done = runtime.block_on(async {
+        if note.ends_with(failed::WORD) {
+            within(ANSWER_LIMIT, failed::mark(admin, name)).await
+        } else {
+            drop_surely(&server, admin, name).await
+        }
+    });
+    if done.is_err() {
+        *open = None;
+    }
+    done
+}
+
+/// A session that waits for no lock for longer than a server's answer may take.
+async fn login(server: &Server) -> sqlx::Result<PgConnection> {
+    let mut admin = server.options.connect().await?;
+    admin.execute(LOCK_LIMIT).await?;
+    Ok(admin)
+}
+
+/// Removes a database with whoever is still connected to it.
+pub(in crate::postgres) async fn drop_database(
+    admin: &mut PgConnection,
+    name: &str,
+) -> sqlx::Result<()> {
+    execute(admin, format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
+}
+
+/// The same, and clears the way first where the server refuses: a test may have left what not even its end removes.
+async fn drop_surely(server: &Server, admin: &mut PgConnection, name: &str) -> Result<(), Refused> {
+    match within(ANSWER_LIMIT, drop_database(admin, name)).await {
+        Err(Refused::Stays(_)) => {}
+        done => return done,
+    }
+    // What cannot be cleared, the server says again.
+    within(ANSWER_LIMIT, clear_way(server, admin, name)).await.ok();
+    let refused = match within(ANSWER_LIMIT, drop_database(admin, name)).await {
+        Err(Refused::Stays(why)) => why,
+        done => return done,
+    };
+    let in_the_way = within(ANSWER_LIMIT, in_the_way(admin, name)).await?;
+    Err(Refused::Stays(match in_the_way.as_slice() {
+        [] => refused,
+        some => format!("{refused}; in its way: {}", some.join(", ")),
+    }))
+}
+
+/// What keeps a database from being dropped, as a reader of the keeper's log can look it up.
+async fn in_the_way(admin: &mut PgConnection, name: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT format('the prepared transaction %L of %s', gid, owner) FROM pg_prepared_xacts WHERE database = $1
+         UNION ALL SELECT format('the replication slot %s', slot_name) FROM pg_replication_slots WHERE database = $1
+         UNION ALL SELECT format('the subscription %s', s.subname) FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid WHERE d.datname = $1
+         UNION ALL SELECT format('the session %s of %s', pid, usename) FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL
+         UNION ALL SELECT format('its owner is %s', pg_get_userbyid(datdba)) FROM pg_database WHERE datname = $1 AND NOT pg_has_role(datdba, 'USAGE')",
+    )
+    .bind(name)
+    .fetch_all(admin)
+    .await
+}
+
+/// Removes what keeps a database of ours from being dropped.
+async fn clear_way(server: &Server, admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    execute(admin, format!("ALTER DATABASE \"{name}\" IS_TEMPLATE false")).await?;
+    let prepared: Vec<String> = names(
+        admin,
+        "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = $1",
+        name,
+    )
+    .await?;
+    let subscriptions: Vec<String> = names(
+        admin,
+        "SELECT quote_ident(s.subname) FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid WHERE d.datname = $1",
+        name,
+    )
+    .await?;
+    if !prepared.is_empty() || !subscriptions.is_empty() {
+        clear_inside(server, admin, name, prepared, subscriptions).await?;
+    }
+    // Dropping a database drops its slots, unless somebody reads from one. Whoever does comes back a moment later, so this is the last.
+    sqlx::query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = $1 AND active_pid IS NOT NULL")
+        .bind(name)
+        .execute(&mut *admin)
+        .await?;
+    let active = "SELECT slot_name::text FROM pg_replication_slots WHERE database = $1 AND active";
+    wait::until(READER_LIMIT, "the end of its slots' readers", async || {
+        match names(admin, active, name).await {
+            Ok(active) if active.is_empty() => Ok(()),
+            Ok(active) => Err(active.join(", ")),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await
+    .ok(); // the server says it when the database is dropped
+    Ok(())
+}
+
+/// What can be removed only from a session in the database itself.
+async fn clear_inside(
+    server: &Server,
+    admin: &mut PgConnection,
+    name: &str,
+    prepared: Vec<String>,
+    subscriptions: Vec<String>,
+) -> sqlx::Result<()> {
+    // A test, or a template, may have closed it.
+    let open = format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true CONNECTION LIMIT -1");
+    execute(admin, open).await?;
+    let mut inside = server.options.clone().database(name).connect().await?;
+    for rollback in prepared {
+        // Another role's transaction is refused, and may not be the only thing in the way.
+        execute(&mut inside, rollback).await.ok();
+    }
+    for subscription in subscriptions {
+        execute(&mut inside, format!("ALTER SUBSCRIPTION {subscription} DISABLE")).await.ok();
+        let drop = format!("DROP SUBSCRIPTION {subscription}");
+        // With its slot on the publisher; where nobody answers there, without.
+        let dropped = tokio::time::timeout(READER_LIMIT, execute(&mut inside, drop.clone())).await;
+        if matches!(dropped, Ok(Ok(()))) {
+            continue;
+        }
+        if dropped.is_err() {
+            inside = server.options.clone().database(name).connect().await?;
+        }
+        let leave = format!("ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)");
+        execute(&mut inside, leave).await.ok();
+        execute(&mut inside, drop).await.ok();
+    }
+    inside.close().await
+}
+
+async fn names(
+    admin: &mut PgConnection,
+    query: &'static str,
+    name: &str,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(query).bind(name).fetch_all(admin).await
+}
+
+async fn execute(admin: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+}
+
+/// The answer of a server that may have gone, or says no.
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = sqlx::Result<T>>,
+) -> Result<T, Refused> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if is_lost(&error) => Err(Refused::Unreachable(error.to_string())),
+        Ok(Err(error)) => Err(Refused::Stays(error.to_string())),
+        Err(_) => Err(Refused::Unreachable(format!("no answer in {limit:?}"))),
+    }
+}
+
+/// Whether an error is the end of the session, rather than the server's answer: class 57P of the appendix "PostgreSQL Error Codes" is what a server says
+/// last, when it stops, starts or ends a session.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => true,
+    }
+}

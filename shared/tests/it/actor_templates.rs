@@ -1,0 +1,112 @@
+//! The parts of `actor.rs` that ask for databases in other ways than one after the other.
+
+use std::any::Any;
+use std::io::BufRead;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use testenv::{Db, Template};
+
+use super::{runtime, say};
+
+pub(super) fn play(part: &str) -> Option<Box<dyn Any>> {
+    match part {
+        "two templates" => at_once(
+            (0..2).map(|number| Template::sql(&format!("CREATE TABLE made_for_{number} ()"))),
+        ),
+        "six migrators" => at_once((0..6).map(migrator)),
+        "a builder" => say(&runtime().block_on(table_of(builder()))),
+        "asked" => asked(),
+        "attended" => {
+            let id = std::env::var(testenv::run::ID_VAR).expect("the test names the run");
+            return Some(Box::new(testenv::run::attend(&id).unwrap()));
+        }
+        _ => panic!("no such part: {part}"),
+    }
+    None
+}
+
+/// Tests that run at once and have nothing but their server in common; says what each found in its database.
+fn at_once(templates: impl Iterator<Item = Template>) {
+    let tests: Vec<_> = templates
+        .map(|template| std::thread::spawn(|| runtime().block_on(table_of(template))))
+        .collect();
+    for test in tests {
+        say(&test.join().expect("every test has its database"));
+    }
+}
+
+async fn table_of(template: Template) -> String {
+    let db = template.fresh().await;
+    let tables =
+        "SELECT string_agg(relname, ' ') FROM pg_class WHERE relname LIKE 'made\\_for\\_%'";
+    sqlx::query_scalar(tables).fetch_one(db.pool()).await.unwrap()
+}
+
+/// Migrations of a project of its own, whose first file is called like that of every other.
+fn migrator(number: i64) -> Template {
+    let step = |version, description: &'static str, sql: String| {
+        let sql = sqlx::AssertSqlSafe(sql).into_sql_str();
+        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
+    };
+    let steps = vec![
+        step(1, "init", format!("CREATE TABLE made_for_{number} ()")),
+        step(2, "more", "CREATE TABLE more ()".into()),
+    ];
+    Template::migrations(Box::leak(Box::new(Migrator::with_migrations(steps))))
+}
+
+/// What a project, which the variable names, calls its schema 1.
+fn builder() -> Template {
+    Template::build("schema 1", async |url: String| {
+        let project = std::env::var("PROJECT")?;
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await?;
+        let sql = format!("CREATE TABLE made_for_{project} ()");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await?;
+        Ok(())
+    })
+}
+
+/// For each line on standard input as many databases as it says, or one of another template, or a transaction, held until the end; says their names, or why
+/// there are none.
+fn asked() {
+    let runtime = runtime();
+    // A transaction that is dropped rolls back in a runtime.
+    let _entered = runtime.enter();
+    let mut held: Vec<Box<dyn Any>> = Vec::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.unwrap();
+        let had = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                if line == "begin" {
+                    held.push(Box::new(testenv::begin().await));
+                    return "begun".to_owned();
+                }
+                if line == "another template" {
+                    let db = Template::sql("CREATE TABLE another ()").fresh().await;
+                    held.push(Box::new(db));
+                    return "another".to_owned();
+                }
+                let mut names = Vec::new();
+                for _ in 0..line.parse().unwrap() {
+                    let db = fresh().await;
+                    names.push(db.name().to_owned());
+                    held.push(Box::new(db));
+                }
+                names.join(" ")
+            })
+        }));
+        match had {
+            Ok(names) => say(&format!("had: {names}")),
+            Err(why) => say(&why.downcast::<String>().unwrap().replace('\n', " ")),
+        }
+    }
+}
+
+/// From SQL that the test names, or the workspace's.
+async fn fresh() -> Db {
+    match std::env::var("TEMPLATE_SQL") {
+        Ok(sql) => Template::sql(&sql).fresh().await,
+        Err(_) => testenv::fresh_db().await,
+    }
+}
