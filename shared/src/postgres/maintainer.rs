@@ -185,6 +185,15 @@ impl Maker<'_> {
         std::fs::write(template.join(READY).join(&name), "").map_err(sqlx::Error::Io)
     }
 
+    /// Drops a database that was used up. Roles go with a server of the run's own.
+    async fn drop_used(&self, admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+        server::drop_database(admin, name).await?;
+        if self.server.is_ours {
+            return Ok(());
+        }
+        server::drop_roles(admin, name).await
+    }
+
     /// Drops what tests gave back, a moment after they did.
     async fn clear(&self, admin: &mut PgConnection, rung: &Notify) -> Result<(), String> {
         let mut seen: HashMap<PathBuf, Instant> = HashMap::new();
@@ -202,7 +211,7 @@ impl Maker<'_> {
             for file in due {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 // A server that refuses is on its way out, and everything with it.
-                if server::drop_database(admin, &name).await.is_ok() {
+                if self.drop_used(admin, &name).await.is_ok() {
                     let _gone = std::fs::remove_file(&file);
                     let _gone = std::fs::remove_file(owned::file(self.dir, "postgres", &name));
                 }

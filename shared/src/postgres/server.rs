@@ -18,8 +18,8 @@ use crate::{Error, docker, secret, wait};
 mod native;
 mod removal;
 
-pub(super) use removal::drop_database;
 pub(crate) use removal::remove;
+pub(super) use removal::{drop_database, drop_roles};
 
 /// Measured 1 s from nothing to ready on two cores; a loaded machine takes several times that.
 const START_LIMIT: Duration = Duration::from_secs(60);

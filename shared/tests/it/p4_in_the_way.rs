@@ -107,6 +107,30 @@ async fn a_database_that_the_server_refuses_to_drop_is_never_forgotten() {
     given.end();
 }
 
+/// A role belongs to the server, so it outlives the database for which a test made it, and names it.
+#[tokio::test]
+async fn a_role_that_is_named_after_a_database_goes_with_it_and_no_other_does() {
+    let (given, lab) = (Given::start(), Lab::new());
+    let (mut test, names) = run(&lab, &given.url);
+    let named = [format!("reader_of_{}", names[0]), format!("{}_owner", names[1])];
+    let others = ["reader".to_owned(), format!("{}5555", names[0])];
+    for role in named.iter().chain(&others) {
+        given.execute(&format!("CREATE ROLE {role}")).await;
+    }
+    let mut one = inside(&given, &names[0]).await;
+    execute(&mut one, &format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", named[0]))
+        .await;
+    one.close().await.unwrap();
+
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
+    lab.expect_nothing_left(PROMISED);
+    let roles = "SELECT rolname::text FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_' ORDER BY rolname";
+    assert_eq!(given.column(roles).await, others);
+    given.end();
+}
+
 /// What the keepers of a lab say that they did not remove.
 fn refusal(lab: &Lab) -> String {
     wait::until_blocking(PROMISED, "what is not removed", || {
@@ -145,6 +169,6 @@ fn notes(lab: &Lab) -> Vec<std::path::PathBuf> {
 }
 
 fn files(lab: &Lab, name: &str) -> Vec<std::path::PathBuf> {
-    let found = std::process::Command::new("find").arg(lab.runs()).args(["-name", name]).output();
+    let found = std::process::Command::new("find").arg(lab.base()).args(["-name", name]).output();
     String::from_utf8(found.unwrap().stdout).unwrap().lines().map(Into::into).collect()
 }

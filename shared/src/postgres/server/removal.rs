@@ -23,35 +23,66 @@ const READER_LIMIT: Duration = Duration::from_secs(2);
 /// A database whose lock somebody holds (an open transaction with `ALTER DATABASE`) is refused by the server, not waited for until nothing answers.
 const LOCK_LIMIT: &str = "SET lock_timeout = '10s'";
 
-/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper, which calls it for one after the other.
-pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
+/// A kept container that is being removed: the engine lets connections in until it is gone.
+const GOING_LIMIT: Duration = Duration::from_secs(3);
+
+/// The server at which a keeper is at work, which calls for one database after the other.
+enum At {
     /// One login for all of them: a debug build takes 40 ms for each.
-    static OPEN: Mutex<Option<(String, Runtime, PgConnection)>> = Mutex::new(None);
-    let away = |error: &dyn std::fmt::Display| Refused::Unreachable(error.to_string());
+    Open(Runtime, PgConnection),
+    /// A kept server that was stopped, and what was on it, in memory, is gone.
+    Gone,
+}
+
+/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper.
+pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
+    static AT: Mutex<Option<(String, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if open.as_ref().is_none_or(|(of, ..)| *of != server.url) {
-        // A kept container whose port is closed was stopped, and what was on it, in memory, is gone.
-        if server.whose == KEPT && reach(&server.url, REACH_LIMIT).is_err() {
-            return Ok(());
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| away(&error))?;
-        let admin = runtime.block_on(within(LOGIN_LIMIT, login(&server)))?;
-        *open = Some((server.url.clone(), runtime, admin));
-    }
-    let (_, runtime, admin) = open.as_mut().expect("it was opened above");
-    let done = runtime.block_on(async {
+    let mut at = AT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = at.take().filter(|(url, _)| *url == server.url).map(|(_, at)| at);
+    let done = match known {
+        Some(known) => remove_at(known, &server, name, note),
+        None => open(&server).and_then(|open| remove_at(open, &server, name, note)),
+    };
+    let left = match done {
+        Ok(left) => left,
+        Err(Refused::Unreachable(_)) if server.whose == KEPT && is_gone(&server) => At::Gone,
+        Err(refused) => return Err(refused),
+    };
+    *at = Some((server.url, left));
+    Ok(())
+}
+
+/// Removes or marks it, and gives back what serves the next one too.
+fn remove_at(at: At, server: &Server, name: &str, note: &str) -> Result<At, Refused> {
+    let At::Open(runtime, mut admin) = at else { return Ok(at) };
+    runtime.block_on(async {
         if note.ends_with(failed::WORD) {
-            within(ANSWER_LIMIT, failed::mark(admin, name)).await
+            within(ANSWER_LIMIT, failed::mark(&mut admin, name)).await
         } else {
-            drop_surely(&server, admin, name).await
+            drop_surely(server, &mut admin, name).await
         }
-    });
-    if done.is_err() {
-        *open = None;
-    }
-    done
+    })?;
+    Ok(At::Open(runtime, admin))
+}
+
+fn open(server: &Server) -> Result<At, Refused> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| away(&error))?;
+    let admin = runtime.block_on(within(LOGIN_LIMIT, login(server)))?;
+    Ok(At::Open(runtime, admin))
+}
+
+fn is_gone(server: &Server) -> bool {
+    let reached = || match reach(&server.url, REACH_LIMIT) {
+        Ok(()) => Err("its port is open"),
+        Err(_) => Ok(()),
+    };
+    wait::until_blocking(GOING_LIMIT, "the end of a kept server", reached).is_ok()
+}
+
+fn away(error: &dyn std::fmt::Display) -> Refused {
+    Refused::Unreachable(error.to_string())
 }
 
 /// A session that waits for no lock for longer than a server's answer may take.
@@ -69,8 +100,26 @@ pub(in crate::postgres) async fn drop_database(
     execute(admin, format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
 }
 
-/// The same, and clears the way first where the server refuses: a test may have left what not even its end removes.
+/// Removes the roles that are named after a database of ours, which is gone: no other database has its name, so nobody else made them.
+pub(in crate::postgres) async fn drop_roles(
+    admin: &mut PgConnection,
+    name: &str,
+) -> sqlx::Result<()> {
+    // `test_…_12` is another database than `test_…_1`.
+    let named = "SELECT format('DROP ROLE IF EXISTS %I', rolname) FROM pg_roles WHERE rolname ~ ($1 || '([^0-9]|$)')";
+    for drop in names(admin, named, name).await? {
+        execute(admin, drop).await?;
+    }
+    Ok(())
+}
+
+/// Removes a database with its roles, and clears the way first where the server refuses: a test may have left what not even its end removes.
 async fn drop_surely(server: &Server, admin: &mut PgConnection, name: &str) -> Result<(), Refused> {
+    drop_itself(server, admin, name).await?;
+    within(ANSWER_LIMIT, drop_roles(admin, name)).await
+}
+
+async fn drop_itself(server: &Server, admin: &mut PgConnection, name: &str) -> Result<(), Refused> {
     match within(ANSWER_LIMIT, drop_database(admin, name)).await {
         Err(Refused::Stays(_)) => {}
         done => return done,
