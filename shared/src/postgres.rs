@@ -21,6 +21,7 @@
 //!
 //! Invariant: a database is handed out once.
 
+mod bell;
 mod client;
 mod failed;
 mod maintainer;

@@ -1,37 +1,77 @@
 //! Databases kept ready: a file for each, taken by renaming it, which is atomic across processes.
 //!
 //! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The keeper
-//! moves the first and the third along; see [`super::maintainer`].
+//! moves the first and the third along; see [`super::maintainer`]. A test that finds none ready leaves a file in `waiting/`; the keeper makes a copy for
+//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the keeper holds the template.
+//!
+//! Invariant: a test that waits is told a reason as soon as there is one, and a reason is whole.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::bell::ring;
 use super::template::Built;
-use crate::run::Run;
+use crate::run::{self, Run};
 use crate::{Error, secret, wait};
 
 pub(super) const READY: &str = "ready";
 pub(super) const TAKEN: &str = "taken";
 pub(super) const USED: &str = "used";
 pub(super) const KEPT: &str = "kept";
+pub(super) const WAITING: &str = "waiting";
+const REFUSED: &str = "refused";
 
-/// Why the keeper makes no copies any more.
-pub(super) const FAILED: &str = "pg.failed";
+/// There once the keeper holds the template.
+const HELD: &str = "held";
 
-/// Where tests ring for the keeper.
-pub(super) const BELL: &str = "bell";
+/// Why the keeper makes no copies of any template.
+const FAILED: &str = "pg.failed";
+
+/// Locked by the keeper that makes the copies, as long as it lives.
+pub(super) const LOCK: &str = "pg.lock";
 
 /// A copy takes 10 ms; five hundred tests that begin at once wait for the last of theirs.
 const TAKE_LIMIT: Duration = Duration::from_secs(60);
 
+/// As [`Run::once`]: migrations of years take minutes.
+const ONCE_LIMIT: Duration = Duration::from_secs(300);
+
 /// The keeper makes one in 10 ms: asked any less often, a test would wait for its turn to look.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How often a test that waits looks whether there is somebody to wait for.
+const LOOK_AT_KEEPER: Duration = Duration::from_millis(50);
+
+/// A keeper that starts has its lock some milliseconds later, on a machine that swaps some seconds.
+const ALONE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the runs' templates are.
 pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("pg")
+}
+
+/// Tells the keeper of a template.
+pub(super) fn announce(run: &Run, template: &str) -> Result<(), Error> {
+    let dir = dir(run.dir()).join(template);
+    for folder in [READY, TAKEN, USED, KEPT, WAITING, REFUSED] {
+        std::fs::create_dir_all(dir.join(folder)).map_err(|cause| run::unwritable(&dir, &cause))?;
+    }
+    ring(run.dir());
+    Ok(())
+}
+
+/// Waits until the keeper holds a template.
+pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), Error> {
+    let held = dir(run.dir()).join(template).join(HELD);
+    let mut keeper = Keeper::of(run.dir());
+    let mut look = || match (held.exists(), keeper.trouble()) {
+        (true, _) => Ok(Ok(())),
+        (false, Some(why)) => Ok(Err(no_copy(why))),
+        (false, None) => Err("it is not held"),
+    };
+    let what = "a template that the keeper holds";
+    wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
 /// Takes a ready database: its name, and the file that stands for it.
@@ -41,27 +81,79 @@ pub(super) async fn take(run: &'static Run, template: &Built) -> Result<(String,
         ring(run.dir());
         return Ok(taken);
     }
-    // A file that says that somebody waits: the keeper makes as many as there are.
-    let _waiting = Waiting::new(&dir);
+    // The keeper makes as many copies as there are files of those who wait.
+    let waiting = Waiting::new(&dir)?;
     ring(run.dir());
-    let look = || match (try_take(&dir), std::fs::read_to_string(run.dir().join(FAILED))) {
-        (Some(taken), _) => Ok(Ok(taken)),
-        (None, Ok(why)) => Ok(Err(no_copy(why))),
-        (None, Err(_)) => Err("none is ready"),
+    let mut keeper = Keeper::of(run.dir());
+    let mut look = || {
+        if let Some(taken) = try_take(&dir) {
+            return Ok(Ok(taken));
+        }
+        match waiting.refusal().or_else(|| keeper.trouble()) {
+            Some(why) => Ok(Err(no_copy(why))),
+            None => Err("none is ready"),
+        }
     };
     let what = "a copy of the template, which the keeper makes";
     wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
+/// The copy that all tests of the run share under a name; the first that asks takes it.
+pub(super) async fn take_shared(
+    run: &'static Run,
+    template: &Built,
+    name: &str,
+) -> Result<String, Error> {
+    once(run, name, async || take(run, template).await.map(|(database, _)| Ok(database))).await
+}
+
+/// What `make` made, once a run; the others wait for it. It says whether its own failure is that of the whole run, which others are told at once
+/// (`Ok(Err(…))`, as [`Run::once`] has it), or of a moment, which the next may not meet (`Err(…)`).
+pub(super) async fn once(
+    run: &Run,
+    name: &str,
+    make: impl AsyncFnOnce() -> Result<Result<String, Error>, Error>,
+) -> Result<String, Error> {
+    let dir = dir(run.dir()).with_file_name("pg.once");
+    std::fs::create_dir_all(&dir).map_err(|cause| run::unwritable(&dir, &cause))?;
+    let file = |kind: &str| dir.join(format!("{name}.{kind}"));
+    let (made, failed, lock_path) = (file("made"), file("failed"), file("lock"));
+    let known = || match (std::fs::read_to_string(&made), std::fs::read_to_string(&failed)) {
+        (Ok(text), _) => Some(Ok(text)),
+        (_, Ok(why)) => Some(Err(Error::new(why))),
+        _ => None,
+    };
+    if let Some(outcome) = known() {
+        return outcome;
+    }
+    let lock = File::create(&lock_path).map_err(|cause| run::unwritable(&lock_path, &cause))?;
+    let what = format!("{name}, which another test is making");
+    wait::until(ONCE_LIMIT, &what, async || lock.try_lock()).await?;
+    if let Some(outcome) = known() {
+        return outcome;
+    }
+    let outcome = make().await?;
+    let (path, text) = match &outcome {
+        Ok(text) => (&made, text.clone()),
+        Err(error) => (&failed, error.to_string()),
+    };
+    publish(&dir, path, &text).map_err(|cause| run::unwritable(path, &cause))?;
+    outcome
+}
+
 fn no_copy(why: String) -> Error {
     let is_full = why.contains("No space left");
+    let is_gone = why.contains("does not exist");
     let error = Error::new("the server makes no copy of the template").cause(why);
-    if !is_full {
-        return error.fix("cargo course doctor");
+    if is_full {
+        error
+            .fix("make room on the disk of the server's data: 8 MB for each test that runs at once")
+            .fix("run fewer at once: cargo test -- --test-threads=2")
+    } else if is_gone {
+        error.fix("run the tests again: a template that somebody dropped is built by the next run")
+    } else {
+        error.fix("cargo course doctor")
     }
-    error
-        .fix("make room on the disk of the server's data: 8 MB for each test that runs at once")
-        .fix("run fewer at once: cargo test -- --test-threads=2")
 }
 
 fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
@@ -82,7 +174,7 @@ fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
 
 /// Says that a database is used up. Neither waits nor fails: what is lost here is removed with the server.
 pub(super) fn give_back(run: &Run, taken: &Path) {
-    let _run_is_gone = std::fs::rename(taken, moved(taken, USED));
+    std::fs::rename(taken, moved(taken, USED)).ok(); // the run may be gone
     ring(run.dir());
 }
 
@@ -94,7 +186,7 @@ pub(super) fn held(taken: &Path) -> usize {
 
 /// Keeps the database of a failed test until the server ends.
 pub(super) fn keep(taken: &Path) {
-    let _run_is_gone = std::fs::rename(taken, moved(taken, KEPT));
+    std::fs::rename(taken, moved(taken, KEPT)).ok(); // the run may be gone
 }
 
 fn moved(taken: &Path, to: &str) -> PathBuf {
@@ -102,31 +194,96 @@ fn moved(taken: &Path, to: &str) -> PathBuf {
     dir.join(to).join(taken.file_name().unwrap_or_default())
 }
 
-/// Wakes the keeper. A bell that nobody hears (the keeper was killed) or that is already ringing needs no second ring.
-pub(super) fn ring(run: &Path) {
-    let bell = std::fs::OpenOptions::new()
-        .write(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
-        .open(run.join(BELL));
-    let _heard_or_not = bell.and_then(|mut bell| bell.write_all(b"!"));
+/// Says that the keeper holds a template.
+pub(super) fn say_held(template: &Path) -> std::io::Result<()> {
+    std::fs::write(template.join(HELD), "")
+}
+
+/// Tells those who wait for a copy of a template why they get none. Whoever comes later waits for another try.
+pub(super) fn refuse(template: &Path, why: &str) {
+    let waiting = std::fs::read_dir(template.join(WAITING)).into_iter().flatten().flatten();
+    for file in waiting {
+        // A reason that cannot be written leaves its test waiting, which has a limit.
+        publish(template, &template.join(REFUSED).join(file.file_name()), why).ok();
+        std::fs::remove_file(file.path()).ok();
+    }
+}
+
+/// Tells all who wait, now or later, why no copies are made.
+pub(super) fn fail(run: &Path, why: &str) {
+    publish(run, &run.join(FAILED), why).ok(); // the run may be gone
+}
+
+/// Takes back what [`fail`] said, because another keeper goes on.
+pub(super) fn recover(run: &Path) {
+    std::fs::remove_file(run.join(FAILED)).ok(); // it never failed
+}
+
+/// Writes a file that nobody sees half-written; `dir` is on the same file system, and nobody looks for files of any name there.
+pub(super) fn publish(dir: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let scratch = dir.join(format!("new-{}", secret::word()));
+    std::fs::write(&scratch, text)?;
+    std::fs::rename(scratch, path)
 }
 
 /// A test that waits for a copy, as the keeper sees it.
 struct Waiting {
     file: PathBuf,
+    refused: PathBuf,
 }
 
 impl Waiting {
-    fn new(dir: &Path) -> Waiting {
-        let file = dir.join("waiting").join(secret::word());
-        // Without it the keeper makes its usual number only.
-        let _unseen = std::fs::write(&file, "");
-        Waiting { file }
+    fn new(dir: &Path) -> Result<Waiting, Error> {
+        let word = secret::word();
+        let file = dir.join(WAITING).join(&word);
+        // Without it, nobody would tell this test that a copy cannot be made.
+        std::fs::write(&file, "").map_err(|cause| run::unwritable(&file, &cause))?;
+        Ok(Waiting { file, refused: dir.join(REFUSED).join(word) })
+    }
+
+    fn refusal(&self) -> Option<String> {
+        std::fs::read_to_string(&self.refused).ok()
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.file);
+        for file in [&self.file, &self.refused] {
+            std::fs::remove_file(file).ok(); // the keeper may have been quicker
+        }
+    }
+}
+
+/// The keeper that makes the copies, as a test that waits for one sees it.
+struct Keeper<'a> {
+    run: &'a Path,
+    looked: Option<Instant>,
+    seen: Instant,
+}
+
+impl Keeper<'_> {
+    fn of(run: &Path) -> Keeper<'_> {
+        Keeper { run, looked: None, seen: Instant::now() }
+    }
+
+    /// Why nobody makes copies.
+    fn trouble(&mut self) -> Option<String> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AT_KEEPER) {
+            return None;
+        }
+        self.looked = Some(Instant::now());
+        if let Ok(why) = std::fs::read_to_string(self.run.join(FAILED)) {
+            return Some(why);
+        }
+        // The lock is given up at once: a keeper that waits for it gets it.
+        if File::open(self.run.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err()) {
+            self.seen = Instant::now();
+        }
+        (self.seen.elapsed() >= ALONE_LIMIT).then(|| {
+            format!(
+                "the run's keeper, which makes the copies, is gone; its last words are in {}",
+                self.run.join("keeper.log").display()
+            )
+        })
     }
 }

@@ -19,7 +19,7 @@ mod native;
 mod removal;
 
 pub(crate) use removal::remove;
-pub(super) use removal::{drop_database, drop_roles};
+pub(super) use removal::{drop_database, drop_surely, is_lost, login};
 
 /// Measured 1 s from nothing to ready on two cores; a loaded machine takes several times that.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::Db;
-use super::ready::{self, KEPT, READY, TAKEN, USED};
+use super::ready;
 use super::server::{self, Server};
 use crate::run::{Run, apart, owned};
 use crate::{Error, current_test};
@@ -175,12 +175,11 @@ impl Template {
         server: &Server,
     ) -> Result<String, Error> {
         self.build_as(name, run, server).await?;
-        let dir = ready::dir(run.dir()).join(name);
-        for folder in [READY, TAKEN, USED, KEPT, "waiting"] {
-            std::fs::create_dir_all(dir.join(folder))
-                .map_err(|cause| crate::run::unwritable(&dir, &cause))?;
+        ready::announce(run, name)?;
+        // Between two holders nobody would hold it. On a server of our own nobody has to.
+        if !server.is_ours {
+            ready::until_held(run, name).await?;
         }
-        ready::ring(run.dir());
         Ok(name.to_owned())
     }
 

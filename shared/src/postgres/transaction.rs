@@ -81,7 +81,7 @@ async fn shared(run: &'static Run, server: &'static Server) -> Result<&'static s
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
             let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
-            run.once(&name, async |run| Ok(ready::take(run, &built).await?.0)).await
+            ready::take_shared(run, &built, &name).await
         })
     });
     name.await.map(String::as_str)

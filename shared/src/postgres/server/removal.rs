@@ -86,7 +86,7 @@ fn away(error: &dyn std::fmt::Display) -> Refused {
 }
 
 /// A session that waits for no lock for longer than a server's answer may take.
-async fn login(server: &Server) -> sqlx::Result<PgConnection> {
+pub(in crate::postgres) async fn login(server: &Server) -> sqlx::Result<PgConnection> {
     let mut admin = server.options.connect().await?;
     admin.execute(LOCK_LIMIT).await?;
     Ok(admin)
@@ -101,10 +101,7 @@ pub(in crate::postgres) async fn drop_database(
 }
 
 /// Removes the roles that are named after a database of ours, which is gone: no other database has its name, so nobody else made them.
-pub(in crate::postgres) async fn drop_roles(
-    admin: &mut PgConnection,
-    name: &str,
-) -> sqlx::Result<()> {
+async fn drop_roles(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     // `test_…_12` is another database than `test_…_1`.
     let named = "SELECT format('DROP ROLE IF EXISTS %I', rolname) FROM pg_roles WHERE rolname ~ ($1 || '([^0-9]|$)')";
     for drop in names(admin, named, name).await? {
@@ -114,8 +111,16 @@ pub(in crate::postgres) async fn drop_roles(
 }
 
 /// Removes a database with its roles, and clears the way first where the server refuses: a test may have left what not even its end removes.
-async fn drop_surely(server: &Server, admin: &mut PgConnection, name: &str) -> Result<(), Refused> {
+pub(in crate::postgres) async fn drop_surely(
+    server: &Server,
+    admin: &mut PgConnection,
+    name: &str,
+) -> Result<(), Refused> {
     drop_itself(server, admin, name).await?;
+    // A server of the run's own takes its roles with it.
+    if server.is_ours {
+        return Ok(());
+    }
     within(ANSWER_LIMIT, drop_roles(admin, name)).await
 }
 
@@ -248,7 +253,7 @@ async fn within<T>(
 
 /// Whether an error is the end of the session, rather than the server's answer: class 57P of the appendix "PostgreSQL Error Codes" is what a server says
 /// last, when it stops, starts or ends a session.
-fn is_lost(error: &sqlx::Error) -> bool {
+pub(in crate::postgres) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
         _ => true,

@@ -1,0 +1,176 @@
+//! Copies are made: as many as tests take, and one for each test that waits.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use super::{ENDED, Maker, REST, log, number_in, templates};
+use crate::postgres::ready::{self, READY, WAITING};
+use crate::postgres::template::lock_key;
+use crate::postgres::{failed, server};
+use crate::run::owned;
+use crate::wait;
+
+/// Enough for the tests that two cores run at once; more is made where it was not.
+const FEWEST: usize = 4;
+/// 8 MB each, in memory.
+const MOST: usize = 32;
+
+/// Between a test's taking and the next copy, as long as half of the copies are there: a copy made at once would compete with the test's own
+/// first query for the processor.
+const COURTESY: Duration = Duration::from_millis(20);
+
+/// `disk_full`, appendix "PostgreSQL Error Codes" of the manual.
+const DISK_FULL: &str = "53100";
+
+/// For how long tests wait on a full disk: what others give back meanwhile may make room.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// No test waits for a copy for longer, see [`ready`]; a template of gigabytes takes seconds.
+const COPY_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a session that has nothing to do is tried: one that was ended (`idle_session_timeout`, an administrator) holds no template any more.
+const PING: Duration = Duration::from_secs(5);
+
+/// How many copies of each template are kept ready, and how many were made.
+#[derive(Default)]
+pub(super) struct Wanted {
+    of: HashMap<PathBuf, usize>,
+    made: usize,
+}
+
+/// Why there is no copy.
+enum NoCopy {
+    /// The session is of no use any more.
+    Lost(String),
+    /// The server, or the run's directory, said no.
+    Refused(String, bool),
+}
+
+impl From<sqlx::Error> for NoCopy {
+    fn from(error: sqlx::Error) -> NoCopy {
+        if server::is_lost(&error) {
+            return NoCopy::Lost(error.to_string());
+        }
+        let code = error.as_database_error().and_then(|error| error.code());
+        NoCopy::Refused(error.to_string(), code.as_deref() == Some(DISK_FULL))
+    }
+}
+
+impl Maker<'_> {
+    /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for each test that waits. Returns when the session is lost,
+    /// with the reason.
+    pub(super) async fn make(&self, admin: &mut PgConnection, wanted: &mut Wanted) -> String {
+        let mut held: HashSet<PathBuf> = HashSet::new();
+        let mut refused: Option<Instant> = None;
+        let mut answered = Instant::now();
+        loop {
+            let mut made = false;
+            for template in templates(self.dir) {
+                let waiting = number_in(&template.join(WAITING));
+                let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
+                if waiting > 0 {
+                    *enough = (*enough * 2).min(MOST);
+                }
+                let ready = number_in(&template.join(READY));
+                if held.contains(&template) && ready >= (*enough).max(waiting) {
+                    continue;
+                }
+                if held.contains(&template) && waiting == 0 && ready * 2 >= *enough {
+                    wait::nap(COURTESY).await;
+                }
+                match self.one_more(admin, &template, &mut held, &mut wanted.made).await {
+                    Ok(()) => {
+                        made = true;
+                        refused = None;
+                    }
+                    Err(NoCopy::Lost(why)) => return why,
+                    // Nobody waits for it, so nobody has to know.
+                    Err(NoCopy::Refused(..)) if waiting == 0 => *enough = FEWEST,
+                    Err(NoCopy::Refused(_, true))
+                        if refused.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
+                    {
+                        made = true;
+                        if let Err(error) = failed::give_way(admin).await
+                            && server::is_lost(&error)
+                        {
+                            return error.to_string();
+                        }
+                        wait::nap(REST).await;
+                    }
+                    Err(NoCopy::Refused(why, _)) => {
+                        log(&format!("no copy of {}: {why}", template.display()));
+                        ready::refuse(&template, &why);
+                    }
+                }
+                answered = Instant::now();
+            }
+            if !made {
+                self.bell.rung(&self.bell.to_make).await;
+            }
+            if answered.elapsed() >= PING {
+                match tokio::time::timeout(PING, admin.ping()).await {
+                    Ok(Ok(())) => answered = Instant::now(),
+                    Ok(Err(error)) => return error.to_string(),
+                    Err(_) => return format!("no answer within {PING:?}"),
+                }
+            }
+        }
+    }
+
+    /// Makes a copy of a template, which this session holds from then on.
+    async fn one_more(
+        &self,
+        admin: &mut PgConnection,
+        template: &Path,
+        held: &mut HashSet<PathBuf>,
+        made: &mut usize,
+    ) -> Result<(), NoCopy> {
+        let from = template.file_name().unwrap_or_default().to_string_lossy();
+        if !held.contains(template) {
+            self.hold(admin, template, &from).await?;
+            held.insert(template.to_owned());
+        }
+        *made += 1;
+        let name = format!("test_{}_{}_{made}", self.token, std::process::id());
+        let copied = tokio::time::timeout(COPY_LIMIT, self.copy(admin, &from, &name));
+        copied.await.unwrap_or_else(|_| {
+            Err(NoCopy::Lost(format!("no copy of the template within {COPY_LIMIT:?}")))
+        })?;
+        let done = std::fs::write(template.join(READY).join(&name), "");
+        done.map_err(|error| NoCopy::Refused(error.to_string(), false))
+    }
+
+    /// Keeps other runs from dropping a template that this run uses.
+    async fn hold(
+        &self,
+        admin: &mut PgConnection,
+        template: &Path,
+        name: &str,
+    ) -> Result<(), NoCopy> {
+        if !self.server.is_ours {
+            let lock = sqlx::query("SELECT pg_advisory_lock_shared($1)").bind(lock_key(name));
+            lock.execute(&mut *admin).await?;
+        }
+        ready::say_held(template).map_err(|error| NoCopy::Refused(error.to_string(), false))?;
+        Ok(())
+    }
+
+    async fn copy(&self, admin: &mut PgConnection, from: &str, name: &str) -> Result<(), NoCopy> {
+        // Copying the files takes 10 ms in memory; the default from 15 on logs every page and takes 28.
+        let strategy = if self.server.version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
+        let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{from}\"{strategy}");
+        let ended = ENDED.lock().await;
+        if *ended {
+            std::future::pending::<()>().await;
+        }
+        if !self.server.is_ours {
+            owned::note(self.dir, "postgres", name, self.text)
+                .map_err(|error| NoCopy::Refused(error.to_string(), false))?;
+        }
+        Ok(admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)?)
+    }
+}
