@@ -22,6 +22,7 @@ use self::make::Wanted;
 use super::bell::Bell;
 use super::ready::{self, LOCK, USED};
 use super::server::{self, Server};
+use super::template::hold;
 use crate::run;
 use crate::run::owned::{self, Refused};
 use crate::wait;
@@ -137,6 +138,14 @@ impl Maker<'_> {
 
     /// Drops what tests gave back, a moment after they did; returns when the session is lost, with the reason.
     async fn clear(&self, admin: &mut PgConnection) -> String {
+        if !self.server.is_ours
+            && let Err(error) = hold::sweep(admin).await
+        {
+            if server::is_lost(&error) {
+                return error.to_string();
+            }
+            log(&format!("unused templates were not swept: {error}"));
+        }
         let mut due: HashMap<PathBuf, Instant> = HashMap::new();
         loop {
             for template in templates(self.dir) {

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use super::{ENDED, Maker, REST, log, number_in, templates};
 use crate::postgres::ready::{self, READY, WAITING};
-use crate::postgres::template::lock_key;
+use crate::postgres::template::hold;
 use crate::postgres::{failed, server};
 use crate::run::owned;
 use crate::wait;
@@ -152,10 +152,14 @@ impl Maker<'_> {
         name: &str,
     ) -> Result<(), NoCopy> {
         if !self.server.is_ours {
-            let lock = sqlx::query("SELECT pg_advisory_lock_shared($1)").bind(lock_key(name));
-            lock.execute(&mut *admin).await?;
+            // Its limit is a lost session: what was sent cannot be taken back.
+            hold::hold(admin, name).await.map_err(|error| NoCopy::Lost(error.to_string()))?;
         }
         ready::say_held(template).map_err(|error| NoCopy::Refused(error.to_string(), false))?;
+        if !self.server.is_ours {
+            // A date that could not be written is an older one: the template goes earlier, when nobody uses it.
+            hold::note_use(admin, name).await.ok();
+        }
         Ok(())
     }
 

@@ -1,0 +1,225 @@
+//! How a template is built: under a scratch name, then renamed, so that a name that exists is a template that works.
+
+use std::collections::BTreeSet;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnection, PgDatabaseError};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+
+use super::{Source, Template, hold, identity};
+use crate::Error;
+use crate::postgres::server::{self, Server};
+use crate::run::{Run, owned};
+
+/// A template that is there, and the session that holds it.
+pub(super) struct Held {
+    pub(super) name: String,
+    session: PgConnection,
+}
+
+impl Held {
+    /// Lets it go, once the keeper holds it.
+    pub(super) async fn release(self) {
+        // Nobody waits for the goodbye.
+        drop(self.session.close().await);
+    }
+}
+
+/// Why there is no template.
+pub(super) enum NotBuilt {
+    /// Its content is wrong: it will not be built in this run.
+    Ever(Error),
+    /// The server refused or was away: the next test may have it.
+    Now(Error),
+}
+
+impl From<Error> for NotBuilt {
+    fn from(error: Error) -> NotBuilt {
+        NotBuilt::Now(error)
+    }
+}
+
+impl Template {
+    /// Builds it unless it is there.
+    pub(super) async fn build_on(&self, run: &Run, server: &Server) -> Result<Held, NotBuilt> {
+        let mut admin = server.admin().await?;
+        let name = if server.is_ours {
+            format!("{}{}", identity::PREFIX, self.key)
+        } else {
+            identity::name_on_server(&mut admin, &self.key).await.map_err(not_built)?
+        };
+        // Nobody else is on a server of our own, and nobody sweeps there.
+        if !server.is_ours {
+            hold::hold(&mut admin, &name).await?;
+        }
+        // After the lock: what is there now stays.
+        if !exists(&mut admin, &name).await.map_err(not_built)? {
+            self.build_as(&name, run, server, &mut admin).await?;
+        }
+        Ok(Held { name, session: admin })
+    }
+
+    async fn build_as(
+        &self,
+        name: &str,
+        run: &Run,
+        server: &Server,
+        admin: &mut PgConnection,
+    ) -> Result<(), NotBuilt> {
+        let digits = &name[identity::PREFIX.len()..][..16];
+        let scratch = format!("testenv_new_{digits}_{}", run.token());
+        if !server.is_ours {
+            owned::note(run.dir(), "postgres", &scratch, &server.note())?;
+        }
+        server::drop_database(admin, &scratch).await.map_err(not_built)?;
+        execute(admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(not_built)?;
+        self.fill(&scratch, server).await?;
+        // The first session after a change of the schema writes the file from which later ones read the catalog. Written here, every copy has it; else the
+        // first session of each copy would take some milliseconds for it.
+        close(open(&scratch, server).await?).await?;
+        if let Err(error) = finish(admin, &scratch, name).await {
+            // Another run on the same server was quicker; ours is removed by its note.
+            if exists(admin, name).await.map_err(not_built)? {
+                return Ok(());
+            }
+            return Err(not_built(error).into());
+        }
+        if !server.is_ours {
+            // Gone with the run at the latest: the name is no database any more.
+            std::fs::remove_file(owned::file(run.dir(), "postgres", &scratch)).ok();
+        }
+        Ok(())
+    }
+
+    async fn fill(&self, scratch: &str, server: &Server) -> Result<(), NotBuilt> {
+        match &self.source {
+            Source::Builder(builder) => builder(server.url_of(scratch)).await.map_err(|cause| {
+                let what = "the function that builds the template failed";
+                NotBuilt::Ever(Error::new(what).cause(cause))
+            }),
+            Source::Sql(what, text) => {
+                let mut connection = open(scratch, server).await?;
+                let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await;
+                done.map_err(|error| {
+                    let why = Error::new(format!("{what} failed")).cause(explained(&error, text));
+                    if is_passing(&error) { NotBuilt::Now(why) } else { NotBuilt::Ever(why) }
+                })?;
+                Ok(close(connection).await?)
+            }
+            Source::Migrations(migrator) => {
+                check(migrator).map_err(NotBuilt::Ever)?;
+                let mut connection = open(scratch, server).await?;
+                migrator.run_direct(None, &mut connection, false).await.map_err(|error| {
+                    let why = migration_failed(migrator, &error);
+                    match &error {
+                        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                            if is_passing(error) =>
+                        {
+                            NotBuilt::Now(why)
+                        }
+                        _ => NotBuilt::Ever(why),
+                    }
+                })?;
+                Ok(close(connection).await?)
+            }
+        }
+    }
+}
+
+/// Whether an error says something of the server at this moment, rather than of what it was asked: class 53 of the appendix "PostgreSQL Error Codes" are
+/// missing resources, as a full disk.
+fn is_passing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    server::is_lost(error) || code.is_some_and(|code| code.starts_with("53"))
+}
+
+/// Closes a scratch database to everybody and gives it its name.
+async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Result<()> {
+    hold::mark(admin, scratch).await?;
+    execute(admin, format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false")).await?;
+    // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+        .bind(scratch)
+        .execute(&mut *admin)
+        .await?;
+    execute(admin, format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"")).await
+}
+
+fn check(migrator: &Migrator) -> Result<(), Error> {
+    let mut versions = BTreeSet::new();
+    let twice = migrator.iter().find(|migration| {
+        !versions.insert((migration.version, migration.migration_type.is_down_migration()))
+    });
+    if let Some(twice) = twice {
+        return Err(Error::new(format!("two migrations have the version {}", twice.version))
+            .fix("rename one of the two files"));
+    }
+    if versions.is_empty() {
+        return Err(Error::new("there is no migration")
+            .cause("the folder given to sqlx::migrate! is empty")
+            .fix("write migrations/0001_<name>.sql"));
+    }
+    Ok(())
+}
+
+async fn exists(admin: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(admin)
+        .await
+}
+
+async fn execute(admin: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+}
+
+async fn open(scratch: &str, server: &Server) -> Result<PgConnection, Error> {
+    server.options.clone().database(scratch).connect().await.map_err(not_built)
+}
+
+/// A session that lingers would hold up the first fork for as long as it lingers.
+async fn close(connection: PgConnection) -> Result<(), Error> {
+    connection.close().await.map_err(not_built)
+}
+
+fn not_built(cause: sqlx::Error) -> Error {
+    Error::new("the template was not built").cause(cause)
+}
+
+fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
+    let failed = |version: i64, cause: String| {
+        let migration = migrator.iter().find(|migration| migration.version == version);
+        let name =
+            migration.map(|migration| migration.description.replace(' ', "_")).unwrap_or_default();
+        Error::new(format!("the migration {version}_{name}.sql failed"))
+            .cause(cause)
+            .fix("correct the file and run the tests again: nothing of it was kept")
+    };
+    match error {
+        MigrateError::ExecuteMigration(cause, version) => {
+            let sql = migrator
+                .iter()
+                .find(|migration| migration.version == *version)
+                .map(|migration| migration.sql.as_str());
+            failed(*version, explained(cause, sql.unwrap_or_default()))
+        }
+        other => Error::new("the migrations failed").cause(other),
+    }
+}
+
+/// The server's words, with the line and column that its position means.
+fn explained(error: &sqlx::Error, sql: &str) -> String {
+    let position = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+        .and_then(PgDatabaseError::position);
+    match position {
+        Some(sqlx::postgres::PgErrorPosition::Original(at)) => {
+            let before: String = sql.chars().take(at.saturating_sub(1)).collect();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("{error} (line {line}, column {column})")
+        }
+        _ => error.to_string(),
+    }
+}

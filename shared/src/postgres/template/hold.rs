@@ -1,0 +1,151 @@
+//! Who uses a template of a server that outlives the run.
+//!
+//! Whoever uses one holds a shared advisory lock on it: its builder from before the name exists until the keeper has the lock, the keeper until the run ends.
+//! Whoever drops one takes the lock alone, so a template in use is never dropped, and PostgreSQL ends a lock with its session, however that ends.
+//!
+//! Advisory locks are per database, so two sessions in different databases would not meet. They need not: the name of the database is part of a
+//! template's name ([`super::identity`]), so those who know the same template lock it in the same place. The comment of the template says which.
+//!
+//! A template that nobody uses goes by its age, not by its likeness to another: two branches of one project may be tested in turn.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::identity::PREFIX;
+use crate::Error;
+use crate::postgres::server;
+
+/// Half of the locks' keys, so that they are not those of an application in the same database: the letters `tenv`.
+const SPACE: i32 = i32::from_be_bytes(*b"tenv");
+
+/// Whoever holds a lock alone drops one database, which takes milliseconds, or up to ten seconds on a server under load.
+const LOCK_LIMIT: Duration = Duration::from_secs(30);
+
+/// A template that was not used for a day is dropped: one that was used yesterday morning is likely to be used this morning.
+const UNUSED: Duration = Duration::from_hours(24);
+
+/// How many of a role stay for the whole day: 8 MB each, on a kept server in memory. Those beyond, the least recently used, go when they are not [`RECENT`].
+const SPARE: i64 = 20;
+
+/// Twice what the last use is exact to.
+const RECENT: Duration = Duration::from_hours(2);
+
+/// How exact the last use is known: to write it down for each run would be a change of a shared catalog for each run.
+const EXACTNESS: Duration = Duration::from_hours(1);
+
+/// The other half of a lock's key. Templates that share one by chance are kept together, which does no harm.
+fn key(name: &str) -> i32 {
+    let digits = &name[name.len().saturating_sub(8)..];
+    u32::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
+}
+
+/// Holds a template, which need not exist yet, until the session ends.
+pub(in crate::postgres) async fn hold(admin: &mut PgConnection, name: &str) -> Result<(), Error> {
+    let failed = |cause: &dyn std::fmt::Display| {
+        Error::new(format!("the template {name} cannot be held")).cause(cause)
+    };
+    let lock = sqlx::query("SELECT pg_advisory_lock_shared($1, $2)").bind(SPACE).bind(key(name));
+    match tokio::time::timeout(LOCK_LIMIT, lock.execute(admin)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(cause)) => Err(failed(&cause)),
+        Err(_) => Err(failed(&format!("another session has been dropping it for {LOCK_LIMIT:?}"))
+            .fix("SELECT * FROM pg_locks WHERE locktype = 'advisory'")),
+    }
+}
+
+/// The comment of a template that is used now.
+///
+/// `about` is the comment that its migrations made; it follows ours, because copies get it back.
+pub(super) async fn mark(admin: &mut PgConnection, database: &str) -> sqlx::Result<()> {
+    let comment = sqlx::query_scalar(
+        "SELECT format('COMMENT ON DATABASE %I IS %L', datname, concat_ws(E'\\n',
+            format('testenv template %s in %s', extract(epoch FROM now())::bigint, current_database()),
+            shobj_description(oid, 'pg_database')))
+         FROM pg_database WHERE datname = $1",
+    );
+    let sql: String = comment.bind(database).fetch_one(&mut *admin).await?;
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+}
+
+/// Writes down that a template is used now, unless that was written within the hour.
+pub(in crate::postgres) async fn note_use(
+    admin: &mut PgConnection,
+    name: &str,
+) -> sqlx::Result<()> {
+    let comment = sqlx::query_scalar(
+        "SELECT format('COMMENT ON DATABASE %I IS %L', datname,
+            regexp_replace(about, '^testenv template [0-9]+', 'testenv template ' || extract(epoch FROM now())::bigint))
+         FROM (SELECT datname, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS d
+         WHERE datname = $1 AND about ~ '^testenv template [0-9]+ in '
+         AND split_part(about, ' ', 3)::float8 + $2 < extract(epoch FROM now())",
+    );
+    let comment = comment.bind(name).bind(EXACTNESS.as_secs_f64());
+    let sql: Option<String> = comment.fetch_optional(&mut *admin).await?;
+    match sql {
+        Some(sql) => admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Drops the templates that nobody uses and nobody has used for a day, and more where there are many, as far as this role may. The session must hold none
+/// itself.
+///
+/// One whose locks were in a database that is gone is nobody's.
+pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result<()> {
+    const UNUSED_ONES: &str = "
+        WITH templates AS (
+            SELECT datname, datdba, split_part(shobj_description(oid, 'pg_database'), E'\\n', 1) AS about FROM pg_database
+            WHERE left(datname, length($1)) = $1
+        ),
+        ours AS (
+            SELECT datname, datdba, extract(epoch FROM now()) - split_part(about, ' ', 3)::float8 AS age,
+                substring(about FROM ' in (.*)$') AS home
+            FROM templates WHERE about ~ '^testenv template [0-9]+ in '
+        ),
+        ranked AS (SELECT *, row_number() OVER (PARTITION BY datdba, home ORDER BY age) AS place FROM ours)
+        SELECT datname::text FROM ranked
+        WHERE pg_has_role(datdba, 'MEMBER') AND (age > $2 OR age > $3 AND place > $4)
+        AND (home = current_database() OR home NOT IN (SELECT datname FROM pg_database))";
+    let unused = || {
+        let unused = sqlx::query_scalar(UNUSED_ONES).bind(PREFIX).bind(UNUSED.as_secs_f64());
+        unused.bind(RECENT.as_secs_f64()).bind(SPARE)
+    };
+    let names: Vec<String> = unused().fetch_all(&mut *admin).await?;
+    for name in names {
+        let is_free: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, $2)")
+            .bind(SPACE)
+            .bind(key(&name))
+            .fetch_one(&mut *admin)
+            .await?;
+        if !is_free {
+            continue;
+        }
+        // Between the look and the lock a whole run may have used it.
+        let still: Vec<String> = unused().fetch_all(&mut *admin).await?;
+        let done = match still.contains(&name) {
+            true => server::drop_database(admin, &name).await,
+            false => Ok(()),
+        };
+        sqlx::query("SELECT pg_advisory_unlock($1, $2)")
+            .bind(SPACE)
+            .bind(key(&name))
+            .execute(&mut *admin)
+            .await?;
+        // The next run tries again; the others go meanwhile.
+        drop(done);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn a_key_is_the_end_of_a_name_and_a_name_without_digits_has_one_too() {
+        assert_eq!(key("testenv_tpl_000000000000000000000000fffffffe"), -2);
+        assert_eq!(key("x"), 0);
+    }
+}

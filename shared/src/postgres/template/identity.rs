@@ -1,0 +1,182 @@
+//! What makes a template the one that it is.
+//!
+//! Invariant: two templates have the same name only if they hold the same, made by the same role under the same settings.
+
+use std::any::{TypeId, type_name};
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+
+use crate::Error;
+
+/// How a template's name begins; what follows are 32 hexadecimal digits.
+pub(super) const PREFIX: &str = "testenv_tpl_";
+
+/// A hash that stays the same between versions of Rust, so that a template on a kept server is found again after an update.
+struct Digest(Sha256);
+
+impl Digest {
+    fn of(kind: &str) -> Digest {
+        Digest(Sha256::new()).with(kind)
+    }
+
+    /// The length goes first: `ab`, `c` is not `a`, `bc`.
+    fn with(mut self, part: impl AsRef<[u8]>) -> Digest {
+        let part = part.as_ref();
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// The first 128 bits: a name has at most 63 bytes.
+    fn hex(self) -> String {
+        self.0.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+pub(super) fn of_sql(text: &str) -> String {
+    Digest::of("sql").with(text).hex()
+}
+
+pub(super) fn of_migrations(migrator: &Migrator) -> String {
+    let head = Digest::of("migrations").with(&*migrator.table_name).with([migrator.no_tx.into()]);
+    let head = migrator.create_schemas.iter().fold(head, |digest, schema| digest.with(&**schema));
+    let each = migrator.iter().fold(head, |digest, migration| {
+        digest
+            .with(migration.version.to_be_bytes())
+            .with(&*migration.description)
+            .with(format!("{:?}", migration.migration_type))
+            .with(&migration.checksum)
+            .with([migration.no_tx.into()])
+    });
+    each.hex()
+}
+
+/// A function is known by its place (package, source file, path in the crate) and by the version that its author gave it.
+///
+/// The crate's name is left out: each test target compiles a helper module as its own, and all of them should find one template.
+///
+/// # Panics
+///
+/// When another function of the same place has the same version: only the version could tell them apart.
+pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> String {
+    static KNOWN: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
+    let package = ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].map(std::env::var_os);
+    // A program that cargo did not start is its own package.
+    let program = match &package {
+        [Some(_), _] => None,
+        [None, _] => std::env::current_exe().ok(),
+    };
+    let name = type_name::<F>();
+    let path = name.split_once("::").map_or(name, |(_crate, path)| path);
+    let place = [package[0].clone(), package[1].clone(), program.map(Into::into)]
+        .into_iter()
+        .flatten()
+        .fold(Digest::of("builder"), |digest, part| digest.with(part.as_encoded_bytes()));
+    let key = place.with(caller.file()).with(path).with(version).hex();
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = *known.entry(key.clone()).or_insert(TypeId::of::<F>());
+    drop(known);
+    assert!(
+        first == TypeId::of::<F>(),
+        "{}",
+        Error::new(format!("two functions of {name} build the template {version:?}"))
+            .cause(format!("the second call is at {caller}; only the version tells them apart"))
+            .fix("give each call of Template::build a version of its own")
+    );
+    key
+}
+
+/// The name on a server that was here before the run.
+///
+/// With the content it names what else decides what a copy is, or who can use it:
+/// - the role: the tables are its own, and another role could neither copy the template nor read them;
+/// - what new databases of the server inherit: encoding and locale;
+/// - settings of the session that change what a migration does, such as `search_path`;
+/// - the database in which the session is, because that is where the locks on the template are (see [`super::hold`]).
+pub(super) async fn name_on_server(admin: &mut PgConnection, key: &str) -> sqlx::Result<String> {
+    let parts: Vec<Option<String>> = sqlx::query_scalar(
+        "SELECT unnest(ARRAY[current_user::text, current_database()::text,
+            (SELECT string_agg(field.key || '=' || coalesce(field.value, ''), ' ' ORDER BY field.key)
+             FROM pg_database AS base, jsonb_each_text(to_jsonb(base)) AS field
+             WHERE base.datname = 'template1' AND field.key IN ('encoding', 'datcollate', 'datctype', 'datlocprovider',
+                'daticulocale', 'datlocale', 'daticurules', 'datcollversion')),
+            (SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
+             WHERE source IN ('global', 'user', 'client') AND name <> 'application_name')])",
+    )
+    .fetch_all(admin)
+    .await?;
+    let start = Digest::of("on a server").with(key);
+    let all = parts.into_iter().fold(start, |digest, part| digest.with(part.unwrap_or_default()));
+    Ok(format!("{PREFIX}{}", all.hex()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::{of_builder, of_migrations, of_sql};
+    use sqlx::SqlSafeStr;
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+    fn builder<F: Fn() + 'static>(version: &str, _builder: F) -> String {
+        of_builder::<F>(version, Location::caller())
+    }
+
+    fn one() {}
+    fn other() {}
+
+    #[test]
+    fn a_function_and_its_version_are_what_a_builder_is_known_by() {
+        assert_eq!(builder("1", one), builder("1", one));
+        assert_ne!(builder("1", one), builder("2", one));
+        assert_ne!(builder("1", one), builder("1", other));
+    }
+
+    #[test]
+    fn two_closures_of_one_function_with_one_version_are_refused() {
+        let refused = std::panic::catch_unwind(|| {
+            builder("3", || {});
+            builder("3", || panic!("never called"));
+        });
+
+        let words = *refused.unwrap_err().downcast::<String>().unwrap();
+        assert!(words.contains("to fix: give each call of Template::build a version"), "{words}");
+    }
+
+    #[test]
+    fn the_hash_is_the_same_for_every_compiler() {
+        assert_eq!(of_sql("CREATE TABLE rooms ()"), "543c706c897f55b28275e740817d6c6d");
+    }
+
+    #[test]
+    fn whatever_changes_what_migrations_do_makes_another_template() {
+        let migrator = |kind, no_tx, description: &'static str| {
+            let sql = "SELECT 1".into_sql_str();
+            let one = Migration::new(1, description.into(), kind, sql, no_tx);
+            Migrator::with_migrations(vec![one])
+        };
+        let plain = || migrator(MigrationType::Simple, false, "init");
+        let mut table = plain();
+        table.dangerous_set_table_name("_steps");
+        let mut schema = plain();
+        schema.create_schema("app");
+        let all = [
+            plain(),
+            migrator(MigrationType::ReversibleUp, false, "init"),
+            migrator(MigrationType::Simple, true, "init"),
+            migrator(MigrationType::Simple, false, "rooms"),
+            table,
+            schema,
+        ];
+
+        let keys: std::collections::BTreeSet<String> = all.iter().map(of_migrations).collect();
+
+        assert_eq!(keys.len(), all.len());
+        assert_eq!(of_migrations(&plain()), of_migrations(&plain()));
+    }
+}
