@@ -33,6 +33,7 @@ mod transaction;
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use sqlx::postgres::PgPool;
 
@@ -47,6 +48,7 @@ use self::server::Server;
 use crate::Error;
 use crate::provider::{POSTGRES, say};
 use crate::run::{Run, owned};
+use crate::wait::{self, HeldClock};
 
 /// A database of a test's own.
 ///
@@ -68,6 +70,8 @@ use crate::run::{Run, owned};
 #[must_use = "a database that is dropped at once is gone at once"]
 pub struct Db {
     pool: PgPool,
+    /// Set when its connections were opened beforehand.
+    is_open: OnceLock<()>,
     url: String,
     name: String,
     taken: PathBuf,
@@ -119,8 +123,11 @@ pub async fn note(name: &str) -> Result<(), Error> {
 }
 
 impl Db {
-    /// A pool of up to ten connections, opened as they are needed.
+    /// A pool of up to ten connections, opened as they are needed; where the test has stopped tokio's clock, all of them at once.
     pub fn pool(&self) -> &PgPool {
+        if self.is_open.get().is_none() && wait::clock_is_stopped() {
+            self.is_open.get_or_init(|| client::open(&self.pool));
+        }
         &self.pool
     }
 
@@ -139,12 +146,15 @@ impl Db {
             let error = Error::new("a database can be had inside a Tokio runtime only");
             return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
         }
+        wait::expect_timer()?;
+        let clock = HeldClock::new();
         let (run, server) = server::connect().await?;
         let built = template.ensure(run, server).await?;
         let (name, taken) = ready::take(run, &built).await?;
         let options = server.options.clone().database(&name);
-        let pool = client::pool(options);
-        Ok(Db { pool, url: server.url_of(&name), name, taken, run, server, test })
+        let pool = client::pool(options, clock.was_stopped());
+        let is_open = OnceLock::new();
+        Ok(Db { pool, is_open, url: server.url_of(&name), name, taken, run, server, test })
     }
 }
 
@@ -179,7 +189,7 @@ impl Deref for Db {
     type Target = PgPool;
 
     fn deref(&self) -> &PgPool {
-        &self.pool
+        self.pool()
     }
 }
 

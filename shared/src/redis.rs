@@ -34,19 +34,20 @@ mod leases;
 mod native;
 mod server;
 mod steward;
+mod stream;
 
 use std::fmt;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
+use redis::{IntoConnectionInfo, RedisError};
 
 pub(crate) use server::remove;
 
 use steward::Lease;
 
 use crate::provider::{REDIS, say};
+use crate::wait::HeldClock;
 use crate::{Error, current_test, fault, run};
 
 /// The client's own limits, one second to connect and half a second for an answer, are shorter than a pause of a loaded machine or an honest `BLPOP`.
@@ -103,7 +104,8 @@ impl Redis {
         &self.url
     }
 
-    /// Opens a connection, which lives as long as the runtime that it was opened on. Its clones share it.
+    /// Opens a connection, which lives as long as the runtime that it was opened on. Its clones share it. A server that does not answer within ten seconds, of
+    /// real time also where tokio's is stopped, is an error.
     ///
     /// It does not hold the database: keep the [`Redis`] in a variable for as long as the test uses it. `fresh_redis().await.connection().await` leads into a
     /// database that is already being given back.
@@ -112,18 +114,12 @@ impl Redis {
     ///
     /// If the server does not answer any more.
     pub async fn connection(&self) -> MultiplexedConnection {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(LIMIT))
-            .set_response_timeout(Some(LIMIT));
-        let client = self
+        let info = self
             .url
             .as_str()
             .into_connection_info()
-            // Commands of tasks that share a connection would wait 40 ms for each other's acknowledgements.
-            .map(|info| info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-            .and_then(Client::open)
             .expect("the server was greeted under this address");
-        let opened = client.get_multiplexed_async_connection_with_config(&config).await;
+        let opened = stream::open(&info).await;
         opened.unwrap_or_else(|cause| panic!("{}", failed(cause)))
     }
 }
@@ -161,6 +157,7 @@ async fn make(test: String) -> Result<Redis, Error> {
         let error = Error::new("a Redis database can be had inside a Tokio runtime only");
         return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
     }
+    let _until_it_is_leased = HeldClock::new();
     let steward = steward::of_this_process().await?;
     let lease = steward.lease().await?;
     let url = steward.server.url_of(lease.number());

@@ -1,6 +1,7 @@
 //! The only place that sleeps.
 //!
-//! [`until`] needs a Tokio runtime with its timer (feature `time`; `#[tokio::test]` has it on), [`until_blocking`] needs none:
+//! Time here is real time, on a thread of its own: a test that stops tokio's clock (`tokio::time::pause`, `start_paused = true`) waits for a server like any other,
+//! and a runtime without a timer will do. [`until_blocking`] needs no runtime at all:
 //!
 //! ```
 //! use std::time::Duration;
@@ -16,7 +17,12 @@
 //! Invariant: every wait has a limit, and a wait that reaches it says what was still missing and what was seen last.
 
 use std::fmt::Display;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use futures_timer::Delay;
 
 use crate::Error;
 
@@ -35,7 +41,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// use std::{cell::Cell, time::Duration};
 /// use testenv::wait;
 ///
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let asked = Cell::new(0);
 /// let answer = wait::until(Duration::from_secs(2), "three questions", async || {
 ///     asked.set(asked.get() + 1);
@@ -53,10 +59,10 @@ pub async fn until<T, E: Display>(
     let mut seen = Seen::default();
     loop {
         let left = limit.saturating_sub(start.elapsed());
-        match tokio::time::timeout(left, probe()).await {
-            Ok(Ok(found)) => return Ok(found),
-            Ok(Err(not_yet)) => seen.note(&not_yet),
-            Err(_) => return Err(seen.timeout(limit, what, true)),
+        match within(left, probe()).await {
+            Some(Ok(found)) => return Ok(found),
+            Some(Err(not_yet)) => seen.note(&not_yet),
+            None => return Err(seen.timeout(limit, what, true)),
         }
         if start.elapsed() + POLL >= limit {
             return Err(seen.timeout(limit, what, false));
@@ -142,9 +148,78 @@ pub(crate) fn nap_blocking(length: Duration) {
     std::thread::sleep(length);
 }
 
+/// The same without holding a thread; `tokio::time::sleep` would end at once where a test has stopped tokio's clock.
 pub(crate) async fn nap(length: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "this module is the one that sleeps")]
-    tokio::time::sleep(length).await;
+    Delay::new(length).await;
+}
+
+/// What `work` returns, unless `limit` is over first.
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut over) = (pin!(work), Delay::new(limit));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => pin!(&mut over).poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// Holds tokio's clock where a test has stopped it, as long as the value lives.
+///
+/// A stopped clock leaps to the next timer whenever the runtime has nothing to do, and a runtime that waits for a server's answer has nothing to do: any limit
+/// would be over at once. A task on a blocking thread keeps it from that.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) struct HeldClock {
+    _held: Option<std::sync::mpsc::Sender<()>>,
+}
+
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+impl HeldClock {
+    /// Inside a runtime.
+    pub(crate) fn new() -> HeldClock {
+        let held = clock_is_stopped().then(|| {
+            let (held, released) = std::sync::mpsc::channel();
+            // Ends when the value is dropped.
+            tokio::task::spawn_blocking(move || released.recv());
+            held
+        });
+        HeldClock { _held: held }
+    }
+
+    /// Whether the test has stopped the clock.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn was_stopped(&self) -> bool {
+        self._held.is_some()
+    }
+}
+
+/// Fails where the runtime has no timer: the pool of a database cannot do without, and says so by a panic at the first query.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) fn expect_timer() -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "nobody awaits it")]
+    let timer = std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
+    timer.map_err(|_| {
+        Error::new("a database can be had in a Tokio runtime with a timer only")
+            .fix("write enable_all() where the runtime is built; #[tokio::test] does")
+    })
+}
+
+/// Whether time stands still in this runtime: tokio does not tell, but real time passes between two looks.
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
+pub(crate) fn clock_is_stopped() -> bool {
+    let (tokios, real) = (tokio::time::Instant::now(), Instant::now());
+    while real.elapsed().is_zero() {
+        std::hint::spin_loop();
+    }
+    tokios.elapsed().is_zero()
 }
 
 #[derive(Default)]
@@ -166,5 +241,44 @@ impl Seen {
             (None, _) => "the first look did not return".into(),
         };
         Error::new(format!("still missing after {limit:?}: {what}")).cause(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_clock_of_tokios_does_not_end_a_wait() {
+        let start = Instant::now();
+
+        let never = until(SHORT, "the end", async || Err::<(), _>("not yet")).await.unwrap_err();
+
+        assert!(start.elapsed() + POLL >= SHORT, "{:?}: {never}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_test_itself_sleeps_passes_at_once_while_it_is_waited_for() {
+        #[expect(clippy::disallowed_methods, reason = "the clock stands still: it takes no time")]
+        let hour = tokio::spawn(tokio::time::sleep(Duration::from_secs(3600)));
+
+        let over = until(Duration::from_secs(5), "an hour of the test's", async || {
+            if hour.is_finished() { Ok(()) } else { Err("it sleeps") }
+        });
+
+        over.await.unwrap();
+    }
+
+    #[test]
+    fn a_runtime_without_a_timer_will_do_and_a_probe_that_hangs_is_cut_off() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+        let cut = runtime.block_on(until(SHORT, "an answer", async || {
+            std::future::pending::<Result<(), &str>>().await
+        }));
+
+        assert!(cut.unwrap_err().to_string().contains("the first look did not return"));
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use super::{Topic, unique};
 use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
 use crate::run::{Run, apart, owned};
+use crate::wait::HeldClock;
 use crate::{Error, docker};
 
 /// Measured 5 s from nothing to ready on two cores; a loaded machine takes several times that.
@@ -37,6 +38,7 @@ struct Broker {
 
 pub(super) async fn make(test: &str) -> Result<Topic, Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
+    let _until_it_is_made = HeldClock::new();
     let run = Run::join()?;
     let broker = BROKER.get_or_try_init(|| apart(async move || connect(run).await)).await?;
 

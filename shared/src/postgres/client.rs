@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use crate::Error;
+use crate::{Error, wait};
 
 /// More than a test needs at once, so few that a hundred tests stay below the server's limit.
 pub(super) const CONNECTIONS: u32 = 10;
@@ -31,6 +31,8 @@ pub(crate) fn forget_options_of_the_shell() {
         }
     }
 }
+/// A connection goes back to its pool after an answer of the server.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// The options of a URL, without a log line for every statement.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
@@ -42,12 +44,62 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
     Ok(options.log_statements(log::LevelFilter::Off))
 }
 
-/// A pool that opens its first connection at the first query.
-pub(super) fn pool(options: PgConnectOptions) -> PgPool {
+/// Under a stopped clock a limit of tokio's is over in no time: the clock leaps at most two years (the range of tokio's timers) each time the runtime looks for
+/// something to do. Half a million looks take longer than one test's task waits for another's connection.
+const STOPPED_ACQUIRE: Duration = Duration::from_secs(1_000_000 * 365 * 24 * 3600);
+
+/// A pool that opens its first connection at the first query; for a test that has stopped tokio's clock, one without a limit of tokio's time.
+pub(super) fn pool(options: PgConnectOptions, clock_is_stopped: bool) -> PgPool {
+    let acquire = if clock_is_stopped { STOPPED_ACQUIRE } else { ACQUIRE };
+    quiet(acquire).connect_lazy_with(options)
+}
+
+/// Opens the connections that a pool may have, for a test that has stopped tokio's clock: sqlx's limits are of tokio's time, so a login would not get an answer
+/// in time. They are opened on a runtime of their own, which serves their sockets as long as there is the pool; the caller's stands still meanwhile.
+///
+/// What cannot be opened is not: then the test's own query meets the cause.
+pub(super) fn open(pool: &PgPool) {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (closed, pool) = (pool.close_event(), pool.clone());
+    let opened = std::thread::Builder::new().name("testenv-pool".into()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+            return;
+        };
+        runtime.block_on(async move {
+            fill(&pool).await;
+            drop((pool, tell));
+            closed.await;
+        });
+    });
+    if opened.is_ok() {
+        told.recv().ok(); // nothing is ever sent: it is done when the sender is gone
+    }
+}
+
+async fn fill(pool: &PgPool) {
+    let new = (CONNECTIONS - pool.size().min(CONNECTIONS)) as usize;
+    let mut held = Vec::new();
+    while pool.size() < CONNECTIONS {
+        let Ok(connection) = pool.acquire().await else { break };
+        held.push(connection);
+    }
+    drop(held);
+    // They go back by a task, after an answer of the server.
+    let all_back =
+        || if pool.num_idle() >= new { Ok(()) } else { Err(format!("{}", pool.num_idle())) };
+    let back = wait::until_every(LOOK, ACQUIRE, "the pool's connections", || {
+        std::future::ready(all_back())
+    });
+    back.await.ok(); // those that are back serve
+}
+
+fn quiet(acquire: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(acquire)
         // The ping before each use is a round trip; a test's connections do not grow old.
         .test_before_acquire(false)
-        .connect_lazy_with(options)
+        // Nor is there a task that looks for old ones: its timer would move a stopped clock.
+        .idle_timeout(None)
+        .max_lifetime(None)
 }

@@ -11,6 +11,7 @@ use super::server::{self, Server};
 use super::template::Template;
 use crate::Error;
 use crate::run::{Run, apart};
+use crate::wait::{self, HeldClock};
 
 /// A transaction of a test's own; dropping it rolls it back.
 ///
@@ -62,6 +63,8 @@ impl DerefMut for Tx {
 }
 
 async fn start() -> Result<Tx, Error> {
+    wait::expect_timer()?;
+    let _until_it_has_begun = HeldClock::new();
     let (run, server) = server::connect().await?;
     let database = shared(run, server).await?;
     let options = server.options.clone().database(database);

@@ -17,6 +17,8 @@ mod p3_copies;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_load;
 #[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_paused_time;
+#[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_postgres;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_property;
