@@ -17,24 +17,33 @@
 //!
 //! # A server of `TESTENV_REDIS_URL`
 //!
-//! Of a given server, tests use databases from 1 on that are empty when they are leased; one that holds a key of somebody else's is never written to. Who
-//! leases what stands in database 0, in keys called `testenv:lease:<number>` and `testenv:run:<run>`, so that runs on several machines can use one
-//! server. Database 0 itself is leased to nobody.
+//! Of a given server, tests use databases from 1 on that are empty when they are leased. Database 0 is leased to nobody. It holds who leases what, in keys
+//! called `testenv:lease:<number>`, `testenv:keys:<number>` and `testenv:run:<run>`, so that runs on several machines can use one server.
 //!
-//! When a test ends, its database is emptied and free for others. A process that ends in the same moment leaves that to the next test of the run, or to the
-//! run's end: then, however the run ends, no key of it is left. A run whose machine died loses its leases ten minutes later, and the next test that needs
-//! its databases empties them.
+//! An application may write into a database that a test has leased. Redis does not say who made a key, so [`Redis::url`] leads through a port of the test's
+//! process, and the names of the keys that the test's clients write are noted there before they are written. When the test ends, these keys are removed, and
+//! no others: nothing is flushed. A database in which keys of others are found then is not leased again until they are gone.
 //!
-//! The user of the URL needs `SELECT`, `FLUSHDB`, `DBSIZE`, `WATCH`, transactions, and the keys of these names.
+//! However the run ends, no key of it is left. A process that is killed leaves its keys to the next test of the run, or to the run's end. A run whose machine
+//! died loses its leases ten minutes later, and the next test that needs its databases removes what was noted. Three things escape the notes:
 //!
-//! Invariant: no two live tests have the same database, and only a database that was leased empty is ever flushed.
+//! - a key whose name a script makes up, neither in `KEYS` nor in `ARGV`: it stays, and one line on standard error says so;
+//! - a key that a test and an application both write, under one name: it is removed;
+//! - what a test itself does to all keys: its `FLUSHDB` and `FLUSHALL` take those of others too.
+//!
+//! The user of the URL needs `SELECT`, `DBSIZE`, `SADD`, `SMEMBERS`, `UNLINK`, `WATCH`, transactions, and the keys of these names. With `COMMAND`, the server says
+//! which words of a command are keys; without it, all words of a command are taken for keys.
+//!
+//! Invariant: no two live tests have the same database, and on a given server only keys whose names a test wrote are ever removed.
 
 mod clerk;
 mod leases;
 mod native;
+mod relay;
 mod server;
 mod steward;
 mod stream;
+mod written;
 
 use std::fmt;
 use std::time::Duration;
@@ -55,7 +64,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// A Redis database that no other test uses.
 ///
-/// Dropping it gives it back to be emptied; it neither waits nor needs a runtime. After a panic it stays until the run ends, or until another test of the run
+/// Dropping it gives it back to be emptied, and on a given server ends the connections to it; it neither waits nor needs a runtime. After a panic it stays until the run ends, or until another test of the run
 /// finds no other, and the line that opens it is printed.
 ///
 /// ```no_run
@@ -99,7 +108,7 @@ pub async fn fresh_redis() -> Redis {
 }
 
 impl Redis {
-    /// The address for any client: `redis://:password@host:port/number`.
+    /// The address for any client: `redis://:password@host:port/number`. It is good as long as the [`Redis`] is held, and on this machine.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -160,7 +169,7 @@ async fn make(test: String) -> Result<Redis, Error> {
     let _until_it_is_leased = HeldClock::new();
     let steward = steward::of_this_process().await?;
     let lease = steward.lease().await?;
-    let url = steward.server.url_of(lease.number());
+    let url = lease.url(&steward.server);
     Ok(Redis { url, test, lease })
 }
 

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
-use redis::{Connection, RedisResult, pipe};
+use redis::{Connection, RedisResult, cmd};
 
 use super::failed;
 use super::leases::{self, Standing};
+use super::relay::Relay;
 use super::server::Server;
 use super::steward::{Answer, Lease, Order};
+use super::written::Commands;
 use crate::Error;
-use crate::provider::REDIS;
+use crate::provider::{REDIS, say};
 use crate::run::{Run, unwritable};
 
 /// The files of the numbers, below the run's directory.
@@ -27,6 +30,7 @@ pub(super) struct Clerk {
     /// The numbers that tests of this process have.
     held: BTreeSet<u32>,
     connection: Option<Connection>,
+    commands: Option<Arc<Commands>>,
     renewed: Instant,
     desk: Sender<Order>,
 }
@@ -45,6 +49,7 @@ impl Clerk {
             files,
             held: BTreeSet::new(),
             connection: None,
+            commands: None,
             renewed: Instant::now(),
             desk,
         })
@@ -58,7 +63,7 @@ impl Clerk {
                     // A test that does not wait any more drops the lease, and so gives it back.
                     let _gone = reply.send(self.lease());
                 }
-                Ok(Order::GiveBack(number, file)) => self.take_back(number, &file),
+                Ok(Order::GiveBack(number, file, relay)) => self.take_back(number, &file, relay),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -137,23 +142,46 @@ impl Clerk {
         }
         file.set_len(0).map_err(|cause| unwritable(&self.files, &cause))?;
         self.held.insert(number);
-        Ok(Some(Lease::new(number, file, is_ours, self.desk.clone())))
+        let relay = if is_ours { None } else { Some(self.relay(number)?) };
+        Ok(Some(Lease::new(number, file, relay, self.desk.clone())))
     }
 
-    fn take_back(&mut self, number: u32, file: &File) {
+    /// A test's way to a database of a server that others use too.
+    fn relay(&mut self, number: u32) -> Result<Relay, Error> {
+        let commands = match &self.commands {
+            Some(commands) => commands.clone(),
+            None => Arc::new(self.ask(Commands::ask).map_err(failed)?),
+        };
+        self.commands = Some(commands.clone());
+        Relay::open(&self.server, number, commands)
+    }
+
+    fn take_back(&mut self, number: u32, file: &File, relay: Option<Relay>) {
         self.held.remove(&number);
+        if let Some(relay) = relay {
+            relay.close();
+        }
         if file.metadata().is_ok_and(|state| state.len() > 0) {
             return;
         }
         let (run, is_ours) = (self.run, self.server.is_ours);
         // Refused: whoever leases it next empties it, and the keeper gives back what the run leased.
-        let _later = self.ask(|connection| {
+        let left = self.ask(|connection| {
             if is_ours {
-                empty(connection, number)
+                empty(connection, number).map(|()| 0)
             } else {
                 leases::release(connection, number, run)
             }
         });
+        if let Ok(left @ 1..) = left {
+            say(
+                REDIS.name,
+                &format!(
+                    "database {number} holds {left} keys that no test of this run wrote: they stay, and no test gets it (look at them: redis-cli -u \"${}\" -n {number})",
+                    REDIS.url_var
+                ),
+            );
+        }
     }
 
     /// Asks the server, over a new connection where a test or an idle hour has cut the old one.
@@ -175,6 +203,7 @@ impl Clerk {
 }
 
 fn empty(connection: &mut Connection, number: u32) -> RedisResult<()> {
+    leases::select(connection, number)?;
     // The memory of a large database is freed by a thread of the server's.
-    pipe().cmd("SELECT").arg(number).cmd("FLUSHDB").arg("ASYNC").exec(connection)
+    cmd("FLUSHDB").arg("ASYNC").exec(connection)
 }

@@ -1,16 +1,18 @@
 //! Who leases which database of a given server: keys in its database 0.
 //!
-//! `testenv:lease:<number>` holds the token of the run that has the database and does not expire: as long as it is there, what the database holds is that run's.
-//! `testenv:run:<token>` says that the run lives, and expires unless it is renewed.
+//! `testenv:lease:<number>` holds the token of the run that has the database, and does not expire. `testenv:keys:<number>` is the set of the names of the keys
+//! that its tests wrote. `testenv:run:<token>` says that the run lives, and expires unless it is renewed.
 //!
-//! Invariant: a lease is written only over an empty database or over the lease of a run that is dead, and a database is flushed only in a transaction in
-//! which its lease is still held.
+//! Nothing is ever flushed here: an application may write into a database that was empty when it was leased.
+//!
+//! Invariant: a key is removed only if its name is noted, in a transaction in which the lease is still held, after the server has agreed to the number of the
+//! database: a command that assumes another database than it is in would meet database 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Connection, RedisResult, cmd, pipe};
+use redis::{Connection, RedisError, RedisResult, cmd, pipe};
 
 use super::server::Server;
 
@@ -58,6 +60,7 @@ pub(super) fn look(
     held: &BTreeSet<u32>,
 ) -> RedisResult<Standing> {
     let owners = owners(connection, server)?;
+    // A number that cannot be selected fails the whole answer: no size is taken for another database's.
     let mut sizes = pipe();
     for number in server.numbers() {
         sizes.cmd("SELECT").arg(number).ignore().cmd("DBSIZE");
@@ -85,73 +88,101 @@ pub(super) fn look(
     Ok(standing)
 }
 
-/// Leases a database to the run, and empties it where it holds what a run left; false when another was quicker. The caller holds the number's lock.
+/// Leases a database to the run, cleared of what a run left; false when another was quicker, or when somebody else's keys are there. The caller holds the
+/// number's lock.
 pub(super) fn claim(connection: &mut Connection, number: u32, run: &str) -> RedisResult<bool> {
-    let lease = key(number);
     loop {
-        let owner: Option<String> = at_home()
-            .cmd("WATCH")
-            .arg(&lease)
-            .ignore()
-            .cmd("GET")
-            .arg(&lease)
-            .query::<(Option<String>,)>(connection)?
-            .0;
+        let owner = watched(connection, number)?;
+        if let Some(other) = owner.as_deref().filter(|owner| *owner != run) {
+            cmd("WATCH").arg(life(other)).exec(connection)?;
+            if is_alive(connection, other)? {
+                return cmd("UNWATCH").exec(connection).map(|()| false);
+            }
+        }
+        let names = if owner.is_some() { noted(connection, number)? } else { Vec::new() };
+        select(connection, number)?;
         let mut taken = pipe();
         taken.atomic();
-        match &owner {
-            None => {
-                // Not watched, as a database cannot be; nobody of ours writes without a lease.
-                let (size,): (u64,) = pipe()
-                    .cmd("SELECT")
-                    .arg(number)
-                    .ignore()
-                    .cmd("DBSIZE")
-                    .cmd("SELECT")
-                    .arg(0)
-                    .ignore()
-                    .query(connection)?;
-                if size > 0 {
-                    return cmd("UNWATCH").exec(connection).map(|()| false);
-                }
-            }
-            Some(owner) if owner == run => {}
-            Some(other) => {
-                cmd("WATCH").arg(life(other)).exec(connection)?;
-                if is_alive(connection, other)? {
-                    return cmd("UNWATCH").exec(connection).map(|()| false);
-                }
-            }
-        }
+        unlink(&mut taken, &names);
+        taken.cmd("DBSIZE").cmd("SELECT").arg(0).ignore();
         taken.cmd("SET").arg(life(run)).arg(here()).arg("EX").arg(LIFE.as_secs()).ignore();
-        taken.cmd("SET").arg(&lease).arg(run).ignore();
-        if owner.is_some() {
-            flush(&mut taken, number);
-        }
-        taken.cmd("DBSIZE");
+        taken.cmd("SET").arg(key(number)).arg(run).ignore();
+        taken.cmd("DEL").arg(keys(number)).ignore();
         // Nothing: the lease, or the other run's life, changed meanwhile.
-        if taken.query::<Option<(u64,)>>(connection)?.is_some() {
-            return Ok(true);
+        if let Some((left,)) = taken.query::<Option<(u64,)>>(connection)? {
+            if left == 0 {
+                return Ok(true);
+            }
+            // Somebody else's: as long as they are there, the database is nobody's to lease.
+            return leave(connection, number).map(|()| false);
         }
     }
 }
 
-/// Empties a database and ends its lease, unless the run has it no more.
-pub(super) fn release(connection: &mut Connection, number: u32, run: &str) -> RedisResult<()> {
-    let lease = key(number);
+/// Removes the keys that tests wrote and ends the lease, unless the run has it no more. Returns how many keys of others stay.
+pub(super) fn release(connection: &mut Connection, number: u32, run: &str) -> RedisResult<u64> {
     loop {
-        let (owner,): (Option<String>,) =
-            at_home().cmd("WATCH").arg(&lease).ignore().cmd("GET").arg(&lease).query(connection)?;
-        if owner.as_deref() != Some(run) {
-            return cmd("UNWATCH").exec(connection);
+        if watched(connection, number)?.as_deref() != Some(run) {
+            return cmd("UNWATCH").exec(connection).map(|()| 0);
+        }
+        let names = noted(connection, number)?;
+        match select(connection, number) {
+            Ok(()) => {}
+            // A server that was started again with fewer databases: nothing is there.
+            Err(error) if is_out_of_range(&error) => {
+                return leave(connection, number).map(|()| 0);
+            }
+            Err(error) => return Err(error),
         }
         let mut given_back = pipe();
         given_back.atomic();
-        flush(&mut given_back, number);
-        given_back.cmd("DEL").arg(&lease);
-        if given_back.query::<Option<(u64,)>>(connection)?.is_some() {
-            return Ok(());
+        unlink(&mut given_back, &names);
+        given_back.cmd("DBSIZE").cmd("SELECT").arg(0).ignore();
+        given_back.cmd("DEL").arg(key(number)).arg(keys(number)).ignore();
+        if let Some((left,)) = given_back.query::<Option<(u64,)>>(connection)? {
+            return Ok(left);
         }
+    }
+}
+
+/// The command that notes the names of keys before they are written.
+pub(super) fn note(number: u32, names: &[Vec<u8>]) -> redis::Cmd {
+    let mut note = cmd("SADD");
+    note.arg(keys(number)).arg(names);
+    note
+}
+
+/// The run that has the database; whether it still has it is watched from now on.
+fn watched(connection: &mut Connection, number: u32) -> RedisResult<Option<String>> {
+    select(connection, 0)?;
+    cmd("WATCH").arg(key(number)).exec(connection)?;
+    cmd("GET").arg(key(number)).query(connection)
+}
+
+/// The noted names. Called in database 0.
+fn noted(connection: &mut Connection, number: u32) -> RedisResult<Vec<Vec<u8>>> {
+    cmd("SMEMBERS").arg(keys(number)).query(connection)
+}
+
+/// Ends a lease without looking into its database.
+fn leave(connection: &mut Connection, number: u32) -> RedisResult<()> {
+    select(connection, 0)?;
+    cmd("DEL").arg(key(number)).arg(keys(number)).exec(connection)
+}
+
+/// In a command of its own, so that its refusal is heard before the next one is sent.
+pub(super) fn select(connection: &mut Connection, number: u32) -> RedisResult<()> {
+    cmd("SELECT").arg(number).exec(connection)
+}
+
+fn is_out_of_range(error: &RedisError) -> bool {
+    error.to_string().contains("out of range")
+}
+
+/// The memory of a large key is freed by a thread of the server's.
+fn unlink(transaction: &mut redis::Pipeline, names: &[Vec<u8>]) {
+    for names in names.chunks(1000) {
+        transaction.cmd("UNLINK").arg(names).ignore();
     }
 }
 
@@ -169,13 +200,14 @@ pub(super) fn renew(
     signs.exec(connection)
 }
 
-/// Empties and gives back everything that the run leased.
+/// Gives back everything that the run leased.
 pub(super) fn release_all(
     connection: &mut Connection,
     server: &Server,
     run: &str,
 ) -> RedisResult<()> {
     for (number, _) in owners(connection, server)?.into_iter().filter(|(_, owner)| owner == run) {
+        // What others wrote stays where it is.
         release(connection, number, run)?;
     }
     at_home().cmd("DEL").arg(life(run)).exec(connection)
@@ -194,11 +226,6 @@ fn is_alive(connection: &mut Connection, run: &str) -> RedisResult<bool> {
     Ok(alive)
 }
 
-fn flush(transaction: &mut redis::Pipeline, number: u32) {
-    transaction.cmd("SELECT").arg(number).ignore().cmd("FLUSHDB").arg("ASYNC").ignore();
-    transaction.cmd("SELECT").arg(0).ignore();
-}
-
 /// Commands that begin in database 0, wherever the last ones ended.
 fn at_home() -> redis::Pipeline {
     let mut commands = pipe();
@@ -208,6 +235,10 @@ fn at_home() -> redis::Pipeline {
 
 fn key(number: u32) -> String {
     format!("testenv:lease:{number}")
+}
+
+fn keys(number: u32) -> String {
+    format!("testenv:keys:{number}")
 }
 
 fn life(run: &str) -> String {

@@ -73,6 +73,11 @@ impl Server {
         1..self.databases
     }
 
+    /// To database 0.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) fn url_of(&self, number: u32) -> String {
         let mut url = redis::parse_redis_url(&self.url).expect("the server was greeted under it");
         url.set_path(&format!("/{number}"));

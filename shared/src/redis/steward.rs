@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::clerk::Clerk;
+use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
 use crate::run::{Run, apart, owned};
@@ -30,17 +31,20 @@ pub(super) struct Lease {
     number: u32,
     // Holds the lock; gone only while it is being given back.
     file: Option<File>,
-    is_ours: bool,
+    /// On a given server, the test's way there.
+    relay: Option<Relay>,
     desk: Sender<Order>,
 }
 
 impl Lease {
-    pub(super) fn new(number: u32, file: File, is_ours: bool, desk: Sender<Order>) -> Lease {
-        Lease { number, file: Some(file), is_ours, desk }
+    pub(super) fn new(number: u32, file: File, relay: Option<Relay>, desk: Sender<Order>) -> Lease {
+        Lease { number, file: Some(file), relay, desk }
     }
 
-    pub(super) fn number(&self) -> u32 {
-        self.number
+    /// The address of the database for a client.
+    pub(super) fn url(&self, server: &Server) -> String {
+        let direct = || server.url_of(self.number);
+        self.relay.as_ref().map_or_else(direct, |relay| relay.url(server, self.number))
     }
 
     /// Keeps the data until the run ends.
@@ -53,7 +57,7 @@ impl Lease {
 
     /// The command that opens the database. A given server's password is its owner's, and logs are read by many: the shell fills it in.
     pub(super) fn command(&self, url: &str) -> String {
-        if self.is_ours {
+        if self.relay.is_none() {
             return format!("redis-cli -u {url}");
         }
         format!("redis-cli -u \"${}\" -n {}", REDIS.url_var, self.number)
@@ -64,7 +68,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             // Without its thread nobody empties the database now; the lock goes with the file all the same.
-            drop(self.desk.send(Order::GiveBack(self.number, file)));
+            drop(self.desk.send(Order::GiveBack(self.number, file, self.relay.take())));
         }
     }
 }
@@ -81,7 +85,7 @@ pub(super) type Answer = Result<Result<Lease, String>, Error>;
 /// What a test asks of the steward.
 pub(super) enum Order {
     Lease(oneshot::Sender<Answer>),
-    GiveBack(u32, File),
+    GiveBack(u32, File, Option<Relay>),
 }
 
 /// The steward of this process, started by the first test that asks.

@@ -70,6 +70,10 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
         #[cfg(all(feature = "integration", feature = "redis"))]
         "redis" => return Some(Box::new(runtime().block_on(redis::write()))),
         #[cfg(all(feature = "integration", feature = "redis"))]
+        "redis in many ways" => {
+            return Some(Box::new(runtime().block_on(redis::write_in_many_ways())));
+        }
+        #[cfg(all(feature = "integration", feature = "redis"))]
         "given redis" => say(&runtime().block_on(run.once("given", redis::serve)).unwrap()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres" => return Some(Box::new(runtime().block_on(postgres::write()))),
@@ -232,6 +236,65 @@ mod redis {
     pub(super) async fn write() -> testenv::Redis {
         let redis = fresh_redis().await;
         let () = redis.connection().await.set("written by", "an actor").await.unwrap();
+        redis
+    }
+
+    /// A database with keys in it that were made by every command that makes keys in its own way.
+    pub(super) async fn write_in_many_ways() -> testenv::Redis {
+        let redis = fresh_redis().await;
+        let mut connection = redis.connection().await;
+        let script = "redis.call('SET', KEYS[1], ''); redis.call('SET', ARGV[1], '')";
+        let binary = &[0xff_u8, b'\r', b'\n', 0][..];
+        let () = redis::pipe()
+            .cmd("MSET")
+            .arg(&["m1", "x", "m2", "", "m3", ""])
+            .cmd("RENAME")
+            .arg("m3")
+            .arg("renamed")
+            .cmd("LPUSH")
+            .arg("list")
+            .arg(&["2", "1"])
+            .cmd("SORT")
+            .arg("list")
+            .arg("STORE")
+            .arg("sorted")
+            .cmd("ZADD")
+            .arg("z")
+            .arg("1")
+            .arg("a")
+            .cmd("ZUNIONSTORE")
+            .arg("union")
+            .arg("1")
+            .arg("z")
+            .cmd("XGROUP")
+            .arg(&["CREATE", "stream", "group", "$", "MKSTREAM"])
+            .cmd("COPY")
+            .arg("m1")
+            .arg("copied")
+            .cmd("BITOP")
+            .arg("OR")
+            .arg("bits")
+            .arg("m1")
+            .cmd("EVAL")
+            .arg(script)
+            .arg("1")
+            .arg("by a key")
+            .arg("by a word")
+            .cmd("SET")
+            .arg(binary)
+            .arg("a name of any bytes")
+            .cmd("SET")
+            .arg("large")
+            .arg("x".repeat(1_000_000))
+            .cmd("MULTI")
+            .cmd("SET")
+            .arg("in a transaction")
+            .arg("")
+            .cmd("EXEC")
+            .ignore()
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         redis
     }
 

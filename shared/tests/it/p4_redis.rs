@@ -101,6 +101,9 @@ fn the_databases_of_a_machine_that_died_are_leased_again() {
         let lease = redis::cmd("SET").arg(format!("testenv:lease:{number}")).arg("gone").to_owned();
         lease.exec(&mut given.open(0)).unwrap();
         given.write(number, "what the dead run wrote");
+        let noted = format!("testenv:keys:{number}");
+        let note = redis::cmd("SADD").arg(noted).arg("what the dead run wrote").to_owned();
+        note.exec(&mut given.open(0)).unwrap();
     }
     let lab = Lab::new();
 
@@ -123,4 +126,152 @@ fn a_native_redis_goes_although_somebody_deleted_the_runs_directory() {
 #[test]
 fn a_native_redis_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
     is_swept_without_a_note("redis", NATIVE);
+}
+
+/// The number of the database that holds what the actor `redis` writes.
+fn leased(given: &Given) -> u32 {
+    let keys = given.keys();
+    let leased = keys.iter().find(|(number, keys)| **number > 0 && keys == &&["written by"]);
+    *leased.unwrap_or_else(|| panic!("{keys:?}")).0
+}
+
+/// An application that takes a database for its own, which was empty a moment ago.
+#[test]
+fn what_an_application_writes_into_a_leased_database_stays_after_every_kind_of_end() {
+    use nix::sys::signal::{Signal, kill};
+    let given = Given::start();
+    let mut theirs = BTreeMap::new();
+    for end in [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)] {
+        let lab = Lab::new();
+        let mut test = lab.actor("redis", "wait");
+        let mut test = test.env("TESTENV_REDIS_URL", &given.url).spawn().unwrap();
+        assert_eq!(lab::line(&mut test), "redis");
+        let number = leased(&given);
+
+        given.write(number, "theirs");
+        if let Some(signal) = end {
+            kill(nix::unistd::Pid::from_raw(test.id().cast_signed()), signal).unwrap();
+        }
+        drop(test.stdin.take());
+        test.wait().unwrap();
+
+        lab.expect_nothing_left(PROMISED);
+        theirs.insert(number, vec!["theirs".to_owned()]);
+        assert_eq!(given.keys(), theirs, "{end:?}");
+    }
+    assert_eq!(theirs.len(), 3, "a database that somebody took is leased no more");
+    // Nor does a later run's test see them.
+    let lab = Lab::new();
+    let crowd = lab.actor("crowd", "20").env("TESTENV_REDIS_URL", &given.url).status().unwrap();
+    assert!(crowd.success());
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.keys(), theirs);
+    given.end();
+}
+
+#[test]
+fn a_test_of_the_same_run_does_not_meet_what_an_application_wrote() {
+    let given = Given::start();
+    let lab = Lab::new();
+    let vars = [("TESTENV_REDIS_URL", given.url.as_str()), ("TESTENV_RUN_ID", "same")];
+    let mut runner = lab.under_cargo("nothing", "pass", "read -r line").envs(vars).spawn().unwrap();
+    assert_eq!(lab::line(&mut runner), "nothing");
+    let mut test = lab.actor("redis", "wait").envs(vars).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "redis");
+    let number = leased(&given);
+    given.write(number, "theirs");
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
+    // Each finds its database empty, or fails.
+    let crowd = lab.actor("crowd", "14").envs(vars).status().unwrap();
+
+    assert!(crowd.success());
+    drop(runner.stdin.take());
+    runner.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.keys(), BTreeMap::from([(number, vec!["theirs".to_owned()])]));
+    given.end();
+}
+
+#[test]
+fn keys_that_are_written_in_any_way_are_removed() {
+    let given = Given::start();
+    let lab = Lab::new();
+    let mut test = lab.actor("redis in many ways", "wait");
+    let mut test = test.env("TESTENV_REDIS_URL", &given.url).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "redis in many ways");
+    let made: u64 = redis::cmd("DBSIZE").query(&mut given.open(1)).unwrap();
+    assert_eq!(made, 15);
+
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.keys(), BTreeMap::new());
+    given.end();
+}
+
+/// A server that ends with its test, however that one ends.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.kill().ok(); // it has ended before
+        self.0.wait().ok();
+    }
+}
+
+/// Started again with fewer databases, the server refuses the number: whatever follows that refusal would meet the keys of database 0.
+#[test]
+fn a_number_that_cannot_be_selected_any_more_costs_database_0_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let serve = |databases: &str| {
+        let mut server = std::process::Command::new("redis-server");
+        let settings = ["--save", "", "--bind", "127.0.0.1", "--databases", databases, "--port"];
+        server.args(settings).arg(port.to_string()).arg("--dir").arg(dir.path());
+        let server = server.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let url = format!("redis://127.0.0.1:{port}");
+        let open = || redis::Client::open(url.as_str())?.get_connection();
+        let open = testenv::wait::until_blocking(PROMISED, "a redis-server", open).unwrap();
+        (Served(server), open)
+    };
+    let (server, mut zero) = serve("16");
+    let ask = |command: &[&str]| redis::cmd(command[0]).arg(&command[1..]).to_owned();
+    for number in 1..9 {
+        redis::pipe()
+            .cmd("SELECT")
+            .arg(number)
+            .cmd("SET")
+            .arg("theirs")
+            .arg("")
+            .exec(&mut zero)
+            .unwrap();
+    }
+    redis::pipe().cmd("SELECT").arg(0).cmd("SET").arg("theirs").arg("").exec(&mut zero).unwrap();
+    let lab = Lab::new();
+    let mut test = lab.actor("redis", "wait");
+    let mut test =
+        test.env("TESTENV_REDIS_URL", format!("redis://127.0.0.1:{port}")).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "redis");
+
+    ask(&["SWAPDB", "9", "15"]).exec(&mut zero).unwrap();
+    redis::pipe()
+        .cmd("SELECT")
+        .arg(15)
+        .cmd("FLUSHDB")
+        .cmd("SELECT")
+        .arg(0)
+        .cmd("SAVE")
+        .exec(&mut zero)
+        .unwrap();
+    drop(server);
+    let (_server, mut zero) = serve("9");
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
+    lab.expect_nothing_left(PROMISED);
+    let left: Vec<String> = ask(&["KEYS", "*"]).query(&mut zero).unwrap();
+    assert_eq!(left, ["theirs"]);
 }
