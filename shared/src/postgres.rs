@@ -30,6 +30,7 @@ mod server;
 pub mod snapshot;
 mod template;
 mod transaction;
+mod whole;
 
 use std::ops::Deref;
 use std::path::PathBuf;

@@ -9,11 +9,13 @@ mod p4_given_servers;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p2_templates;
 #[cfg(all(feature = "integration", feature = "postgres"))]
-mod p4_in_the_way;
-#[cfg(all(feature = "integration", feature = "postgres"))]
 mod p2_many_users;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_copies;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_whole;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod p4_in_the_way;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_load;
 #[cfg(all(feature = "integration", feature = "postgres"))]

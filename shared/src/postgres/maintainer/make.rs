@@ -1,6 +1,6 @@
 //! Copies are made: as many as tests take, and one for each test that waits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use super::{ENDED, Maker, REST, log, number_in, templates};
-use crate::postgres::ready::{self, READY, WAITING};
+use crate::postgres::ready::{self, READY, USED, WAITING};
 use crate::postgres::template::hold;
+use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
 use crate::run::owned;
 use crate::wait;
@@ -64,7 +65,7 @@ impl Maker<'_> {
     /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for each test that waits. Returns when the session is lost,
     /// with the reason.
     pub(super) async fn make(&self, admin: &mut PgConnection, wanted: &mut Wanted) -> String {
-        let mut held: HashSet<PathBuf> = HashSet::new();
+        let mut held: HashMap<PathBuf, Lacks> = HashMap::new();
         let mut refused: Option<Instant> = None;
         let mut answered = Instant::now();
         loop {
@@ -76,10 +77,10 @@ impl Maker<'_> {
                     *enough = (*enough * 2).min(MOST);
                 }
                 let ready = number_in(&template.join(READY));
-                if held.contains(&template) && ready >= (*enough).max(waiting) {
+                if held.contains_key(&template) && ready >= (*enough).max(waiting) {
                     continue;
                 }
-                if held.contains(&template) && waiting == 0 && ready * 2 >= *enough {
+                if held.contains_key(&template) && waiting == 0 && ready * 2 >= *enough {
                     wait::nap(COURTESY).await;
                 }
                 match self.one_more(admin, &template, &mut held, &mut wanted.made).await {
@@ -126,22 +127,25 @@ impl Maker<'_> {
         &self,
         admin: &mut PgConnection,
         template: &Path,
-        held: &mut HashSet<PathBuf>,
+        held: &mut HashMap<PathBuf, Lacks>,
         made: &mut usize,
     ) -> Result<(), NoCopy> {
         let from = template.file_name().unwrap_or_default().to_string_lossy();
-        if !held.contains(template) {
-            self.hold(admin, template, &from).await?;
-            held.insert(template.to_owned());
+        if !held.contains_key(template) {
+            held.insert(template.to_owned(), self.hold(admin, template, &from).await?);
         }
+        let Some(lacks) = held.get(template) else { return Ok(()) };
         *made += 1;
         let name = format!("test_{}_{}_{made}", self.token, std::process::id());
-        let copied = tokio::time::timeout(COPY_LIMIT, self.copy(admin, &from, &name));
-        copied.await.unwrap_or_else(|_| {
+        let copied = tokio::time::timeout(COPY_LIMIT, self.copy(admin, &from, &name, lacks));
+        let whole = copied.await.unwrap_or_else(|_| {
             Err(NoCopy::Lost(format!("no copy of the template within {COPY_LIMIT:?}")))
         })?;
-        let done = std::fs::write(template.join(READY).join(&name), "");
-        done.map_err(|error| NoCopy::Refused(error.to_string(), false))
+        // One that is not whole goes where used ones go.
+        let folder = if whole.is_ok() { READY } else { USED };
+        let done = std::fs::write(template.join(folder).join(&name), "");
+        done.map_err(|error| NoCopy::Refused(error.to_string(), false))?;
+        Ok(whole?)
     }
 
     /// Keeps other runs from dropping a template that this run uses.
@@ -150,7 +154,7 @@ impl Maker<'_> {
         admin: &mut PgConnection,
         template: &Path,
         name: &str,
-    ) -> Result<(), NoCopy> {
+    ) -> Result<Lacks, NoCopy> {
         if !self.server.is_ours {
             // Its limit is a lost session: what was sent cannot be taken back.
             hold::hold(admin, name).await.map_err(|error| NoCopy::Lost(error.to_string()))?;
@@ -160,10 +164,16 @@ impl Maker<'_> {
             // A date that could not be written is an older one: the template goes earlier, when nobody uses it.
             hold::note_use(admin, name).await.ok();
         }
-        Ok(())
+        Ok(Lacks::of(admin, name).await?)
     }
 
-    async fn copy(&self, admin: &mut PgConnection, from: &str, name: &str) -> Result<(), NoCopy> {
+    async fn copy(
+        &self,
+        admin: &mut PgConnection,
+        from: &str,
+        name: &str,
+        lacks: &Lacks,
+    ) -> Result<sqlx::Result<()>, NoCopy> {
         // Copying the files takes 10 ms in memory; the default from 15 on logs every page and takes 28.
         let strategy = if self.server.version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
         let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{from}\"{strategy}");
@@ -175,6 +185,7 @@ impl Maker<'_> {
             owned::note(self.dir, "postgres", name, self.text)
                 .map_err(|error| NoCopy::Refused(error.to_string(), false))?;
         }
-        Ok(admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)?)
+        admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+        Ok(lacks.give(admin, name).await)
     }
 }

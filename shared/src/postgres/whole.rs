@@ -1,0 +1,126 @@
+//! What `CREATE DATABASE … TEMPLATE` leaves out: everything about a database that does not lie inside it.
+//!
+//! Read once per template, as statements, and made for each copy before a test can have it. Most templates have none of it, and cost nothing.
+//!
+//! Invariant: a copy differs from its template in its name and its age only.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+/// The statements that make a copy whole, each around the place where its name goes.
+#[derive(Debug, Default)]
+pub(super) struct Lacks(Vec<(String, String)>);
+
+/// A statement: what stands before and after the name, and the value of a setting that is a list.
+type Row = (String, String, Option<String>);
+
+/// In the order in which they are made: rights are the owner's to give. A role that is gone has none.
+const READ: &str = r"
+WITH d AS (SELECT *, shobj_description(oid, 'pg_database') AS about FROM pg_database WHERE datname = $1),
+settings AS (
+    SELECT r.rolname, split_part(one, '=', 1) AS name, substr(one, strpos(one, '=') + 1) AS value
+    FROM d JOIN pg_db_role_setting AS s ON s.setdatabase = d.oid
+    LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+    CROSS JOIN unnest(s.setconfig) AS one
+    WHERE s.setrole = 0 OR r.oid IS NOT NULL
+),
+statements AS (
+    SELECT 1 AS step, 'ALTER DATABASE ' AS before, format(' OWNER TO %I', r.rolname) AS after, NULL AS list
+    FROM d JOIN pg_roles AS r ON r.oid = d.datdba WHERE r.rolname <> current_user
+    UNION ALL
+    SELECT 2, 'REVOKE ALL ON DATABASE ', format(' FROM PUBLIC, %I', r.rolname), NULL
+    FROM d JOIN pg_roles AS r ON r.oid = d.datdba WHERE d.datacl IS NOT NULL
+    UNION ALL
+    SELECT 3, format('GRANT %s ON DATABASE ', a.privilege_type), format(' TO %s%s',
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), NULL
+    FROM d CROSS JOIN aclexplode(d.datacl) AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+    WHERE a.grantee = 0 OR r.oid IS NOT NULL
+    UNION ALL
+    SELECT 4, 'ALTER DATABASE ', ' CONNECTION LIMIT ' || d.datconnlimit, NULL FROM d WHERE d.datconnlimit >= 0
+    UNION ALL
+    SELECT 5, CASE WHEN rolname IS NULL THEN 'ALTER DATABASE ' ELSE format('ALTER ROLE %I IN DATABASE ', rolname) END,
+        format(' SET %I TO ', name) || CASE WHEN is_list THEN '' ELSE quote_literal(value) END, CASE WHEN is_list THEN value END
+    FROM (SELECT *, name IN ('local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries',
+        'temp_tablespaces', 'unix_socket_directories') AS is_list FROM settings) AS s
+    UNION ALL
+    SELECT 6, 'COMMENT ON DATABASE ', ' IS ' || quote_literal(substr(about, strpos(about, E'\n') + 1)), NULL
+    FROM d WHERE strpos(about, E'\n') > 0
+    UNION ALL
+    SELECT 7, format('SECURITY LABEL FOR %I ON DATABASE ', l.provider), ' IS ' || quote_literal(l.label), NULL
+    FROM d JOIN pg_shseclabel AS l ON l.objoid = d.oid AND l.classoid = 'pg_database'::regclass
+)
+SELECT before, after, list FROM statements ORDER BY step";
+
+impl Lacks {
+    /// Reads what copies of a template lack.
+    pub(super) async fn of(admin: &mut PgConnection, template: &str) -> sqlx::Result<Lacks> {
+        let rows: Vec<Row> = sqlx::query_as(READ).bind(template).fetch_all(admin).await?;
+        let statement = |(before, after, list): Row| {
+            (before, after + &list.map(|list| literals(&list)).unwrap_or_default())
+        };
+        Ok(Lacks(rows.into_iter().map(statement).collect()))
+    }
+
+    /// Makes a copy whole.
+    pub(super) async fn give(&self, admin: &mut PgConnection, copy: &str) -> sqlx::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let statements = self.0.iter().map(|(before, after)| format!("{before}\"{copy}\"{after};"));
+        let sql: String = statements.collect();
+        admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+    }
+}
+
+/// The value of a setting that is a list of names, as `SET` takes it: `"a b", c` is `'a b', 'c'`. One literal of it all would be one name.
+fn literals(list: &str) -> String {
+    let mut names = Vec::new();
+    let mut rest = list.trim_start();
+    while !rest.is_empty() {
+        let mut name = String::new();
+        let mut is_quoted = false;
+        let mut letters = rest.char_indices().peekable();
+        let mut end = rest.len();
+        while let Some((at, letter)) = letters.next() {
+            match letter {
+                '"' if is_quoted && letters.peek().is_some_and(|(_, next)| *next == '"') => {
+                    letters.next();
+                    name.push('"');
+                }
+                '"' => is_quoted = !is_quoted,
+                ',' if !is_quoted => {
+                    end = at + 1;
+                    break;
+                }
+                letter if letter.is_whitespace() && !is_quoted => {}
+                letter => name.push(letter),
+            }
+        }
+        names.push(literal(&name));
+        rest = rest[end..].trim_start();
+    }
+    if names.is_empty() { literal("") } else { names.join(", ") }
+}
+
+fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literals;
+
+    #[test]
+    fn each_name_of_a_list_is_a_literal_of_its_own() {
+        assert_eq!(literals(r#""$user", public"#), "'$user', 'public'");
+        assert_eq!(literals(r#""a, ""b""",c"#), r#"'a, "b"', 'c'"#);
+        assert_eq!(literals(r#""it's", "back\slash""#), r"'it''s', E'back\\slash'");
+        assert_eq!(literals(r#""""#), "''");
+        assert_eq!(literals(""), "''");
+    }
+}
