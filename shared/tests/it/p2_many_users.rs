@@ -52,6 +52,25 @@ async fn two_branches_keep_their_templates_when_they_are_tested_in_turn() {
 }
 
 #[test]
+fn runs_that_begin_at_once_on_a_cold_server_build_each_template_once() {
+    let (given, labs) = (Given::start(), [Lab::new(), Lab::new(), Lab::new()]);
+    let counted = tempfile::NamedTempFile::new().unwrap();
+    let vars = [("PROJECT", "shop"), ("COUNTED_IN", counted.path().to_str().unwrap())];
+
+    let found: Vec<BTreeSet<String>> = std::thread::scope(|scope| {
+        let run = |lab| pass(lab, "a builder", &given.url, &vars);
+        let runs: Vec<_> = labs.iter().map(|lab| scope.spawn(move || run(lab))).collect();
+        let branch = scope.spawn(|| pass(&Lab::new(), "six migrators", &given.url, &[]));
+        assert!(branch.join().unwrap().is_superset(&tables(6)));
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+
+    assert!(found.iter().all(|lines| lines.contains("made_for_shop")), "{found:?}");
+    assert_eq!(std::fs::read_to_string(counted.path()).unwrap(), "built\n");
+    given.end();
+}
+
+#[test]
 fn what_two_projects_both_call_schema_1_is_not_one_template() {
     let (given, lab) = (Given::start(), Lab::new());
     let project = |name: &str, package: &str, dir: &str| {

@@ -53,9 +53,18 @@ impl Template {
             hold::hold(&mut admin, &name).await?;
         }
         // After the lock: what is there now stays.
+        if exists(&mut admin, &name).await.map_err(not_built)? {
+            return Ok(Held { name, session: admin });
+        }
+        if server.is_ours {
+            self.build_as(&name, run, server, &mut admin).await?;
+            return Ok(Held { name, session: admin });
+        }
+        hold::wait_for_builders(&mut admin, &name).await;
         if !exists(&mut admin, &name).await.map_err(not_built)? {
             self.build_as(&name, run, server, &mut admin).await?;
         }
+        hold::let_others_build(&mut admin, &name).await.map_err(not_built)?;
         Ok(Held { name, session: admin })
     }
 

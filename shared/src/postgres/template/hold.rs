@@ -16,9 +16,16 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::identity::PREFIX;
 use crate::Error;
 use crate::postgres::server;
+use crate::wait;
 
 /// Half of the locks' keys, so that they are not those of an application in the same database: the letters `tenv`.
 const SPACE: i32 = i32::from_be_bytes(*b"tenv");
+
+/// The same for the right to build one: the letters `tbld`.
+const BUILDERS: i32 = i32::from_be_bytes(*b"tbld");
+
+/// Migrations of years take a minute; a builder that was stopped in a debugger holds up nobody for ever.
+const BUILD_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whoever holds a lock alone drops one database, which takes milliseconds, or up to ten seconds on a server under load.
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
@@ -53,6 +60,29 @@ pub(in crate::postgres) async fn hold(admin: &mut PgConnection, name: &str) -> R
         Err(_) => Err(failed(&format!("another session has been dropping it for {LOCK_LIMIT:?}"))
             .fix("SELECT * FROM pg_locks WHERE locktype = 'advisory'")),
     }
+}
+
+/// Waits until no other run builds this template. Two that build at once do no harm, but work; so after a while this one builds, too.
+pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) {
+    let what = "the template, which another run is building";
+    wait::until(BUILD_LIMIT, what, async || {
+        let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, $2)");
+        match lock.bind(BUILDERS).bind(key(name)).fetch_one(&mut *admin).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it is being built".to_owned()),
+            // What is wrong with the session, its next use says.
+            Err::<bool, _>(error) if server::is_lost(&error) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await
+    .ok(); // then it is built twice
+}
+
+/// Lets the next run build, or find what was built.
+pub(super) async fn let_others_build(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let unlock = sqlx::query("SELECT pg_advisory_unlock($1, $2)").bind(BUILDERS).bind(key(name));
+    unlock.execute(admin).await.map(drop)
 }
 
 /// The comment of a template that is used now.
