@@ -68,7 +68,11 @@ pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
     let file = file(run, kind, name);
-    crate::secret::write(&file, content).map_err(|cause| super::unwritable(&file, &cause))
+    // A note that is changed is whole at every moment, too: half of one would name no server. Its scratch file is no note.
+    let scratch = run.join(format!("note-{}", crate::secret::word()));
+    crate::secret::write(&scratch, content)
+        .and_then(|()| std::fs::rename(&scratch, &file))
+        .map_err(|cause| super::unwritable(&file, &cause))
 }
 
 /// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.
@@ -259,5 +263,22 @@ mod tests {
         remove_all(run.path()).unwrap_err();
 
         assert!(file(run.path(), "postgres", "a").exists());
+    }
+
+    #[test]
+    fn a_note_that_is_changed_is_whole_at_every_moment() {
+        let run = run();
+        let file = file(run.path(), "postgres", "a");
+
+        std::thread::scope(|scope| {
+            let changes = scope.spawn(|| {
+                for _ in 0..300 {
+                    note(run.path(), "postgres", "a", "given 150000 postgres://h failed").unwrap();
+                }
+            });
+            while !changes.is_finished() {
+                assert_ne!(std::fs::read_to_string(&file).unwrap(), "");
+            }
+        });
     }
 }
