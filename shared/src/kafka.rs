@@ -18,6 +18,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::current_test;
+use crate::verdict::{Evidence, Held, Told};
 
 #[cfg(not(feature = "integration"))]
 mod embedded;
@@ -34,10 +35,13 @@ pub(crate) use real::remove;
 /// Kafka allows 249 characters; the rest is for what makes the name unique.
 const NAME_LIMIT: usize = 200;
 
+/// The topics of so many failed tests are told of, the newest.
+const TOLD: usize = 16;
+
 /// A topic with one partition that no other test uses.
 ///
 /// It stays until the broker goes: the mock with the process, the run's broker with the run. On a broker given by `TESTENV_KAFKA_BROKERS` it is deleted when
-/// the run ends, also when its test was killed.
+/// the run ends, also when its test was killed. When a test has failed, the line that reads its topic is printed.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,6 +60,7 @@ const NAME_LIMIT: usize = 200;
 pub struct Topic {
     brokers: String,
     name: String,
+    held: Held,
 }
 
 /// Returns an empty topic that no other test can meet by accident, on a broker that answers.
@@ -73,8 +78,9 @@ pub struct Topic {
 /// # }
 /// ```
 pub async fn fresh_topic() -> Topic {
-    let made = broker::make(&current_test::name()).await;
-    made.unwrap_or_else(|error| panic!("{error}"))
+    let test = current_test::name();
+    let (brokers, name) = broker::make(&test).await.unwrap_or_else(|error| panic!("{error}"));
+    Topic { brokers, name, held: Held::new("kafka", test) }
 }
 
 impl Topic {
@@ -86,6 +92,31 @@ impl Topic {
     /// The topic's name: the test's name, and what makes it unique.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        self.held.end(broker::read(self));
+    }
+}
+
+/// The topic of a test that has ended. Whoever has it keeps nothing: topics stay as long as their broker does.
+struct Used {
+    told: Told,
+}
+
+impl Evidence for Used {
+    fn room(&self) -> usize {
+        TOLD
+    }
+
+    fn keep(&mut self) {}
+
+    fn let_go(&mut self) {}
+
+    fn told(&self) -> Told {
+        self.told.clone()
     }
 }
 

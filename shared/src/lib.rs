@@ -37,6 +37,11 @@ pub mod docker;
 pub mod run;
 mod current_test;
 mod secret;
+#[cfg(any(
+    feature = "kafka",
+    all(feature = "integration", any(feature = "postgres", feature = "redis"))
+))]
+mod verdict;
 
 /// Runs before `main` in every process that links the harness.
 ///

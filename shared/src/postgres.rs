@@ -47,14 +47,16 @@ pub(crate) use server::remove;
 
 use self::server::Server;
 use crate::Error;
-use crate::provider::{POSTGRES, say};
+use crate::provider::POSTGRES;
 use crate::run::{Run, owned};
+use crate::verdict::Held;
 use crate::wait::{self, HeldClock};
 
 /// A database of a test's own.
 ///
-/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. After a panic it stays until the run's server ends, or, on a server that
-/// outlives the run, for an hour, and the line that opens it is printed.
+/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. The database of a failed test stays until the run's server ends, or, on a
+/// server that outlives the run, for an hour, and the line that opens it is printed when the process ends. Of a test it is the newest one, of a run the
+/// newest sixteen.
 ///
 /// It is a `PgPool` wherever one is expected (`&db`), and an address for every other client.
 ///
@@ -78,12 +80,12 @@ pub struct Db {
     taken: PathBuf,
     run: &'static Run,
     server: &'static Server,
-    test: String,
+    held: Held,
 }
 
 /// Returns a database with the workspace's `migrations/` applied, that no other test can see.
 ///
-/// Dropping it removes the database, unless the test panicked: then it stays, and its `psql` line is printed.
+/// Dropping it removes the database, unless the test fails: then it stays, and its `psql` line is printed.
 ///
 /// # Panics
 ///
@@ -151,38 +153,12 @@ impl Db {
         let clock = HeldClock::new();
         let (run, server) = server::connect().await?;
         let built = template.ensure(run, server).await?;
-        let (name, taken) = ready::take(run, &built).await?;
+        let (name, taken) = failed::while_waiting(ready::take(run, &built)).await?;
         let options = server.options.clone().database(&name);
         let pool = client::pool(options, clock.was_stopped());
+        let held = Held::new(POSTGRES.name, test);
         let is_open = OnceLock::new();
-        Ok(Db { pool, is_open, url: server.url_of(&name), name, taken, run, server, test })
-    }
-}
-
-impl Db {
-    /// The next commands to type.
-    fn failure(&self) -> String {
-        let (test, open) = (&self.test, self.server.command(&self.name));
-        let mut again = crate::current_test::again(test);
-        let held = ready::held(&self.taken);
-        if self.server.is_ours && held * client::CONNECTIONS as usize >= server::CONNECTIONS {
-            again += &format!(
-                "\n  {held} databases are held at once, with pools of up to {} connections each: a pool that timed out met the server's limit of {} connections. Run fewer at once: cargo test -- --test-threads=8",
-                client::CONNECTIONS,
-                server::CONNECTIONS,
-            );
-        }
-        if !self.server.is_ours {
-            let minutes = failed::STAY.as_secs() / 60;
-            return format!(
-                "{test} failed. Its database stays for {minutes} minutes, then the next run sweeps it:\n  look at it: {open}\n  run it again: {again}",
-            );
-        }
-        format!(
-            "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: {open}\n  keep it for ten minutes: export {}=600000\n  run it again: {again}",
-            crate::run::grace().as_millis(),
-            crate::run::GRACE_VAR,
-        )
+        Ok(Db { pool, is_open, url: server.url_of(&name), name, taken, run, server, held })
     }
 }
 
@@ -196,17 +172,6 @@ impl Deref for Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        // Under a fault, tests are meant to fail, a hundred of them: nobody looks into their databases.
-        if std::thread::panicking() && crate::fault::selected().is_none() {
-            say(POSTGRES.name, &self.failure());
-            ready::keep(&self.taken);
-            if !self.server.is_ours {
-                let note = self.server.note() + failed::WORD;
-                let _dropped_with_the_run =
-                    owned::note(self.run.dir(), "postgres", &self.name, &note);
-            }
-        } else {
-            ready::give_back(self.run, &self.taken);
-        }
+        self.held.end(failed::Used::new(self.run, self.server, &self.taken));
     }
 }

@@ -55,17 +55,24 @@ pub(crate) use server::remove;
 
 use steward::Lease;
 
-use crate::provider::{REDIS, say};
+use crate::provider::REDIS;
+use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
-use crate::{Error, current_test, fault, run};
+use crate::{Error, current_test, run};
 
 /// The client's own limits, one second to connect and half a second for an answer, are shorter than a pause of a loaded machine or an honest `BLPOP`.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// A server has sixteen databases as a rule: of so many tests that have ended, a process holds the databases until it is known whether one failed.
+const SPARE: usize = 4;
+
+/// The databases of so many failed tests are told of, the newest; they hold no lease.
+const TOLD: usize = 16;
+
 /// A Redis database that no other test uses.
 ///
-/// Dropping it gives it back to be emptied, and on a given server ends the connections to it; it neither waits nor needs a runtime. After a panic it stays until the run ends, or until another test of the run
-/// finds no other, and the line that opens it is printed.
+/// Dropping it gives it back to be emptied, and on a given server ends the connections to it; it neither waits nor needs a runtime. The database of a failed test
+/// stays until the run ends, or until another test of the run finds no other, and the line that opens it is printed when the process ends.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -82,14 +89,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[must_use = "a database that is dropped at once is somebody else's at once"]
 pub struct Redis {
     url: String,
-    test: String,
-    // Behind the texts: it is given back last.
-    lease: Lease,
+    held: Held,
+    // Gone only while it is being given back.
+    lease: Option<Lease>,
 }
 
 /// Returns an empty Redis database that no other test can see.
 ///
-/// Dropping it empties the database, unless the test panicked: then it stays, and its `redis-cli` line is printed. Where all databases of the server are in
+/// Dropping it empties the database, unless the test fails: then it stays, and its `redis-cli` line is printed. Where all databases of the server are in
 /// use, the call waits up to a minute for one.
 ///
 /// # Panics
@@ -143,22 +150,44 @@ impl fmt::Debug for Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // Under a fault, tests are meant to fail, a hundred of them: nobody looks into their databases.
-        if std::thread::panicking() && fault::selected().is_none() {
-            self.lease.keep();
-            say(REDIS.name, &failure(&self.test, &self.lease.command(&self.url)));
+        if let Some(lease) = self.lease.take() {
+            self.held.end(Used { open: lease.command(&self.url), lease: Some(lease) });
         }
     }
 }
 
-/// The next commands to type.
-fn failure(test: &str, open: &str) -> String {
-    format!(
-        "{test} failed. Its database stays until the run ends, {} ms after the last test:\n  look at it: {open}\n  keep it for ten minutes: export {}=600000\n  run it again: {}",
-        run::grace().as_millis(),
-        run::GRACE_VAR,
-        current_test::again(test),
-    )
+/// A database whose test has ended. Its lease goes when it is known whether the test failed.
+struct Used {
+    open: String,
+    lease: Option<Lease>,
+}
+
+impl Evidence for Used {
+    fn room(&self) -> usize {
+        if self.lease.is_some() { SPARE } else { TOLD }
+    }
+
+    fn keep(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.keep();
+        }
+    }
+
+    fn let_go(&mut self) {
+        // A database that is kept can be leased by another test of the run already: it gives way where there is no other.
+        self.lease = None;
+    }
+
+    fn told(&self) -> Told {
+        Told {
+            stays: format!(
+                "database stays until the run ends, {} ms after the last test",
+                run::grace().as_millis()
+            ),
+            open: Some(self.open.clone()),
+            more: vec![format!("keep it for ten minutes: export {}=600000", run::GRACE_VAR)],
+        }
+    }
 }
 
 async fn make(test: String) -> Result<Redis, Error> {
@@ -170,7 +199,7 @@ async fn make(test: String) -> Result<Redis, Error> {
     let steward = steward::of_this_process().await?;
     let lease = steward.lease().await?;
     let url = lease.url(&steward.server);
-    Ok(Redis { url, test, lease })
+    Ok(Redis { url, held: Held::new(REDIS.name, test), lease: Some(lease) })
 }
 
 /// What a server that was greeted when the run began says, or does not say, later.

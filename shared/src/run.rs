@@ -64,7 +64,10 @@ use std::time::Duration;
 pub use base::DIR_VAR;
 pub use join::{Attendance, ID_VAR, attend};
 pub use keeper::GRACE_VAR;
-#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
+#[cfg(all(
+    feature = "integration",
+    any(feature = "kafka", feature = "postgres", feature = "redis")
+))]
 pub(crate) use keeper::grace;
 
 use crate::{Error, wait};

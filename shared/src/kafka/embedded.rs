@@ -6,9 +6,10 @@ use std::sync::{OnceLock, mpsc};
 
 use rdkafka::mocking::MockCluster;
 
-use super::{Topic, unique};
+use super::{Topic, Used, unique};
 use crate::Error;
 use crate::provider::say;
+use crate::verdict::Told;
 
 /// The thread that owns the mock: its handle may not leave it.
 struct Owner {
@@ -21,7 +22,8 @@ struct Order {
     done: mpsc::Sender<Result<(), String>>,
 }
 
-pub(super) async fn make(test: &str) -> Result<Topic, Error> {
+/// A new topic: the brokers and its name.
+pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     static OWNER: OnceLock<Result<Owner, Error>> = OnceLock::new();
     let owner = OWNER.get_or_init(start).as_ref().map_err(Clone::clone)?;
     let refused = |cause: String| Error::new("the mock broker refused a topic").cause(cause);
@@ -33,7 +35,14 @@ pub(super) async fn make(test: &str) -> Result<Topic, Error> {
     owner.orders.send(order).map_err(|_| refused("its thread is gone".into()))?;
     // A call into the same process, without I/O: microseconds.
     told.recv().map_err(|_| refused("its thread is gone".into()))?.map_err(refused)?;
-    Ok(Topic { brokers: owner.brokers.clone(), name })
+    Ok((owner.brokers.clone(), name))
+}
+
+/// How to read a topic of a failed test: with the process, the broker is gone.
+pub(super) fn read(topic: &Topic) -> Used {
+    let stays = format!("topic {} went with the process, whose broker it was on", topic.name);
+    let more = vec!["have one that stays: add --features integration".to_owned()];
+    Used { told: Told { stays, open: None, more } }
 }
 
 fn start() -> Result<Owner, Error> {

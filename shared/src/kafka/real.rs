@@ -12,9 +12,10 @@ use testcontainers_modules::testcontainers::ImageExt;
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use tokio::sync::OnceCell;
 
-use super::{Topic, unique};
+use super::{Topic, Used, unique};
 use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
-use crate::run::{Run, apart, owned};
+use crate::run::{self, Run, apart, owned};
+use crate::verdict::Told;
 use crate::wait::HeldClock;
 use crate::{Error, docker};
 
@@ -36,7 +37,8 @@ struct Broker {
     admin: AdminClient<DefaultClientContext>,
 }
 
-pub(super) async fn make(test: &str) -> Result<Topic, Error> {
+/// A new topic: the brokers and its name.
+pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
     let _until_it_is_made = HeldClock::new();
     let run = Run::join()?;
@@ -60,7 +62,19 @@ pub(super) async fn make(test: &str) -> Result<Topic, Error> {
     for topic in made {
         topic.map_err(|(_, code)| refused(code.to_string()))?;
     }
-    Ok(Topic { brokers: broker.brokers.clone(), name })
+    Ok((broker.brokers.clone(), name))
+}
+
+/// How to read a topic of a failed test.
+pub(super) fn read(topic: &Topic) -> Used {
+    let grace = run::grace().as_millis();
+    let stays = format!("topic stays until the run ends, {grace} ms after the last test");
+    let open = format!(
+        "kafka-console-consumer.sh --from-beginning --bootstrap-server {} --topic '{}'",
+        topic.brokers, topic.name
+    );
+    let more = vec![format!("keep it for ten minutes: export {}=600000", run::GRACE_VAR)];
+    Used { told: Told { stays, open: Some(open), more } }
 }
 
 /// Deletes a topic on somebody else's broker; for the keeper.

@@ -1,15 +1,26 @@
-//! Databases of failed tests on a server that outlives the run: marked when the run ends, listed by later runs, and swept after an hour.
+//! Databases of failed tests: the newest sixteen of a run stay.
 //!
-//! The mark is the database's comment, so it needs no place of ours on somebody else's server.
+//! On a server that outlives the run they are marked when the run ends, listed by later runs, and swept after an hour. The mark is the database's comment, so it needs no place of ours on somebody else's server.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::server;
-use crate::Error;
+use super::server::{self, Server};
+use super::{client, ready};
 use crate::provider::{POSTGRES, say};
+use crate::run::{self, Run, owned};
+use crate::verdict::{self, Evidence, Told};
+use crate::{Error, wait};
+
+/// How many databases of failed tests a run keeps, the newest: 8 MB each, so 128 MB of the server's disk or memory, and more than anybody looks into.
+const KEPT: usize = 16;
+
+/// A copy takes 10 ms to make. A test that waits for longer may need the room of databases that wait for a verdict.
+const SCARCE: Duration = Duration::from_millis(500);
 
 /// Long enough to read the failure and look; a suite that fails all day leaves a few dozen.
 pub(super) const STAY: Duration = Duration::from_hours(1);
@@ -20,6 +31,129 @@ pub(super) const WORD: &str = " failed";
 /// Its comment, before the second at which its run ended.
 const ABOUT: &str = "testenv failed";
 
+/// A database whose test has ended.
+pub(super) struct Used {
+    run: &'static Run,
+    server: &'static Server,
+    /// The file that stands for it, and has its name.
+    file: PathBuf,
+    is_kept: bool,
+}
+
+/// How many databases tests held at once when one failed, at most.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+impl Used {
+    pub(super) fn new(run: &'static Run, server: &'static Server, file: &Path) -> Used {
+        // A look at a directory, for a failure only.
+        if std::thread::panicking() {
+            let held = ready::held(file).saturating_sub(verdict::spare(POSTGRES.name));
+            HELD.fetch_max(held, Ordering::Relaxed);
+        }
+        Used { run, server, file: file.to_owned(), is_kept: false }
+    }
+}
+
+impl Evidence for Used {
+    fn room(&self) -> usize {
+        KEPT
+    }
+
+    fn keep(&mut self) {
+        note(self.run, self.server, &self.file, WORD);
+        // The moment from which it is kept is the file's.
+        std::fs::write(&self.file, WORD).ok(); // the run's directory is gone, and the database with it
+        self.file = ready::keep(&self.file);
+        self.is_kept = true;
+        for file in too_many(&ready::dir(self.run.dir())) {
+            let_go(self.run, self.server, &file);
+        }
+    }
+
+    fn let_go(&mut self) {
+        if self.is_kept {
+            let_go(self.run, self.server, &self.file);
+        } else {
+            ready::give_back(self.run, &self.file);
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
+    fn told(&self) -> Told {
+        let name = name_of(&self.file);
+        let mut more = Vec::new();
+        let stays = if self.server.is_ours {
+            more.push(format!("keep it for ten minutes: export {}=600000", run::GRACE_VAR));
+            format!(
+                "database stays until the run ends, {} ms after the last test",
+                run::grace().as_millis()
+            )
+        } else {
+            format!(
+                "database stays for {} minutes, then the next run sweeps it",
+                STAY.as_secs() / 60
+            )
+        };
+        let held = HELD.load(Ordering::Relaxed);
+        if self.server.is_ours && held * client::CONNECTIONS as usize >= server::CONNECTIONS {
+            more.push(format!(
+                "{held} databases are held at once, with pools of up to {} connections each: a pool that timed out met the server's limit of {} connections. Run fewer at once: cargo test -- --test-threads=8",
+                client::CONNECTIONS,
+                server::CONNECTIONS,
+            ));
+        }
+        Told { stays, open: Some(self.server.command(&name)), more }
+    }
+}
+
+/// Says, on a server that outlives the run, whether a database stays when the run ends.
+fn note(run: &Run, server: &Server, file: &Path, word: &str) {
+    if !server.is_ours {
+        owned::note(run.dir(), "postgres", &name_of(file), &(server.note() + word)).ok(); // unnoted, it is dropped with the run
+    }
+}
+
+/// Gives a kept database back.
+fn let_go(run: &Run, server: &Server, file: &Path) {
+    note(run, server, file, "");
+    ready::give_back(run, file);
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The files of the databases that are kept, below the run's directory of databases, the oldest first.
+fn kept(dir: &Path) -> Vec<PathBuf> {
+    let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let files =
+        entries(dir.to_owned()).flat_map(|template| entries(template.path().join(ready::KEPT)));
+    let age = |file: &std::fs::DirEntry| file.metadata().and_then(|file| file.modified()).ok();
+    let mut files: Vec<_> = files.map(|file| (age(&file), file.path())).collect();
+    files.sort();
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+/// The files of the kept databases that are too many.
+fn too_many(dir: &Path) -> Vec<PathBuf> {
+    let mut kept = kept(dir);
+    kept.truncate(kept.len().saturating_sub(KEPT));
+    kept
+}
+
+/// Waits for a copy; where that takes long, what waits for a verdict makes room for it.
+pub(super) async fn while_waiting<T>(taken: impl Future<Output = T>) -> T {
+    let mut taken = std::pin::pin!(taken);
+    if let Some(taken) = wait::within(SCARCE, taken.as_mut()).await {
+        return taken;
+    }
+    verdict::make_room(POSTGRES.name);
+    taken.await
+}
+
 /// Marks a database, from now on.
 pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let second: i64 = sqlx::query_scalar("SELECT extract(epoch FROM now())::bigint")
@@ -29,8 +163,15 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
     admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 
-/// Drops the one that has been there longest, for a test that finds the disk full.
-pub(super) async fn give_way(admin: &mut PgConnection) -> sqlx::Result<()> {
+/// Drops the one that has been there longest, of this run or an earlier one, for a test that finds the disk full.
+pub(super) async fn give_way(admin: &mut PgConnection, run: &Path) -> sqlx::Result<()> {
+    if let Some(file) = kept(&ready::dir(run)).first() {
+        let name = name_of(file);
+        server::drop_database(admin, &name).await?;
+        std::fs::remove_file(file).ok(); // its process may have let go of it meanwhile
+        std::fs::remove_file(owned::file(run, "postgres", &name)).ok(); // there is none on the run's own server
+        return Ok(());
+    }
     let oldest: Option<String> = sqlx::query_scalar(
         "SELECT datname FROM pg_database WHERE shobj_description(oid, 'pg_database') ~ $1
          ORDER BY split_part(shobj_description(oid, 'pg_database'), ' ', 3)::bigint LIMIT 1",
@@ -73,4 +214,27 @@ pub(super) async fn sweep(admin: &mut PgConnection) -> Result<(), Error> {
         say(POSTGRES.name, &what);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::{KEPT, name_of, too_many};
+
+    #[test]
+    fn of_the_databases_that_are_kept_the_oldest_are_too_many() {
+        let run = tempfile::tempdir().unwrap();
+        for number in 0..KEPT + 3 {
+            let dir = run.path().join(format!("template {}", number % 2)).join("kept");
+            std::fs::create_dir_all(&dir).unwrap();
+            let file = std::fs::File::create(dir.join(number.to_string())).unwrap();
+            let age = Duration::from_secs(60 * number as u64);
+            file.set_modified(SystemTime::UNIX_EPOCH + age).unwrap();
+        }
+
+        let too_many: Vec<String> = too_many(run.path()).iter().map(|file| name_of(file)).collect();
+
+        assert_eq!(too_many, ["0", "1", "2"]);
+    }
 }

@@ -184,9 +184,11 @@ pub(super) fn held(taken: &Path) -> usize {
     dir.into_iter().flatten().flatten().count()
 }
 
-/// Keeps the database of a failed test until the server ends.
-pub(super) fn keep(taken: &Path) {
-    std::fs::rename(taken, moved(taken, KEPT)).ok(); // the run may be gone
+/// Keeps the database of a failed test until the server ends; returns the file that stands for it from now on.
+pub(super) fn keep(taken: &Path) -> PathBuf {
+    let kept = moved(taken, KEPT);
+    std::fs::rename(taken, &kept).ok(); // the run may be gone
+    kept
 }
 
 fn moved(taken: &Path, to: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
 use crate::run::{Run, apart, owned};
-use crate::{Error, wait};
+use crate::{Error, verdict, wait};
 
 /// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
 const LEASE_LIMIT: Duration = Duration::from_secs(60);
@@ -125,7 +125,10 @@ impl Steward {
                 }
                 match answer.await {
                     Ok(Ok(Ok(lease))) => Ok(Ok(lease)),
-                    Ok(Ok(Err(busy))) => Err(busy),
+                    Ok(Ok(Err(busy))) => {
+                        verdict::make_room(REDIS.name);
+                        Err(busy)
+                    }
                     Ok(Err(error)) => Ok(Err(error)),
                     Err(_) => Ok(Err(gone())),
                 }

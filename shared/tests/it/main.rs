@@ -29,6 +29,8 @@ mod p3_snapshot;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p4_postgres;
 #[cfg(all(feature = "integration", feature = "postgres"))]
+mod p6_failed_tests;
+#[cfg(all(feature = "integration", feature = "postgres"))]
 mod p6_postgres;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p8_postgres;

@@ -8,16 +8,14 @@ use crate::lab::{self, Lab, PROMISED};
 fn a_failed_test_hands_over_the_next_commands() {
     let lab = Lab::new();
     let mut failed = lab.actor("postgres", "panic");
-    failed.env("CARGO_PKG_NAME", "shop").stderr(std::process::Stdio::piped());
+    failed.stderr(std::process::Stdio::piped());
 
     let output = failed.output().unwrap();
 
     let said = String::from_utf8(output.stderr).unwrap();
-    for words in [
-        "look at it: psql 'postgres://",
-        "export TESTENV_GRACE_MS=600000",
-        "run it again: cargo test -p shop --features integration",
-    ] {
+    for words in
+        ["look at it: psql 'postgres://", "export TESTENV_GRACE_MS=600000", "run it again: "]
+    {
         assert!(said.contains(words), "`{words}` in: {said}");
     }
     lab.expect_nothing_left(PROMISED);

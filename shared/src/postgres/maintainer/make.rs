@@ -95,7 +95,7 @@ impl Maker<'_> {
                         if refused.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
                     {
                         made = true;
-                        if let Err(error) = failed::give_way(admin).await
+                        if let Err(error) = failed::give_way(admin, self.dir).await
                             && server::is_lost(&error)
                         {
                             return error.to_string();

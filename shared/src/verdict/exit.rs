@@ -1,0 +1,70 @@
+//! The end of the process, with its status.
+
+use std::sync::{Once, OnceLock};
+
+/// Called once, with the status of the process where the C library tells it.
+type Hook = fn(Option<i32>);
+
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+/// Calls `hook` when the process returns from `main` or calls `exit`; neither a signal nor `abort` calls it.
+pub(super) fn hear(hook: Hook) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        HOOK.get_or_init(|| hook);
+        system::register();
+    });
+}
+
+fn ended(status: Option<i32>) {
+    if let Some(hook) = HOOK.get() {
+        // A panic must not leave a function that C calls.
+        std::panic::catch_unwind(|| hook(status)).ok(); // its message is on standard error
+    }
+}
+
+/// The status is known: `on_exit`(3) is an extension of the GNU C library.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod system {
+    use std::ffi::{c_int, c_void};
+
+    #[expect(
+        unsafe_code,
+        reason = "the declaration is that of on_exit(3); no library has a safe one"
+    )]
+    unsafe extern "C" {
+        safe fn on_exit(
+            function: extern "C" fn(c_int, *mut c_void),
+            argument: *mut c_void,
+        ) -> c_int;
+    }
+
+    extern "C" fn hook(status: c_int, _: *mut c_void) {
+        super::ended(Some(status));
+    }
+
+    pub(super) fn register() {
+        // Refused only without memory: then what waits goes with the run.
+        let _: c_int = on_exit(hook, std::ptr::null_mut());
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod system {
+    #[expect(
+        unsafe_code,
+        reason = "the declaration is that of atexit(3); no library has a safe one"
+    )]
+    unsafe extern "C" {
+        safe fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
+    }
+
+    extern "C" fn hook() {
+        super::ended(None);
+    }
+
+    pub(super) fn register() {
+        // Refused only without memory: then what waits goes with the run.
+        let _: std::ffi::c_int = atexit(hook);
+    }
+}

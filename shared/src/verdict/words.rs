@@ -1,0 +1,34 @@
+//! What is said of tests that failed: once a test, after the runner's own summary.
+
+use super::{Failed, Told};
+use crate::current_test;
+use crate::provider;
+
+/// Says where to look and what to type, in one paragraph for each test and service.
+pub(super) fn say(failed: &[Failed]) {
+    let mut said: Vec<(&str, &str)> = Vec::new();
+    for (left, is_sure) in failed {
+        let key = (left.service, left.test.as_str());
+        if said.contains(&key) {
+            continue;
+        }
+        said.push(key);
+        let of_test = failed.iter().filter(|(left, _)| (left.service, left.test.as_str()) == key);
+        let told: Vec<Told> = of_test.map(|(left, _)| left.evidence.told()).collect();
+        provider::say(left.service, &paragraph(&left.test, *is_sure, &told));
+    }
+}
+
+fn paragraph(test: &str, is_sure: bool, told: &[Told]) -> String {
+    let verdict =
+        if is_sure { "failed" } else { "may have failed, for a test of this process did" };
+    let stays = told.first().map_or("", |told| told.stays.as_str());
+    let mut text = format!("{test} {verdict}. Its {stays}:");
+    for open in told.iter().filter_map(|told| told.open.as_ref()) {
+        text += &format!("\n  look at it: {open}");
+    }
+    for more in told.first().into_iter().flat_map(|told| &told.more) {
+        text += &format!("\n  {more}");
+    }
+    text + &format!("\n  run it again: {}", current_test::again(test))
+}
