@@ -24,8 +24,11 @@ pub(crate) fn silence() -> Option<String> {
 
 /// What the user can type to have an engine that answers.
 pub(crate) fn cure(why: &str) -> Vec<String> {
-    if let Some(host) = foreign_host() {
-        return vec![format!("correct DOCKER_HOST={host}, or `unset DOCKER_HOST`")];
+    if let Some(cure) = foreign_host() {
+        return vec![cure];
+    }
+    if why.contains("docker context ls") {
+        return vec!["docker context ls, then `docker context use <one of them>`".into()];
     }
     if cfg!(target_os = "macos") {
         return vec!["start Docker Desktop, or `colima start`".into()];
@@ -49,7 +52,8 @@ pub(crate) fn cure(why: &str) -> Vec<String> {
 /// Installs the engine where it is missing and starts it.
 pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error> {
     let refused = |what: &str| cure(why).into_iter().fold(Error::new(what).cause(why), Error::fix);
-    if foreign_host().is_some() || cfg!(target_os = "macos") || is_forbidden(why) {
+    let is_named = foreign_host().is_some() || why.contains("Docker's context");
+    if is_named || cfg!(target_os = "macos") || is_forbidden(why) {
         return Err(refused("this Docker engine is not ours to start"));
     }
     if find_program("dockerd").is_none() {
@@ -155,10 +159,16 @@ fn init() -> Init {
     }
 }
 
-/// The address of an engine that is not this machine's own.
+/// What the user set to have an engine that is not this machine's own.
 fn foreign_host() -> Option<String> {
-    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty())?;
-    (host != "unix:///var/run/docker.sock" && host != "unix:///run/docker.sock").then_some(host)
+    let host = provider::docker_host();
+    if ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].contains(&host.as_str()) {
+        return None;
+    }
+    let set = |var: &str| std::env::var(var).ok().filter(|value| !value.is_empty());
+    let by = |var: &str| set(var).map(|value| format!("correct {var}={value}, or `unset {var}`"));
+    let context = || format!("start the engine at {host}, or `docker context use default`");
+    Some(by("DOCKER_HOST").or_else(|| by("DOCKER_CONTEXT")).unwrap_or_else(context))
 }
 
 fn is_forbidden(why: &str) -> bool {

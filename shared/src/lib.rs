@@ -51,6 +51,8 @@ mod verdict;
 fn before_main() {
     #[cfg(all(feature = "integration", feature = "postgres"))]
     postgres::forget_options_of_the_shell();
+    #[cfg(feature = "integration")]
+    provider::tell_testcontainers();
     run::keep_if_asked();
     fault::refuse_unknown();
 }

@@ -49,9 +49,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-#[cfg(feature = "integration")]
-pub(crate) use engine::host_of;
 pub use engine::{docker_host, docker_is_local, ping_docker};
+#[cfg(feature = "integration")]
+pub(crate) use engine::{host_of, tell_testcontainers};
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use reach::first_byte;
 pub use reach::reach;

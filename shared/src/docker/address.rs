@@ -31,6 +31,5 @@ fn host() -> Result<String, Error> {
     }
     let engine = docker_host();
     crate::provider::host_of(&engine)
-        .map(str::to_owned)
         .ok_or_else(|| Error::new(format!("the engine's address {engine} names no host")))
 }

@@ -1,37 +1,157 @@
 //! The Docker engine: where it is, and whether it answers.
+//!
+//! `DOCKER_HOST` names it, else the context that the `docker` command would use, else it is the first socket that is there. testcontainers knows nothing of
+//! contexts, nor of most sockets, so the answer is given to it in `DOCKER_HOST` before `main` ([`tell_testcontainers`]).
+//!
+//! Invariant: what is asked for a sign of life, what testcontainers uses and what `docker` uses is one engine.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::reach::{authority, connect, within};
-use super::set;
+use super::reach::{connect, within};
+use super::{REACH_LIMIT, set};
 
-/// The engine's address as testcontainers resolves it: `DOCKER_HOST`, else the first socket that is there.
+mod context;
+
+/// What `tcp://host` without a port means to `docker`.
+const PORT: u16 = 2375;
+
+/// The engine's address: `DOCKER_HOST`, else that of Docker's context, else the first socket that is there.
 pub fn docker_host() -> String {
-    if let Some(host) = set("DOCKER_HOST") {
-        return host;
-    }
-    let default = PathBuf::from("/var/run/docker.sock");
-    let home = |below: &str| env::home_dir().map(|home| home.join(below));
-    let runtime = set("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join(".docker/run/docker.sock"));
-    let sockets = [
-        Some(default.clone()),
-        runtime,
-        home(".docker/run/docker.sock"),
-        home(".docker/desktop/docker.sock"),
-    ];
-    let there = sockets.into_iter().flatten().find(|path| path.exists()).unwrap_or(default);
-    format!("unix://{}", there.display())
+    resolved().unwrap_or_else(|_unusable| first_socket())
 }
 
-/// Whether the engine is this machine's: then its ports are bound to loopback only.
+fn resolved() -> Result<String, String> {
+    if let Some(host) = set("DOCKER_HOST") {
+        return Ok(plain(&host));
+    }
+    Ok(context::host()?.map_or_else(first_socket, |host| plain(&host)))
+}
+
+/// The address in the one spelling that every client understands.
+fn plain(host: &str) -> String {
+    let Some((scheme, rest)) = host.trim().split_once("://") else { return host.trim().into() };
+    let scheme = scheme.to_ascii_lowercase();
+    let rest = if scheme == "unix" { rest } else { rest.trim_end_matches('/') };
+    let port = rest.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    let bare = rest.ends_with(']') || !matches!(port, Some(Ok(_)));
+    if ["tcp", "http"].contains(&scheme.as_str()) && bare && !rest.contains('/') {
+        return format!("{scheme}://{rest}:{PORT}");
+    }
+    format!("{scheme}://{rest}")
+}
+
+/// The sockets of engines on this machine: those that testcontainers tries, then those of engines without root and of desktops.
+fn sockets() -> Vec<PathBuf> {
+    let home = |below: &str| env::home_dir().map(|home| home.join(below));
+    let runtime = |below: &str| set("XDG_RUNTIME_DIR").map(|dir| PathBuf::from(dir).join(below));
+    let sockets = [
+        Some(PathBuf::from("/var/run/docker.sock")),
+        runtime(".docker/run/docker.sock"),
+        home(".docker/run/docker.sock"),
+        home(".docker/desktop/docker.sock"),
+        runtime("docker.sock"),
+        home(".orbstack/run/docker.sock"),
+        home(".colima/default/docker.sock"),
+        home(".rd/docker.sock"),
+        runtime("podman/podman.sock"),
+        Some(PathBuf::from("/run/podman/podman.sock")),
+    ];
+    sockets.into_iter().flatten().collect()
+}
+
+fn first_socket() -> String {
+    let mut sockets = sockets();
+    let there = sockets.iter().position(|path| path.exists()).unwrap_or_default();
+    format!("unix://{}", sockets.swap_remove(there).display())
+}
+
+/// Sets `DOCKER_HOST` where testcontainers would else take another engine, for this process and those that it starts.
+///
+/// Call it before `main`, while there is one thread.
+#[cfg(feature = "integration")]
+pub(crate) fn tell_testcontainers() {
+    let Ok(host) = resolved() else { return };
+    // The first of these is what testcontainers takes, too.
+    let by_itself = || sockets().into_iter().take(4).find(|path| path.exists());
+    let taken = match env::var("DOCKER_HOST") {
+        Ok(host) => Some(host),
+        Err(_) => by_itself().map(|path| format!("unix://{}", path.display())),
+    };
+    if taken.as_ref() != Some(&host) {
+        #[expect(
+            unsafe_code,
+            reason = "there is one thread, so nobody reads the environment meanwhile"
+        )]
+        unsafe {
+            env::set_var("DOCKER_HOST", host);
+        }
+    }
+}
+
+/// Whether the engine can be this machine's: then its ports are bound to loopback only.
+///
+/// An address of this machine is one in whatever spelling. A name that cannot be resolved counts as this machine's: it is the answer that exposes nothing.
 pub fn docker_is_local() -> bool {
+    /// Asked for each container, and a name server may be slow.
+    static KNOWN: Mutex<Option<(String, bool)>> = Mutex::new(None);
     let host = docker_host();
-    host.starts_with("unix://")
-        || authority(&host).is_some_and(|at| at.starts_with("127.") || at.starts_with("localhost:"))
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*known {
+        Some((of, is_local)) if *of == host => *is_local,
+        _ => {
+            let is_local = can_be_local(&host);
+            *known = Some((host, is_local));
+            is_local
+        }
+    }
+}
+
+fn can_be_local(host: &str) -> bool {
+    let Some(at) = network_address(host) else { return true };
+    let (tell, told) = std::sync::mpsc::channel();
+    let asked = within(REACH_LIMIT, move || {
+        let found = at.to_socket_addrs().map_err(|error| error.to_string())?;
+        let ips: Vec<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
+        tell.send(ips).map_err(|error| error.to_string())
+    });
+    match asked.and_then(|()| told.recv().map_err(|error| error.to_string())) {
+        Ok(ips) => ips.iter().any(is_of_this_machine),
+        Err(_unknown) => true,
+    }
+}
+
+fn is_of_this_machine(ip: &IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || interfaces().contains(ip)
+}
+
+/// The addresses of this machine's interfaces.
+fn interfaces() -> Vec<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let ip = |address: nix::sys::socket::SockaddrStorage| {
+        let four = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        four.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    };
+    interfaces.filter_map(|interface| interface.address.and_then(ip)).collect()
+}
+
+/// `host:port` of an engine that is reached over a network.
+fn network_address(host: &str) -> Option<String> {
+    let (scheme, rest) = host.split_once("://")?;
+    let rest = rest.split('/').next()?;
+    let at = rest.rsplit_once('@').map_or(rest, |(_, at)| at);
+    (["tcp", "http", "https"].contains(&scheme) && !at.is_empty()).then(|| at.to_owned())
+}
+
+/// The host of an engine's address, as it stands before a port: in brackets where it is one of IPv6.
+#[cfg(feature = "integration")]
+pub(crate) fn host_of(engine: &str) -> Option<String> {
+    Some(network_address(engine)?.rsplit_once(':')?.0.to_owned())
 }
 
 /// Asks the engine for a sign of life.
@@ -40,16 +160,10 @@ pub fn docker_is_local() -> bool {
 ///
 /// Says what happened instead: no socket, a refused connection, no answer within `limit`.
 pub fn ping_docker(limit: Duration) -> Result<(), String> {
-    let host = docker_host();
+    let host = resolved()?;
     let said = host.clone();
     // On a thread of its own: connecting to a socket whose owner hangs can block without a limit.
     within(limit, move || ping(&host, limit)).map_err(|why| format!("{why} at {said}"))
-}
-
-/// The host of an engine's address, as it stands before a port: in brackets where it is one of IPv6.
-#[cfg(feature = "integration")]
-pub(crate) fn host_of(engine: &str) -> Option<&str> {
-    Some(authority(engine)?.rsplit_once(':')?.0)
 }
 
 fn ping(host: &str, limit: Duration) -> Result<(), String> {
@@ -61,11 +175,15 @@ fn ping(host: &str, limit: Duration) -> Result<(), String> {
             answered(stream)
         }
         Some(("tcp" | "http", _)) => {
-            let stream = connect(authority(host).ok_or("no host:port")?, limit)?;
+            let stream = connect(&network_address(host).ok_or("no host:port")?, limit)?;
             // A TLS engine answers no plain request; testcontainers will say what is wrong with its certificates.
             if set("DOCKER_TLS_VERIFY").is_some() { Ok(()) } else { answered(stream) }
         }
-        _ => Err("testcontainers knows unix://, tcp:// and http:// engines, not this one".into()),
+        Some(("ssh", _)) => Err(
+            "the harness's client speaks no ssh, and could not reach the ports of servers there: run the tests on that machine, or `export TESTENV_PROVIDER=native`; the engine is"
+                .into(),
+        ),
+        _ => Err("the harness's client knows unix://, tcp:// and http:// engines, not this one".into()),
     }
 }
 
@@ -78,5 +196,54 @@ fn answered(mut stream: impl Read + Write) -> Result<(), String> {
     match first.split_whitespace().nth(1) {
         Some("200") => Ok(()),
         _ => Err(format!("no Docker engine answers (it said `{}`)", first.trim())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{can_be_local, interfaces, plain};
+
+    #[test]
+    fn an_engine_of_this_machine_is_known_by_every_spelling() {
+        let name = nix::unistd::gethostname().unwrap().into_string().unwrap();
+        let mut spellings = vec![
+            "unix:///var/run/docker.sock".to_owned(),
+            "tcp://localhost".into(),
+            "TCP://LOCALHOST:2375".into(),
+            "tcp://127.0.0.1:2375/".into(),
+            "http://127.1:2375".into(),
+            "tcp://127.8.9.10:2375".into(),
+            "tcp://[::1]:2375".into(),
+            "tcp://[::ffff:127.0.0.1]:2375".into(),
+            "tcp://0.0.0.0:2375".into(),
+            "tcp://[::]:2375".into(),
+            "tcp://user@localhost:2375".into(),
+            "tcp://no-such-name.invalid:2375".into(),
+            format!("tcp://{name}:2375"),
+        ];
+        spellings.extend(
+            interfaces().into_iter().filter(|ip| ip.is_ipv4()).map(|ip| format!("tcp://{ip}:1")),
+        );
+
+        for spelling in spellings {
+            assert!(can_be_local(&plain(&spelling)), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn an_engine_elsewhere_is_not_this_machines() {
+        for spelling in ["tcp://192.0.2.1:2375", "http://198.51.100.7", "tcp://[2001:db8::1]:2375"]
+        {
+            assert!(!can_be_local(&plain(spelling)), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_in_the_spelling_that_every_client_understands() {
+        assert_eq!(plain("TCP://Host"), "tcp://Host:2375");
+        assert_eq!(plain("tcp://[::1]"), "tcp://[::1]:2375");
+        assert_eq!(plain("tcp://[::1]:77"), "tcp://[::1]:77");
+        assert_eq!(plain("http://host:1/"), "http://host:1");
+        assert_eq!(plain(" Unix:///Var/Run/x.sock"), "unix:///Var/Run/x.sock");
     }
 }

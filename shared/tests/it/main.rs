@@ -45,6 +45,8 @@ mod p7_redis;
 #[cfg(all(feature = "integration", feature = "redis"))]
 mod p8_redis;
 mod p4_nothing_is_left;
+#[cfg(all(feature = "integration", feature = "redis"))]
+mod engine;
 mod p5_live_runs;
 mod p10_only_ours;
 #[cfg(all(feature = "integration", feature = "kafka"))]

@@ -1,0 +1,144 @@
+//! The engine is found where its user's own tools find it, and what it starts stays on this machine.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::lab::engine::{docker, labelled};
+use crate::lab::{self, Lab, PROMISED};
+
+/// All bytes that came to the engine by another way than its own socket.
+type Asked = Arc<Mutex<Vec<u8>>>;
+
+/// The engine at another socket.
+fn at_socket(path: &Path) -> Asked {
+    let (listener, asked) = (UnixListener::bind(path).unwrap(), Asked::default());
+    let all = asked.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let end = |client: &UnixStream| client.shutdown(Shutdown::Write);
+            pass_on(client.try_clone().unwrap(), client, all.clone(), move |client| {
+                drop(end(client));
+            });
+        }
+    });
+    asked
+}
+
+/// The engine at a port of all addresses of this machine.
+fn at_port() -> u16 {
+    let listener = TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let end = |client: &TcpStream| client.shutdown(Shutdown::Write);
+            pass_on(client.try_clone().unwrap(), client, Asked::default(), move |client| {
+                drop(end(client));
+            });
+        }
+    });
+    port
+}
+
+fn pass_on<T: Read + Write + Send + 'static>(
+    mut from: T,
+    mut to: T,
+    asked: Asked,
+    end: impl Fn(&T) + Send + 'static,
+) {
+    let Ok(engine) = UnixStream::connect("/var/run/docker.sock") else { return };
+    let (mut sent, mut answers) = (engine.try_clone().unwrap(), engine);
+    std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while let Ok(length @ 1..) = from.read(&mut piece) {
+            asked.lock().unwrap().extend_from_slice(&piece[..length]);
+            if sent.write_all(&piece[..length]).is_err() {
+                break;
+            }
+        }
+        sent.shutdown(Shutdown::Write).ok();
+    });
+    std::thread::spawn(move || {
+        std::io::copy(&mut answers, &mut to).ok();
+        end(&to);
+    });
+}
+
+/// A directory of Docker's configuration with a context for the engine at this socket.
+fn context(dir: &Path, socket: &Path, config: &str) {
+    let meta = dir.join("contexts/meta/any");
+    std::fs::create_dir_all(&meta).unwrap();
+    let text = format!(
+        r#"{{"Name":"theirs","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"unix://{}"}}}}}}"#,
+        socket.display()
+    );
+    std::fs::write(meta.join("meta.json"), text).unwrap();
+    std::fs::write(dir.join("config.json"), config).unwrap();
+}
+
+fn is_served_through_a_context(config: &str, var: Option<(&str, &str)>) {
+    let (lab, dir) = (Lab::new(), tempfile::tempdir().unwrap());
+    let socket = dir.path().join("theirs.sock");
+    let asked = at_socket(&socket);
+    context(dir.path(), &socket, config);
+
+    let mut actor = lab.actor("redis", "pass");
+    actor.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT").env("DOCKER_CONFIG", dir.path());
+    let served = actor.env("TESTENV_PROVIDER", "docker").envs(var).status().unwrap();
+
+    assert!(served.success());
+    lab.expect_nothing_left(PROMISED);
+    let asked = String::from_utf8_lossy(&asked.lock().unwrap()).into_owned();
+    for request in ["GET /_ping", "/containers/create", "DELETE /"] {
+        assert!(asked.contains(request), "{request} went to another engine");
+    }
+}
+
+#[test]
+fn the_context_that_docker_was_told_to_use_serves() {
+    is_served_through_a_context(r#"{"currentContext": "theirs"}"#, None);
+}
+
+#[test]
+fn the_context_of_the_shell_serves() {
+    is_served_through_a_context("{}", Some(("DOCKER_CONTEXT", "theirs")));
+}
+
+#[test]
+fn ports_are_bound_to_loopback_however_this_machines_engine_is_spelt() {
+    let port = at_port();
+    let routed = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Nothing is sent: the system says which of its addresses it would send from.
+    routed.connect("192.0.2.1:9").unwrap();
+    let outward = routed.local_addr().unwrap().ip();
+    for host in [
+        "tcp://[::1]",
+        "TCP://localhost",
+        "tcp://0.0.0.0",
+        "http://127.1",
+        &format!("tcp://{outward}"),
+    ] {
+        let lab = Lab::new();
+        let mut test = lab.actor("redis", "wait");
+        test.envs([
+            ("DOCKER_HOST", format!("{host}:{port}")),
+            ("TESTENV_PROVIDER", "docker".into()),
+        ]);
+        let mut test = test.spawn().unwrap();
+        assert_eq!(lab::line(&mut test), "redis", "{host}");
+
+        let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+        let id = containers[0].split_whitespace().nth(1).unwrap();
+        let ports = docker(&["port", id]);
+
+        assert!(
+            !ports.is_empty() && ports.lines().all(|line| line.contains("-> 127.0.0.1:")),
+            "{host}: {ports}"
+        );
+        drop(test.stdin.take());
+        test.wait().unwrap();
+        lab.expect_nothing_left(PROMISED);
+    }
+}
