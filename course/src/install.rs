@@ -12,6 +12,12 @@ use crate::steps::step;
 /// A mirror that is slow is waited for, one that is dead is not.
 const APT_LIMIT: Duration = Duration::from_mins(20);
 
+/// Debian's tools ask this program whether a service may be started.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Runs apt-get, and nothing else stays of it: no setting that would forbid services to whoever installs packages later.
+const QUIETLY: &str = include_str!("quietly.sh");
+
 /// Where a program is: in the PATH, or where system programs are although a user's PATH on Debian does not say so.
 pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -87,15 +93,8 @@ impl Installer {
     }
 
     fn apt(&self, label: &str, arguments: &[&str], packages: &[&str]) -> Result<(), Error> {
-        // A server's package starts the server, if nothing forbids it: it would only take memory, and perhaps a port. This is Debian's way to forbid it.
-        const QUIETLY: &str = r#"policy=/usr/sbin/policy-rc.d
-            if ! [ -e $policy ]; then
-                trap 'rm -f $policy' EXIT
-                printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy
-            fi
-            DEBIAN_FRONTEND=noninteractive apt-get "$@""#;
         let mut command = as_root("sh")?;
-        command.args(["-c", QUIETLY, "apt-get"]).args(arguments);
+        command.args(["-c", QUIETLY, POLICY]).args(arguments);
         step(label, &mut command, APT_LIMIT)?
             .map_err(|words| Error::new(format!("{label} failed")).cause(words).fix(line(packages)))
     }
@@ -155,4 +154,141 @@ pub(crate) fn needs(recipe: &Path) -> Result<Vec<(String, String)>, Error> {
         .fix("write the two words")),
     });
     pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::{Child, Command};
+    use std::time::Duration;
+
+    use testenv::wait;
+
+    use super::QUIETLY;
+
+    /// An installation with an `apt-get` that says what a package's script would meet, and goes on until the test ends it.
+    struct Installation {
+        dir: tempfile::TempDir,
+        shell: Child,
+    }
+
+    impl Installation {
+        /// `may_unshare`: whether the system lets a process have a view of the file system of its own.
+        fn start(may_unshare: bool) -> Installation {
+            let dir = tempfile::tempdir().unwrap();
+            let program = |name: &str, text: &str| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            };
+            let at = dir.path().display();
+            program(
+                "apt-get",
+                &format!(
+                    "if [ -e {at}/policy ]; then {at}/policy; echo $? > {at}/new; else cmp -s /bin/true /usr/sbin/invoke-rc.d && echo hidden > {at}/new; fi
+                    echo $$ > {at}/pid; mv {at}/new {at}/said; exec sleep 600"
+                ),
+            );
+            if !may_unshare {
+                program("unshare", "exit 1");
+            }
+            let mut shell = Command::new("sh");
+            shell.args(["-c", QUIETLY]).arg(dir.path().join("policy")).arg("install");
+            let path = std::env::var("PATH").unwrap();
+            let shell = shell.env("PATH", format!("{at}:{path}")).spawn().unwrap();
+            Installation { dir, shell }
+        }
+
+        fn policy(&self) -> std::path::PathBuf {
+            self.dir.path().join("policy")
+        }
+
+        /// What a package's script meets that would start a service.
+        fn said(&self) -> String {
+            let said = || std::fs::read_to_string(self.dir.path().join("said"));
+            wait::until_blocking(Duration::from_secs(10), "the package's word", said).unwrap()
+        }
+    }
+
+    impl Drop for Installation {
+        fn drop(&mut self) {
+            let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap_or_default();
+            Command::new("kill").args(["-9", pid.trim()]).status().ok(); // it may have ended
+            self.shell.kill().ok();
+            self.shell.wait().ok();
+        }
+    }
+
+    /// Whether a package could start its service now.
+    fn permits(policy: &Path) -> bool {
+        !policy.exists() || Command::new(policy).status().unwrap().success()
+    }
+
+    #[test]
+    fn an_installation_that_is_killed_forbids_nothing_afterwards() {
+        let mut installation = Installation::start(false);
+        assert_eq!(installation.said().trim(), "101", "no service starts meanwhile");
+
+        installation.shell.kill().unwrap();
+        installation.shell.wait().unwrap();
+
+        assert!(permits(&installation.policy()));
+        assert!(!installation.policy().exists(), "and what was left is gone after it was asked");
+    }
+
+    #[test]
+    fn an_installation_that_is_interrupted_leaves_no_policy() {
+        for signal in ["-INT", "-TERM", "-HUP"] {
+            let mut installation = Installation::start(false);
+            assert_eq!(installation.said().trim(), "101");
+            let pid = std::fs::read_to_string(installation.dir.path().join("pid")).unwrap();
+
+            // As a terminal does, to both.
+            for pid in [installation.shell.id().to_string(), pid.trim().to_owned()] {
+                Command::new("kill").args([signal, &pid]).status().unwrap();
+            }
+            installation.shell.wait().unwrap();
+
+            assert!(!installation.policy().exists(), "{signal}");
+        }
+    }
+
+    #[test]
+    fn the_next_installation_removes_what_a_killed_one_left_and_keeps_what_others_made() {
+        let mut installation = Installation::start(false);
+        assert_eq!(installation.said().trim(), "101");
+        installation.shell.kill().unwrap();
+        installation.shell.wait().unwrap();
+        let left = std::fs::read(installation.policy()).unwrap();
+        let mine = installation.dir.path().join("mine");
+        std::fs::write(&mine, left).unwrap();
+        std::fs::set_permissions(&mine, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let theirs = installation.dir.path().join("theirs");
+        std::fs::write(&theirs, "#!/bin/sh\nexit 101\n").unwrap();
+
+        for policy in [&mine, &theirs] {
+            let script = QUIETLY.replace("\napt-get \"$@\"", "\ntrue");
+            let mut next = Command::new("sh");
+            next.args(["-c", &script]).arg(policy).env("PATH", path(&installation));
+            assert!(next.status().unwrap().success());
+        }
+
+        assert!(!mine.exists() && theirs.exists());
+    }
+
+    fn path(installation: &Installation) -> String {
+        format!("{}:{}", installation.dir.path().display(), std::env::var("PATH").unwrap())
+    }
+
+    /// Root that may, and the others that may not: in both cases services are forbidden while it runs, and in the first nothing is written for that.
+    #[test]
+    fn no_service_starts_while_packages_are_installed() {
+        let installation = Installation::start(true);
+
+        let said = installation.said();
+
+        assert!(["hidden", "101"].contains(&said.trim()), "{said}");
+        assert_eq!(installation.policy().exists(), said.trim() == "101");
+    }
 }
