@@ -19,7 +19,7 @@ pub(super) const READY: &str = "ready";
 pub(super) const TAKEN: &str = "taken";
 pub(super) const USED: &str = "used";
 pub(super) const KEPT: &str = "kept";
-pub(super) const WAITING: &str = "waiting";
+const WAITING: &str = "waiting";
 const REFUSED: &str = "refused";
 
 /// There once the keeper holds the template.
@@ -196,6 +196,20 @@ fn moved(taken: &Path, to: &str) -> PathBuf {
     dir.join(to).join(taken.file_name().unwrap_or_default())
 }
 
+/// How many tests wait for a copy of a template. A test that was killed while it waited does so no longer.
+pub(super) fn waiting(template: &Path) -> usize {
+    let files = std::fs::read_dir(template.join(WAITING)).into_iter().flatten().flatten();
+    let is_past = |file: &std::fs::DirEntry| {
+        let since = file.metadata().and_then(|file| file.modified());
+        since.is_ok_and(|since| since.elapsed().is_ok_and(|age| age > 2 * TAKE_LIMIT))
+    };
+    let (past, waiting): (Vec<_>, Vec<_>) = files.partition(is_past);
+    for file in past {
+        std::fs::remove_file(file.path()).ok(); // the next look tries again
+    }
+    waiting.len()
+}
+
 /// Says that the keeper holds a template.
 pub(super) fn say_held(template: &Path) -> std::io::Result<()> {
     std::fs::write(template.join(HELD), "")
@@ -287,5 +301,48 @@ impl Keeper<'_> {
                 self.run.join("keeper.log").display()
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn template() -> tempfile::TempDir {
+        let template = tempfile::tempdir().unwrap();
+        for folder in [WAITING, REFUSED] {
+            std::fs::create_dir(template.path().join(folder)).unwrap();
+        }
+        template
+    }
+
+    #[test]
+    fn a_test_that_was_killed_while_it_waited_is_waited_for_no_longer() {
+        let template = template();
+        let _waits = Waiting::new(template.path()).unwrap();
+        let killed = template.path().join(WAITING).join("killed");
+        #[expect(clippy::disallowed_methods, reason = "a file's age is told by the system's clock")]
+        let then = SystemTime::now() - 3 * TAKE_LIMIT;
+        File::create(&killed).unwrap().set_modified(then).unwrap();
+
+        assert_eq!(waiting(template.path()), 1);
+        assert!(!killed.exists());
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_those_who_wait_and_not_to_those_who_come_later() {
+        let template = template();
+        let (one, other) = (Waiting::new(template.path()), Waiting::new(template.path()));
+
+        refuse(template.path(), "the disk is full");
+        let later = Waiting::new(template.path()).unwrap();
+
+        for told in [one, other] {
+            assert_eq!(told.unwrap().refusal().unwrap(), "the disk is full");
+        }
+        assert_eq!((later.refusal(), waiting(template.path())), (None, 1));
     }
 }

@@ -130,13 +130,6 @@ impl Server {
         let server = address[host..].find('/').map_or(address, |at| &address[..host + at]);
         format!("{server}/{database}{parameters}")
     }
-
-    pub(super) async fn admin(&self) -> Result<PgConnection, Error> {
-        let connected = self.options.connect().await;
-        connected.map_err(|cause| {
-            Error::new("the PostgreSQL server does not answer any more").cause(cause)
-        })
-    }
 }
 
 /// The server of the run, started by the first process that asks.

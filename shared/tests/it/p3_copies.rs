@@ -63,6 +63,31 @@ async fn a_session_that_is_ended_while_nothing_is_to_do_holds_its_template_again
 }
 
 #[tokio::test]
+async fn the_limits_of_a_role_are_not_those_of_the_sessions_that_make_its_databases() {
+    let (given, lab) = (Given::start(), Lab::new());
+    let alice = given.role("alice").await;
+    given.execute("ALTER ROLE alice SET idle_session_timeout = '500ms'").await;
+    given.execute("ALTER ROLE alice SET default_transaction_read_only = on").await;
+    let mut test = lab.actor("asked", "pass");
+    test.env("TESTENV_POSTGRES_URL", &alice)
+        .env("TEMPLATE_SQL", "SET default_transaction_read_only = off");
+    let mut test = test.spawn().unwrap();
+    let had = ask(&mut test, "1");
+
+    wait::until(SOON, "a session that was idle for longer", async || {
+        let idle = "SELECT pid::text FROM pg_stat_activity WHERE usename = 'alice' AND state = 'idle' AND state_change < now() - interval '2 s'";
+        let idle = given.column(idle).await;
+        if idle.is_empty() { Err("none") } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+
+    assert!(had.starts_with("had: "), "{had}");
+    end(test, &lab);
+    given.end();
+}
+
+#[tokio::test]
 async fn a_refused_copy_is_told_to_those_who_wait_and_the_next_are_made() {
     let (given, lab) = (Given::start(), Lab::new());
     let mut test = asked(&lab, &given.role("alice").await);

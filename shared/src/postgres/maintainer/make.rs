@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use super::{ENDED, Maker, REST, log, number_in, templates};
-use crate::postgres::ready::{self, READY, USED, WAITING};
+use crate::postgres::ready::{self, READY, USED};
 use crate::postgres::template::hold;
 use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
@@ -71,7 +71,7 @@ impl Maker<'_> {
         loop {
             let mut made = false;
             for template in templates(self.dir) {
-                let waiting = number_in(&template.join(WAITING));
+                let waiting = ready::waiting(&template);
                 let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
                 if waiting > 0 {
                     *enough = (*enough * 2).min(MOST);

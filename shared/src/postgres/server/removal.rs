@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 
@@ -20,8 +20,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// For the readers of its slots and the publishers of its subscriptions.
 const READER_LIMIT: Duration = Duration::from_secs(2);
 
-/// A database whose lock somebody holds (an open transaction with `ALTER DATABASE`) is refused by the server, not waited for until nothing answers.
-const LOCK_LIMIT: &str = "SET lock_timeout = '10s'";
+/// A role, or the URL, may have limits that are right for an application: a session of ours may be idle for hours, and a large template takes its time to
+/// copy. And a database whose lock somebody holds (an open transaction with `ALTER DATABASE`) is refused by the server, not waited for until nothing answers.
+const LIMITS: &str = "SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN '10s' WHEN 'default_transaction_read_only' THEN 'off' ELSE '0' END, false)
+    FROM pg_settings WHERE name IN ('lock_timeout', 'default_transaction_read_only', 'statement_timeout', 'transaction_timeout',
+        'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
 /// A kept container that is being removed: the engine lets connections in until it is gone.
 const GOING_LIMIT: Duration = Duration::from_secs(3);
@@ -85,11 +88,15 @@ fn away(error: &dyn std::fmt::Display) -> Refused {
     Refused::Unreachable(error.to_string())
 }
 
-/// A session that waits for no lock for longer than a server's answer may take.
+/// A session for the harness's own work, whatever limits its role has.
 pub(in crate::postgres) async fn login(server: &Server) -> sqlx::Result<PgConnection> {
-    let mut admin = server.options.connect().await?;
-    admin.execute(LOCK_LIMIT).await?;
-    Ok(admin)
+    session(&server.options).await
+}
+
+async fn session(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
+    let mut session = options.connect().await?;
+    session.execute(LIMITS).await?;
+    Ok(session)
 }
 
 /// Removes a database with whoever is still connected to it.
@@ -203,7 +210,8 @@ async fn clear_inside(
     // A test, or a template, may have closed it.
     let open = format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true CONNECTION LIMIT -1");
     execute(admin, open).await?;
-    let mut inside = server.options.clone().database(name).connect().await?;
+    let options = server.options.clone().database(name);
+    let mut inside = session(&options).await?;
     for rollback in prepared {
         // Another role's transaction is refused, and may not be the only thing in the way.
         execute(&mut inside, rollback).await.ok();
@@ -217,7 +225,7 @@ async fn clear_inside(
             continue;
         }
         if dropped.is_err() {
-            inside = server.options.clone().database(name).connect().await?;
+            inside = session(&options).await?;
         }
         let leave = format!("ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)");
         execute(&mut inside, leave).await.ok();

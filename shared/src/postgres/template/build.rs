@@ -42,7 +42,7 @@ impl From<Error> for NotBuilt {
 impl Template {
     /// Builds it unless it is there.
     pub(super) async fn build_on(&self, run: &Run, server: &Server) -> Result<Held, NotBuilt> {
-        let mut admin = server.admin().await?;
+        let mut admin = server::login(server).await.map_err(not_built)?;
         let name = if server.is_ours {
             format!("{}{}", identity::PREFIX, self.key)
         } else {
