@@ -1,5 +1,7 @@
 //! The harness's promises, a file each. `actor.rs` holds the processes that they start.
 
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod given;
 mod lab;
 
 #[cfg(all(feature = "integration", feature = "kafka", feature = "postgres"))]

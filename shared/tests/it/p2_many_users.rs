@@ -5,7 +5,8 @@ use std::process::{Child, Stdio};
 
 use testenv::wait;
 
-use crate::lab::{self, Given, Lab, PROMISED};
+use crate::given::{Given, ask};
+use crate::lab::{Lab, PROMISED};
 
 const TEMPLATES: &str =
     "SELECT oid::text FROM pg_database WHERE datname LIKE 'testenv\\_tpl\\_%' ORDER BY oid";
@@ -100,7 +101,7 @@ async fn two_roles_use_one_server_and_neither_needs_what_is_the_others() {
     a_day_passes(&given).await;
     let mut holds = holder(&his, &bob);
     pass(&hers, "postgres", &alice, &[]);
-    lab::ask(&mut holds, "1");
+    ask(&mut holds, "1");
     drop(holds.stdin.take());
     assert!(holds.wait().unwrap().success());
     his.expect_nothing_left(PROMISED);
@@ -119,7 +120,7 @@ async fn a_template_goes_when_it_was_not_used_for_a_day_and_stays_as_long_as_it_
     pass(&other, "two templates", &given.url, &[]);
     let unused = given.column(TEMPLATES).await;
     let mut holds = holder(&user, &given.url);
-    lab::ask(&mut holds, "1");
+    ask(&mut holds, "1");
     let used = given.column(TEMPLATES).await;
     a_day_passes(&given).await;
     // As another database that somebody has called so.
@@ -127,7 +128,7 @@ async fn a_template_goes_when_it_was_not_used_for_a_day_and_stays_as_long_as_it_
     let theirs = given.column(TEMPLATES).await.into_iter().next_back();
 
     let mut sweeps = holder(&other, &given.url);
-    lab::ask(&mut sweeps, "1");
+    ask(&mut sweeps, "1");
 
     let left = || async { given.column(TEMPLATES).await };
     wait::until(PROMISED, "the end of unused templates", async || {
@@ -140,7 +141,7 @@ async fn a_template_goes_when_it_was_not_used_for_a_day_and_stays_as_long_as_it_
     assert!(left.contains(used.last().unwrap()), "the one in use: {left:?}, {used:?}");
     assert!(left.contains(&theirs.unwrap()), "{left:?}");
     for mut run in [holds, sweeps] {
-        assert!(lab::ask(&mut run, "40").starts_with("had: "));
+        assert!(ask(&mut run, "40").starts_with("had: "));
         drop(run.stdin.take());
         run.wait().unwrap();
     }
@@ -163,7 +164,7 @@ async fn of_many_templates_that_nobody_uses_the_newest_stay_for_the_day() {
     }
 
     let mut sweeps = holder(&lab, &given.url);
-    lab::ask(&mut sweeps, "1");
+    ask(&mut sweeps, "1");
 
     const LEFT: &str = "SELECT datname::text FROM pg_database WHERE datname LIKE 'testenv\\_tpl\\_000%' ORDER BY datname";
     wait::until(PROMISED, "the end of the oldest templates", async || {

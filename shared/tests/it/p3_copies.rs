@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use testenv::wait;
 
-use crate::lab::{self, Given, Lab, PROMISED, ask};
+use crate::given::{Given, ask};
+use crate::lab::{self, Lab, PROMISED};
 
 /// More than are kept ready.
 const MANY: &str = "40";

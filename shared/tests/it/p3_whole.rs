@@ -2,7 +2,8 @@
 
 use testenv::Template;
 
-use crate::lab::{Given, Lab, PROMISED};
+use crate::given::{Given, ask};
+use crate::lab::{Lab, PROMISED};
 
 /// The database's own properties, but for its name and who made it.
 const PROPERTIES: &str = "
@@ -103,7 +104,7 @@ async fn a_role_without_more_rights_than_it_needs_has_whole_copies_on_a_given_se
     // The second finds a template that another run built.
     for _ in 0..2 {
         let mut test = run();
-        let name = crate::lab::ask(&mut test, "1").replace("had: ", "");
+        let name = ask(&mut test, "1").replace("had: ", "");
         let url = alice.replace("/postgres", &format!("/{name}"));
         let mut copy = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
         let properties: Vec<String> =

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use testenv::wait;
 
-use crate::lab::{Given, Lab, PROMISED, ask};
+use crate::given::{Given, ask};
+use crate::lab::{Lab, PROMISED};
 
 const OURS: &str =
     "SELECT datname::text FROM pg_database WHERE datname LIKE 'test\\_%' ORDER BY datname";
