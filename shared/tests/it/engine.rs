@@ -129,7 +129,7 @@ fn ports_are_bound_to_loopback_however_this_machines_engine_is_spelt() {
         let mut test = test.spawn().unwrap();
         assert_eq!(lab::line(&mut test), "redis", "{host}");
 
-        let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+        let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
         let id = containers[0].split_whitespace().nth(1).unwrap();
         let ports = docker(&["port", id]);
 

@@ -166,7 +166,7 @@ fn with_a_folder(name: &str) -> (String, Duration) {
     let mut attended = lab.actor("attended", "wait").envs([id]).spawn().unwrap();
     assert_eq!(lab::line(&mut attended), "attended");
     let members =
-        std::process::Command::new("find").arg(lab.runs()).args(["-name", "members"]).output();
+        std::process::Command::new("find").arg(lab.base()).args(["-name", "members"]).output();
     let members = String::from_utf8(members.unwrap().stdout).unwrap();
     std::fs::create_dir(std::path::Path::new(members.trim()).with_file_name(name)).unwrap();
 
