@@ -1,7 +1,7 @@
 //! A database in a file: dumped once, restored into a template, forked by every test.
 //!
-//! The file is what `pg_dump --inserts` writes: plain SQL, which any client can run and any reviewer can read. Owners and rights are left out, because roles
-//! belong to the server and the next one has others.
+//! The file is what `pg_dump --inserts` writes, with the settings of the database (`ALTER DATABASE … SET`): plain SQL, which any client can run and any
+//! reviewer can read. Owners and rights are left out, because roles belong to the server and the next one has others.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -16,6 +16,7 @@ mod program;
 
 use std::path::Path;
 
+use super::whole::Lacks;
 use super::{Db, Template};
 use crate::Error;
 
@@ -43,8 +44,20 @@ use crate::Error;
 pub async fn dump(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();
     let text = program::dump(db).await?;
-    std::fs::write(path, without_numbers(&without_locks(&text))).map_err(|cause| {
+    let settings = settings(db)
+        .await
+        .map_err(|cause| Error::new("the settings of the database cannot be read").cause(cause))?;
+    std::fs::write(path, without_numbers(&without_locks(&text)) + &settings).map_err(|cause| {
         Error::new(format!("the snapshot {} was not written", path.display())).cause(cause)
+    })
+}
+
+/// What `pg_dump` leaves out, as it does not lie in the database: `ALTER DATABASE … SET`.
+async fn settings(db: &Db) -> sqlx::Result<String> {
+    let lacks = Lacks::of(&mut *db.pool().acquire().await?, db.name()).await?;
+    Ok(match lacks.settings() {
+        settings if settings.is_empty() => settings,
+        settings => format!("\n--\n-- Settings of the database\n--\n\n{settings}"),
     })
 }
 

@@ -61,6 +61,22 @@ impl Lacks {
         Ok(Lacks(rows.into_iter().map(statement).collect()))
     }
 
+    /// The settings of the database itself, as SQL that can be run in any other, on which it makes them.
+    ///
+    /// A setting that an older server does not know is passed over, as it is at the head of a dump.
+    pub(super) fn settings(&self) -> String {
+        let is_setting = |(before, after): &&(String, String)| {
+            before == "ALTER DATABASE " && after.starts_with(" SET ")
+        };
+        let statements = self.0.iter().filter(is_setting).map(|(_, after)| {
+            let after = after.replace('%', "%%").replace('\'', "''");
+            format!(
+                "DO $setting$ BEGIN EXECUTE format('ALTER DATABASE %I{after}', current_database()); EXCEPTION WHEN undefined_object THEN NULL; END $setting$;\n"
+            )
+        });
+        statements.collect()
+    }
+
     /// Makes a copy whole.
     pub(super) async fn give(&self, admin: &mut PgConnection, copy: &str) -> sqlx::Result<()> {
         if self.0.is_empty() {

@@ -34,6 +34,26 @@ async fn a_restored_database_dumps_to_the_same_file() {
 }
 
 #[tokio::test]
+async fn a_restored_database_has_the_settings_of_the_dumped_one() {
+    const SQL: &str = r#"DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET search_path = app, "100%% ""odd"""', current_database());
+        EXECUTE format('ALTER DATABASE %I SET app.rate = ''5%%, it''''s''', current_database());
+    END $$"#;
+    let files = Files::new();
+    let dumped = Template::sql(SQL).fresh().await;
+    snapshot::dump(&dumped, files.path("set.sql")).await.unwrap();
+
+    let restored = Template::snapshot(files.path("set.sql")).fresh().await;
+    snapshot::dump(&restored, files.path("again.sql")).await.unwrap();
+
+    let settings = "SELECT array[current_setting('search_path'), current_setting('app.rate')]";
+    let settings: Vec<String> =
+        sqlx::query_scalar(settings).fetch_one(restored.pool()).await.unwrap();
+    assert_eq!(settings, [r#"app, "100% ""odd""""#, "5%, it's"]);
+    assert_eq!(files.read("again.sql"), files.read("set.sql"));
+}
+
+#[tokio::test]
 async fn a_restored_sequence_goes_on_after_the_last_id_and_constraints_hold() {
     let (_files, db) = restored().await;
 
