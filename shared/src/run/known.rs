@@ -52,6 +52,8 @@ fn note_of(path: &Path) -> Option<PathBuf> {
 
 fn dir() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let state = state.or_else(|| Some(std::env::home_dir()?.join(".local/state")));
+    // A home that is not there is not made: it is a word for "none".
+    let home = || std::env::home_dir().filter(|home| home.is_dir());
+    let state = state.or_else(|| Some(home()?.join(".local/state")));
     Some(state?.join("testenv/bases"))
 }

@@ -204,6 +204,20 @@ fn a_run_behind_another_mount_of_the_same_path_is_not_swept() {
     lab.expect_nothing_left(PROMISED);
 }
 
+/// `HOME=/nonexistent` is how systems say that a user has none.
+#[test]
+fn a_home_that_is_not_there_is_not_made() {
+    let lab = Lab::new();
+    let home = lab.runs().with_file_name("no home");
+    let mut test = lab.actor("native", "pass");
+
+    let status = test.env("HOME", &home).env_remove("XDG_STATE_HOME").status().unwrap();
+
+    assert!(status.success());
+    lab.expect_nothing_left(PROMISED);
+    assert!(!home.exists());
+}
+
 /// Under cargo's setting `runner`, cargo is no test's parent: still one run, one server.
 #[test]
 fn a_wrapper_between_cargo_and_the_tests_does_not_split_the_run() {
