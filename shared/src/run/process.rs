@@ -88,9 +88,13 @@ pub(super) fn parent(pid: i32) -> Option<i32> {
     status(pid)?.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// As it was called: what it is, only its own user may read.
 #[cfg(target_os = "linux")]
 fn program(pid: i32) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+    use std::os::unix::ffi::OsStringExt;
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let program = line.split(|byte| *byte == 0).next()?;
+    Some(std::ffi::OsString::from_vec(program.to_owned()).into())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -51,6 +51,8 @@ mod p4_nothing_is_left;
 mod engine;
 mod p5_live_runs;
 mod p10_only_ours;
+#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
+mod p10_beside_others;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p7_loopback;
 #[cfg(all(feature = "integration", feature = "kafka"))]
