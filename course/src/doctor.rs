@@ -119,15 +119,14 @@ impl Row {
 
 fn url(service: &Service) -> Way {
     let var = service.url_var;
-    match std::env::var(var) {
-        Ok(url) if !url.is_empty() => match provider::reach(&url, provider::REACH_LIMIT) {
-            Ok(()) => Way::Serves(url),
-            Err(why) => Way::Cannot {
-                why: format!("{var}={url}: {why}"),
-                cure: Some(format!("unset {var}, or name a server that answers")),
-            },
+    let cure = Some(format!("unset {var}, or name a server that answers"));
+    match service.given() {
+        Ok(None) => Way::Unused,
+        Ok(Some(address)) => match provider::reach(&address, provider::REACH_LIMIT) {
+            Ok(()) => Way::Serves(address.to_string()),
+            Err(why) => Way::Cannot { why: format!("{var}={address}: {why}"), cure },
         },
-        _ => Way::Unused,
+        Err(why) => Way::Cannot { why: format!("{var}: {why}"), cure },
     }
 }
 

@@ -26,6 +26,7 @@ pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
 pub use redis::{Redis, fresh_redis};
 
 // Where a server comes from.
+pub mod address;
 pub mod images;
 pub mod provider;
 pub mod programs;

@@ -19,13 +19,17 @@
 //! The engine, and whether it answers:
 //!
 //! ```
-//! use testenv::provider::{REACH_LIMIT, docker_host, docker_is_local, ping_docker, reach};
+//! use testenv::provider::{REACH_LIMIT, REDIS, docker_host, docker_is_local, ping_docker, reach};
 //!
 //! match ping_docker(REACH_LIMIT) {
 //!     Ok(()) => println!("{} answers; on this machine: {}", docker_host(), docker_is_local()),
 //!     Err(why) => println!("no engine: {why}"),
 //! }
-//! assert!(reach("no address", REACH_LIMIT).is_err());
+//! match REDIS.given() {
+//!     Ok(None) => println!("nobody runs a Redis for us"),
+//!     Ok(Some(address)) => println!("{address}: {:?}", reach(&address, REACH_LIMIT)),
+//!     Err(why) => println!("{}: {why}", REDIS.url_var),
+//! }
 //! ```
 //!
 //! What a developer sets:
@@ -57,6 +61,7 @@ pub(crate) use reach::first_byte;
 pub use reach::reach;
 
 use crate::Error;
+use crate::address::{Address, Dialect};
 use crate::images::{self, Image};
 use crate::programs;
 
@@ -79,6 +84,7 @@ pub struct Service {
     pub name: &'static str,
     /// The variable with the address of a server that somebody else runs.
     pub url_var: &'static str,
+    pub(crate) dialect: Dialect,
     /// The image for Docker.
     pub image: &'static Image,
     /// The programs of the native way; none where there is no native way.
@@ -95,6 +101,7 @@ pub struct Service {
 pub const POSTGRES: Service = Service {
     name: "postgres",
     url_var: "TESTENV_POSTGRES_URL",
+    dialect: Dialect::Postgres,
     image: &images::POSTGRES,
     native: &["initdb", "postgres"],
     // Debian and Ubuntu; PostgreSQL's own packages for Red Hat; Homebrew on its three prefixes.
@@ -113,6 +120,7 @@ pub const POSTGRES: Service = Service {
 pub const REDIS: Service = Service {
     name: "redis",
     url_var: "TESTENV_REDIS_URL",
+    dialect: Dialect::Redis,
     image: &images::REDIS,
     native: &["redis-server"],
     // Beside a PATH that was emptied: Debian's package; one's own build, or Homebrew on Intel; Homebrew.
@@ -125,6 +133,7 @@ pub const REDIS: Service = Service {
 pub const KAFKA: Service = Service {
     name: "kafka",
     url_var: "TESTENV_KAFKA_BROKERS",
+    dialect: Dialect::Brokers,
     image: &images::KAFKA,
     native: &[],
     places: &[],
@@ -139,7 +148,7 @@ pub const SERVICES: &[Service] = &[POSTGRES, REDIS, KAFKA];
 #[derive(Debug, PartialEq, Eq)]
 pub enum Way {
     /// Somebody else's server at this address; what runs there is only visited.
-    Url(String),
+    Url(Address),
     /// The engine at this address.
     Docker(String),
     /// These programs, in the order of [`Service::native`].
@@ -154,15 +163,23 @@ impl Service {
     /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, or no way is open.
     pub fn choose(&self) -> Result<Way, Error> {
         let missing = || Error::new(format!("no {} server for the integration tier", self.name));
-        if let Some(url) = set(self.url_var) {
-            let tried = format!("{}={url}", self.url_var);
-            return match reach(&url, REACH_LIMIT) {
-                Ok(()) => Ok(Way::Url(url)),
-                Err(why) => Err(missing().tried(tried).cause(why).fix(format!(
-                    "correct {0}, or `unset {0}` to have a server started for the run",
-                    self.url_var
-                ))),
-            };
+        let var = self.url_var;
+        let correct =
+            format!("correct {var}, or `unset {var}` to have a server started for the run");
+        match self.given() {
+            Ok(None) => {}
+            Ok(Some(address)) => {
+                return match reach(&address, REACH_LIMIT) {
+                    Ok(()) => Ok(Way::Url(address)),
+                    Err(why) => {
+                        Err(missing().tried(format!("{var}={address}")).cause(why).fix(correct))
+                    }
+                };
+            }
+            Err(why) => {
+                let example = format!("export {var}={}", self.dialect.example());
+                return Err(missing().tried(var).cause(why).fix(correct).fix(example));
+            }
         }
         let forced = set(PROVIDER_VAR);
         if let Some(other) = forced.as_deref().filter(|way| !["docker", "native"].contains(way)) {
@@ -192,6 +209,34 @@ impl Service {
         Err(error
             .fix("cargo course setup --install")
             .fix(format!("export {}=<address of a server of yours>", self.url_var)))
+    }
+
+    /// Reads an address of such a server, with the service's port where it names none.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the text, and nothing of it that could be a secret.
+    ///
+    /// ```
+    /// use testenv::provider::KAFKA;
+    ///
+    /// assert_eq!(KAFKA.address("one, [::1]:9093").unwrap().whole(), "one:9092,[::1]:9093");
+    /// ```
+    pub fn address(&self, text: &str) -> Result<Address, String> {
+        Address::read(self.dialect, text)
+    }
+
+    /// The address of the server that somebody else runs, where [`Service::url_var`] holds one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::address`].
+    pub fn given(&self) -> Result<Option<Address>, String> {
+        match env::var(self.url_var) {
+            Ok(text) if !text.trim().is_empty() => self.address(&text).map(Some),
+            Err(env::VarError::NotUnicode(_)) => Err("its value is not UTF-8".into()),
+            _ => Ok(None),
+        }
     }
 
     /// The programs of the native way.

@@ -55,6 +55,7 @@ pub(crate) use server::remove;
 
 use steward::Lease;
 
+use crate::address::Address;
 use crate::provider::REDIS;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
@@ -88,6 +89,7 @@ const TOLD: usize = 16;
 /// ```
 #[must_use = "a database that is dropped at once is somebody else's at once"]
 pub struct Redis {
+    address: Address,
     url: String,
     held: Held,
     // Gone only while it is being given back.
@@ -143,8 +145,7 @@ impl Redis {
 impl fmt::Debug for Redis {
     /// Without the password: what a test prints may be read by others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.url.rsplit_once('@').map_or(self.url.as_str(), |(_, address)| address);
-        f.debug_tuple("Redis").field(&address).finish()
+        f.debug_tuple("Redis").field(&self.address).finish()
     }
 }
 
@@ -199,7 +200,9 @@ async fn make(test: String) -> Result<Redis, Error> {
     let steward = steward::of_this_process().await?;
     let lease = steward.lease().await?;
     let url = lease.url(&steward.server);
-    Ok(Redis { url, held: Held::new(REDIS.name, test), lease: Some(lease) })
+    let address =
+        REDIS.address(&url).map_err(|cause| Error::new("no address of a database").cause(cause))?;
+    Ok(Redis { url, address, held: Held::new(REDIS.name, test), lease: Some(lease) })
 }
 
 /// What a server that was greeted when the run began says, or does not say, later.

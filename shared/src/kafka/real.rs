@@ -80,7 +80,7 @@ pub(super) fn read(topic: &Topic) -> Used {
 /// Deletes a topic on somebody else's broker; for the keeper.
 pub(crate) fn remove(name: &str, brokers: &str) -> Result<(), String> {
     // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.
-    reach(brokers, REACH_LIMIT)?;
+    reach(&KAFKA.address(brokers)?, REACH_LIMIT)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -104,7 +104,8 @@ async fn connect(run: &'static Run) -> Result<Broker, Error> {
     let way = KAFKA.choose()?;
     let is_ours = !matches!(way, Way::Url(_));
     let brokers = match way {
-        Way::Url(brokers) => {
+        Way::Url(address) => {
+            let brokers = address.whole();
             say(KAFKA.name, &format!("the broker at {brokers} ({} is set)", KAFKA.url_var));
             greet(&brokers)?;
             brokers

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+use crate::address::{Address, Place};
 use crate::{Error, wait};
 
 /// More than a test needs at once, so few that a hundred tests stay below the server's limit.
@@ -34,13 +35,37 @@ pub(crate) fn forget_options_of_the_shell() {
 /// A connection goes back to its pool after an answer of the server.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// The options of a URL, without a log line for every statement.
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
-    let options: PgConnectOptions = url.parse().map_err(|cause: sqlx::Error| {
-        Error::new(format!("`{url}` is no PostgreSQL URL"))
-            .cause(cause)
-            .fix("write it as postgres://user:password@host:5432/database")
+/// The parameters of a URL that sqlx knows. It would log any other, with its value.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "options",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+];
+
+/// The options of an address, without a log line for every statement.
+///
+/// Host, port and database are the address's. What a given URL leaves open sqlx takes from where psql would: `PGUSER`, `PGPASSWORD`, `~/.pgpass`, `PGSSLMODE`.
+pub(super) fn options(address: &Address) -> Result<PgConnectOptions, Error> {
+    let known = address.with_parameters(PARAMETERS);
+    let options: PgConnectOptions = known.whole().parse().map_err(|cause: sqlx::Error| {
+        Error::new(format!("`{address}` is no PostgreSQL URL")).cause(cause)
     })?;
+    let options = match &address.places()[0] {
+        // A URL has an IPv6 number in brackets, and sqlx would take them for a part of a name.
+        Place::Tcp(host, _) => options.host(host),
+        Place::Socket(..) => options,
+    };
+    let name = known.parameters().iter().any(|(name, _)| name == "application_name");
+    let options = if name { options } else { options.application_name("testenv") };
     Ok(options.log_statements(log::LevelFilter::Off))
 }
 
@@ -102,4 +127,25 @@ fn quiet(acquire: Duration) -> PgPoolOptions {
         // Nor is there a task that looks for old ones: its timer would move a stopped clock.
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::options;
+    use crate::provider::POSTGRES;
+
+    #[test]
+    fn the_client_is_told_what_the_address_says() {
+        let given = |url| options(&POSTGRES.address(url).unwrap()).unwrap();
+
+        let number = given("postgres://u:p@[::1]/db?options=-c%20jit%3Doff&connect_timeout=5");
+        let socket = given("postgres://u@/db?host=/run/pg&application_name=shop");
+
+        assert_eq!((number.get_host(), number.get_port()), ("::1", 5432));
+        assert_eq!(number.get_options(), Some("-c jit=off"));
+        assert_eq!(number.get_application_name(), Some("testenv"));
+        assert_eq!(socket.get_socket().unwrap().to_str(), Some("/run/pg"));
+        assert_eq!(socket.get_database(), Some("db"));
+        assert_eq!(socket.get_application_name(), Some("shop"));
+    }
 }

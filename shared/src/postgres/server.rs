@@ -10,6 +10,7 @@ use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
 use super::{client, failed};
+use crate::address::Address;
 use crate::docker::reuse::{self, Found, Kept};
 use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
 use crate::run::{Run, apart};
@@ -72,13 +73,12 @@ const SETTINGS: [&str; 10] = [
 ];
 
 /// The server of this run, as each of its processes knows it.
-#[derive(Debug)]
 pub(super) struct Server {
     /// What is on one that does not end with the run is noted before it is made.
     pub(super) is_ours: bool,
     whose: &'static str,
-    /// To the database through which others are made.
-    url: String,
+    /// Of the database through which others are made.
+    address: Address,
     pub(super) options: PgConnectOptions,
     /// From 15 on, a copy by file is chosen by name.
     pub(super) version: i32,
@@ -87,48 +87,43 @@ pub(super) struct Server {
 impl Server {
     /// As the run's directory keeps it, for the other processes and the keeper: who started it, its version, its URL.
     pub(super) fn read(text: &str) -> Result<Server, Error> {
-        let broken = || Error::new("the run's note of its PostgreSQL server is broken").cause(text);
+        let broken = || Error::new("the run's note of its PostgreSQL server is broken");
         let mut words = text.split_whitespace();
         let (Some(whose), Some(version), Some(url)) = (words.next(), words.next(), words.next())
         else {
             return Err(broken());
         };
         let whose = WHOSE.into_iter().find(|word| *word == whose).ok_or_else(broken)?;
+        let address = POSTGRES.address(url).map_err(|cause| broken().cause(cause))?;
         Ok(Server {
             is_ours: whose == OURS,
             whose,
             version: version.parse().map_err(|_| broken())?,
-            options: client::options(url)?,
-            url: url.to_owned(),
+            options: client::options(&address)?,
+            address,
         })
     }
 
     /// What [`Server::read`] reads.
     pub(super) fn note(&self) -> String {
-        format!("{} {} {}", self.whose, self.version, self.url)
+        format!("{} {} {}", self.whose, self.version, self.address.whole())
     }
 
     /// The command that opens a database; without the password of a server that was given to us, for others may read what a test prints.
     pub(super) fn command(&self, database: &str) -> String {
-        let url = self.url_of(database);
-        let password = url.find('@').and_then(|end| Some((url[..end].rfind(':')?, end)));
-        match password {
-            Some((start, end)) if self.whose == GIVEN && !url[start..].starts_with("://") => {
-                format!("psql '{}{}'", &url[..start], &url[end..])
-            }
-            _ => format!("psql '{url}'"),
-        }
+        let address = self.address.of_database(database);
+        let url = if self.whose == GIVEN { address.without_secrets() } else { address.whole() };
+        format!("psql '{url}'")
     }
 
     /// The URL of another database of the server, with the user's own parameters: a client may not know those of our driver.
     pub(super) fn url_of(&self, database: &str) -> String {
-        let (address, parameters) = match self.url.split_once('?') {
-            Some((address, parameters)) => (address, format!("?{parameters}")),
-            None => (self.url.as_str(), String::new()),
-        };
-        let host = address.find("://").map_or(0, |at| at + 3);
-        let server = address[host..].find('/').map_or(address, |at| &address[..host + at]);
-        format!("{server}/{database}{parameters}")
+        self.address.of_database(database).whole()
+    }
+
+    /// What a client is told of it.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 }
 
@@ -151,15 +146,15 @@ pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> 
 
 async fn provide(run: &'static Run) -> Result<String, Error> {
     let mut known = None;
-    let (whose, url) = match POSTGRES.choose()? {
-        Way::Url(url) => {
+    let (whose, address) = match POSTGRES.choose()? {
+        Way::Url(address) => {
             say(POSTGRES.name, &format!("the server of {}", POSTGRES.url_var));
-            (GIVEN, url)
+            (GIVEN, address)
         }
         Way::Docker(_) if reuse::wanted() => {
-            let (whose, url, greeted) = kept(run).await?;
+            let (whose, address, greeted) = kept(run).await?;
             known = greeted;
-            (whose, url)
+            (whose, address)
         }
         Way::Docker(_) => (OURS, own_container(run).await?),
         Way::Native(programs) => {
@@ -168,14 +163,14 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
     };
     let (version, mut admin) = match known {
         Some(greeted) => greeted,
-        None => greet(&url, whose == GIVEN).await?,
+        None => greet(&address, whose == GIVEN).await?,
     };
     if whose != OURS {
         failed::sweep(&mut admin).await?;
     }
     // Nobody waits for the goodbye.
     drop(admin.close().await);
-    Ok(format!("{whose} {version} {url}"))
+    Ok(format!("{whose} {version} {}", address.whole()))
 }
 
 /// The address of a server that takes the password `first`, until [`lock`] has given it another.
@@ -188,37 +183,37 @@ async fn in_container(run: &'static Run, first: String) -> Result<String, Error>
     started.address(PORT).await
 }
 
-async fn own_container(run: &'static Run) -> Result<String, Error> {
+async fn own_container(run: &'static Run) -> Result<Address, Error> {
     let (first, password) = (secret::password(), secret::password());
-    let address = docker::on_engine(in_container(run, first.clone())).await?;
-    lock(&first, &password, &address).await
+    let place = docker::on_engine(in_container(run, first.clone())).await?;
+    lock(&first, &password, &place).await
 }
 
-/// Gives the server of a container its password, and returns its URL.
+/// Gives the server of a container its password, and returns its address.
 ///
 /// The `first` one, with which it was started, stands in the environment of the container, where whoever may use the engine can read it.
-async fn lock(first: &str, password: &str, address: &str) -> Result<String, Error> {
+async fn lock(first: &str, password: &str, place: &str) -> Result<Address, Error> {
     let failed = |cause: sqlx::Error| {
         Error::new("the PostgreSQL server of the container takes no password").cause(cause)
     };
     // In a message of its own: what a message holds is logged before any of it is done.
     let quiet = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
     let alter = format!("ALTER ROLE postgres PASSWORD '{password}'");
-    let options = client::options(&url(first, address))?;
+    let options = client::options(&address(first, place)?)?;
     // The server is ready when it says so, the engine's way to it a moment later.
     let what = "a login to the PostgreSQL server of the container";
     let mut admin = wait::until(LOGIN_LIMIT, what, async || options.connect().await).await?;
     admin.execute(sqlx::raw_sql(quiet)).await.map_err(failed)?;
     admin.execute(sqlx::raw_sql(AssertSqlSafe(alter))).await.map_err(failed)?;
     drop(admin.close().await);
-    Ok(url(password, address))
+    address(password, place)
 }
 
 /// The server that is kept between runs, greeted, or started where none runs. One that runs and does not let us in may serve others: it is left alone, and
 /// the run has a server of its own.
 async fn kept(
     run: &'static Run,
-) -> Result<(&'static str, String, Option<(i32, PgConnection)>), Error> {
+) -> Result<(&'static str, Address, Option<(i32, PgConnection)>), Error> {
     let image = docker::on_engine(docker::resolve(POSTGRES.image)).await?;
     let kept = Kept::lock(POSTGRES.name, &image, &SETTINGS).await?;
     let container = kept.container();
@@ -228,13 +223,13 @@ async fn kept(
     })
     .await;
     let unusable = match found? {
-        Found::Running(address, password) => {
-            let url = url(&password, &address);
-            match wait::until(KEPT_LIMIT, "a login", async || greet(&url, false).await).await {
+        Found::Running(place, password) => {
+            let address = address(&password, &place)?;
+            match wait::until(KEPT_LIMIT, "a login", async || greet(&address, false).await).await {
                 Ok(greeted) => {
                     kept.used(run).await?;
                     say(POSTGRES.name, &format!("the kept container of {image} ({REUSE_VAR})"));
-                    return Ok((KEPT, url, Some(greeted)));
+                    return Ok((KEPT, address, Some(greeted)));
                 }
                 Err(error) => error.to_string(),
             }
@@ -244,13 +239,13 @@ async fn kept(
             let (first, password) = (secret::password(), secret::password());
             let (request, noted) = (request(&image, &first), password.clone());
             kept.used(run).await?;
-            let address = docker::on_engine(async move {
+            let place = docker::on_engine(async move {
                 let started =
                     kept.start(POSTGRES.name, &noted, request, PORTS, &[DATA], START_LIMIT);
                 started.await?.address(PORT).await
             });
-            let url = lock(&first, &password, &address.await?).await?;
-            return Ok((KEPT, url, None));
+            let address = lock(&first, &password, &place.await?).await?;
+            return Ok((KEPT, address, None));
         }
         Found::Unusable(why) => why,
     };
@@ -276,12 +271,16 @@ fn request(image: &docker::Chosen, password: &str) -> ContainerRequest<Postgres>
         .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
 }
 
-fn url(password: &str, address: &str) -> String {
-    format!("postgres://postgres:{password}@{address}/postgres?sslmode=disable")
+/// Of a server of ours at `host:port`.
+fn address(password: &str, place: &str) -> Result<Address, Error> {
+    let url = format!("postgres://postgres:{password}@{place}/postgres?sslmode=disable");
+    POSTGRES.address(&url).map_err(|cause| {
+        Error::new("the PostgreSQL server is at no address of this machine's").cause(cause)
+    })
 }
 
 /// The version of the server and a session, once it is sure that databases can be made there.
-async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
+async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Error> {
     let refused = |cause: String| {
         let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
         if given {
@@ -293,15 +292,15 @@ async fn greet(url: &str, given: bool) -> Result<(i32, PgConnection), Error> {
             error.fix("cargo course doctor")
         }
     };
-    let options = client::options(url)?;
+    let options = client::options(address)?;
     let start = Instant::now();
-    let mut sign = first_byte(url, SSL_REQUEST, SIGN_LIMIT);
+    let mut sign = first_byte(address, SSL_REQUEST, SIGN_LIMIT);
     if sign.is_err() && start.elapsed() >= SIGN_LIMIT {
         say(
             POSTGRES.name,
             &format!("no answer within {SIGN_LIMIT:?}; waiting {BUSY_LIMIT:?} more"),
         );
-        sign = first_byte(url, SSL_REQUEST, BUSY_LIMIT);
+        sign = first_byte(address, SSL_REQUEST, BUSY_LIMIT);
     }
     let sign = sign.map_err(refused)?;
     if !matches!(sign, b'S' | b'N') {
@@ -360,11 +359,11 @@ mod tests {
         let command = |note: &str| Server::read(note).unwrap().command("x");
 
         assert_eq!(
-            command("given 150000 postgres://u:p%2F@h:1/db?a=b"),
-            "psql 'postgres://u@h:1/x?a=b'"
+            command("given 150000 postgres://u:p%2F@h:1/db?sslmode=allow&sslpassword=p"),
+            "psql 'postgres://u@h:1/x?sslmode=allow'"
         );
         assert_eq!(command("given 150000 postgres://u@h:1"), "psql 'postgres://u@h:1/x'");
-        assert_eq!(command("given 150000 postgres://h"), "psql 'postgres://h/x'");
+        assert_eq!(command("given 150000 postgres://h"), "psql 'postgres://h:5432/x'");
         assert_eq!(command("ours 150000 postgres://u:p@h:1/db"), "psql 'postgres://u:p@h:1/x'");
     }
 
@@ -376,6 +375,6 @@ mod tests {
             url_of("postgres://u:p%2F@h:1/db?sslmode=disable"),
             "postgres://u:p%2F@h:1/x?sslmode=disable"
         );
-        assert_eq!(url_of("postgres://u@h"), "postgres://u@h/x");
+        assert_eq!(url_of("postgres://u@h?a=b"), "postgres://u@h:5432/x?a=b");
     }
 }

@@ -1,38 +1,59 @@
 //! Whether anybody listens at an address.
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Connects to the first address of a broker list (`host:port,host:port`) or of a URL (`scheme://user@host:port/path`).
+use crate::address::{Address, Place};
+
+/// Connects to the server of an address: of several brokers, to one that answers.
 ///
 /// # Errors
 ///
-/// Says what happened instead, or that the text holds no address.
-pub fn reach(text: &str, limit: Duration) -> Result<(), String> {
-    let address = authority(text).ok_or(format!("`{text}` holds no host:port"))?.to_owned();
-    let said = address.clone();
-    within(limit, move || connect(&address, limit).map(drop))
-        .map_err(|why| format!("{why} at {said}"))
+/// Says what happened instead.
+pub fn reach(address: &Address, limit: Duration) -> Result<(), String> {
+    let until = Instant::now() + limit;
+    let (tell, told) = mpsc::channel();
+    // All at once: a broker that is down would take the time of those that are up.
+    for place in address.places() {
+        let (place, tell) = (place.clone(), tell.clone());
+        std::thread::spawn(move || {
+            let reached = open(&place, limit).map(drop);
+            tell.send(reached.map_err(|why| format!("{why} at {place}")))
+        });
+    }
+    drop(tell);
+    let mut refused = Vec::new();
+    loop {
+        match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) => refused.push(why),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(refused.join("; ")),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let places: Vec<String> = address.places().iter().map(Place::to_string).collect();
+                return Err(format!("{} at {}", mute(limit), places.join(",")));
+            }
+        }
+    }
 }
 
-/// Sends the first words of a protocol to the server of a URL and returns the first byte of its answer.
+/// Sends the first words of a protocol to the server of an address and returns the first byte of its answer.
 ///
 /// # Errors
 ///
 /// As [`reach`].
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn first_byte(
-    url: &str,
+    address: &Address,
     greeting: &'static [u8],
     limit: Duration,
 ) -> Result<u8, String> {
-    let address = authority(url).ok_or(format!("`{url}` holds no host:port"))?.to_owned();
+    let place = address.places()[0].clone();
     let (tell, told) = mpsc::channel();
     within(limit, move || {
-        let mut stream = connect(&address, limit)?;
+        let mut stream = open(&place, limit)?;
         let mut first = [0];
         let asked = stream.write_all(greeting).and_then(|()| stream.read_exact(&mut first));
         asked.map_err(|error| error.to_string())?;
@@ -41,16 +62,32 @@ pub(crate) fn first_byte(
     told.recv().map_err(|error| error.to_string())
 }
 
-pub(super) fn connect(address: &str, limit: Duration) -> Result<TcpStream, String> {
+trait Talk: Read + Write {}
+impl<T: Read + Write> Talk for T {}
+
+fn open(place: &Place, limit: Duration) -> Result<Box<dyn Talk>, String> {
+    match place {
+        Place::Tcp(host, port) => {
+            connect((host.as_str(), *port), limit).map(|stream| Box::new(stream) as Box<dyn Talk>)
+        }
+        Place::Socket(path, port) => {
+            let path = port.map_or(path.clone(), |port| path.join(format!(".s.PGSQL.{port}")));
+            let stream = UnixStream::connect(&path).map_err(|error| error.to_string())?;
+            let limited = stream.set_read_timeout(Some(limit));
+            limited.map_err(|error| error.to_string())?;
+            Ok(Box::new(stream))
+        }
+    }
+}
+
+pub(super) fn connect(address: impl ToSocketAddrs, limit: Duration) -> Result<TcpStream, String> {
     let addresses = address.to_socket_addrs().map_err(|error| error.to_string())?;
     let mut last = "the name has no address".to_owned();
+    let words = |error: io::Error| error.to_string();
     for address in addresses {
         match TcpStream::connect_timeout(&address, limit) {
             Ok(stream) => {
-                return stream
-                    .set_read_timeout(Some(limit))
-                    .map(|()| stream)
-                    .map_err(|error| error.to_string());
+                return stream.set_read_timeout(Some(limit)).map(|()| stream).map_err(words);
             }
             Err(error) => last = error.to_string(),
         }
@@ -58,10 +95,9 @@ pub(super) fn connect(address: &str, limit: Duration) -> Result<TcpStream, Strin
     Err(last)
 }
 
-/// `host:port` of a URL or of the first of a list.
+/// `host:port` of the engine's URL.
 pub(super) fn authority(text: &str) -> Option<&str> {
-    let first = text.split(',').next()?;
-    let after_scheme = first.split_once("://").map_or(first, |(_, rest)| rest);
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = after_scheme.split(['/', '?']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).trim();
     host.rsplit_once(':')
@@ -75,20 +111,53 @@ pub(super) fn within(
 ) -> Result<(), String> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || tell.send(ask()));
-    told.recv_timeout(limit)
-        .unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
+    told.recv_timeout(limit).unwrap_or_else(|_| Err(mute(limit)))
+}
+
+fn mute(limit: Duration) -> String {
+    format!("no answer within {} ms", limit.as_millis())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::authority;
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::provider::{KAFKA, POSTGRES, REACH_LIMIT, REDIS};
 
     #[test]
-    fn the_address_of_a_list_or_a_url_is_its_first_host_and_port() {
-        assert_eq!(authority("a:1,b:2"), Some("a:1"));
-        assert_eq!(authority("postgres://user:pa@ss@db:5432/x?y=z"), Some("db:5432"));
-        assert_eq!(authority("[::1]:9092"), Some("[::1]:9092"));
-        assert_eq!(authority("localhost"), None);
-        assert_eq!(authority("host:notaport"), None);
+    fn the_address_of_an_engine_is_its_host_and_port() {
+        assert_eq!(authority("tcp://docker:2375"), Some("docker:2375"));
+        assert_eq!(authority("tcp://[::1]:2375/"), Some("[::1]:2375"));
+        assert_eq!(authority("tcp://localhost"), None);
+    }
+
+    #[test]
+    fn a_socket_is_reached_as_a_port_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().display();
+        let _servers = ["redis.sock", ".s.PGSQL.5433"]
+            .map(|name| UnixListener::bind(dir.path().join(name)).unwrap());
+        let reach = |address: Result<Address, String>| reach(&address.unwrap(), REACH_LIMIT);
+
+        assert_eq!(reach(REDIS.address(&format!("unix://{path}/redis.sock"))), Ok(()));
+        assert_eq!(
+            reach(POSTGRES.address(&format!("postgres:///db?host={path}&port=5433"))),
+            Ok(())
+        );
+        let other = reach(POSTGRES.address(&format!("postgres:///db?host={path}"))).unwrap_err();
+        assert!(other.contains("No such file"), "{other}");
+    }
+
+    #[test]
+    fn of_several_brokers_one_that_answers_is_enough() {
+        let (up, down) = (TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
+        let (up, down) = (up.unwrap(), down.unwrap().local_addr().unwrap());
+        let list = format!("{down}, {}", up.local_addr().unwrap());
+
+        assert_eq!(reach(&KAFKA.address(&list).unwrap(), REACH_LIMIT), Ok(()));
+        let why = reach(&KAFKA.address(&down.to_string()).unwrap(), REACH_LIMIT).unwrap_err();
+        assert!(why.contains("refused") && why.contains(&down.to_string()), "{why}");
     }
 }

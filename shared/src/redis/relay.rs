@@ -86,7 +86,7 @@ impl Relay {
 
     /// The address of the database for a client, with the options, the user and the password of the given one.
     pub(super) fn url(&self, server: &Server, number: u32) -> String {
-        leads_to(server.url(), number, self.port).unwrap_or_else(|| server.url_of(number))
+        leads_to(&server.url(), number, self.port).unwrap_or_else(|| server.url_of(number))
     }
 
     /// Ends all connections, and waits until the server has done what came over them.

@@ -8,6 +8,7 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{CopyTargetOptions, ImageExt};
 
 use super::{leases, native};
+use crate::address::Address;
 use crate::provider::{REACH_LIMIT, REDIS, Way, reach, say};
 use crate::run::Run;
 use crate::{Error, docker, secret, wait};
@@ -45,7 +46,7 @@ pub(super) struct Server {
     pub(super) is_ours: bool,
     /// The count of its databases, the first included.
     pub(super) databases: u32,
-    url: String,
+    address: Address,
 }
 
 impl Server {
@@ -60,12 +61,17 @@ impl Server {
         Ok(Server {
             is_ours: whose == "ours",
             databases: databases.parse().map_err(|_| broken())?,
-            url: url.to_owned(),
+            address: REDIS.address(url).map_err(|cause| broken().cause(cause))?,
         })
     }
 
     pub(super) fn text(&self) -> String {
-        format!("{} {} {}", if self.is_ours { "ours" } else { "given" }, self.databases, self.url)
+        format!(
+            "{} {} {}",
+            if self.is_ours { "ours" } else { "given" },
+            self.databases,
+            self.address.whole()
+        )
     }
 
     /// The numbers that tests can have. Not 0: a client that forgets the number of its URL lands there, and meets nobody.
@@ -74,19 +80,17 @@ impl Server {
     }
 
     /// To database 0.
-    pub(super) fn url(&self) -> &str {
-        &self.url
+    pub(super) fn url(&self) -> String {
+        self.address.whole()
     }
 
     pub(super) fn url_of(&self, number: u32) -> String {
-        let mut url = redis::parse_redis_url(&self.url).expect("the server was greeted under it");
-        url.set_path(&format!("/{number}"));
-        url.into()
+        self.address.of_database(&number.to_string()).whole()
     }
 
     /// Opens a connection to database 0, to be used on a thread that may wait.
     pub(super) fn connect(&self) -> RedisResult<Connection> {
-        let info = self.url.as_str().into_connection_info()?;
+        let info = self.address.whole().into_connection_info()?;
         // The limit is for each answer, so no more is asked than has to be.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let client = Client::open(info.set_redis_settings(settings))?;
@@ -100,12 +104,12 @@ impl Server {
 /// Returns the text of the run's server; started, where it is ours, and answering.
 pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
     let server = match REDIS.choose()? {
-        Way::Url(url) => {
+        Way::Url(address) => {
             say(REDIS.name, &format!("the server of {}", REDIS.url_var));
-            greet(url)?
+            greet(address)?
         }
         Way::Docker(_) => {
-            let server = ours(docker::on_engine(in_container(run)).await?);
+            let server = ours(&docker::on_engine(in_container(run)).await?)?;
             // The server is ready when it says so, the engine's way to it a moment later.
             let what = "an answer of the Redis server";
             wait::until(START_LIMIT, what, async || server.connect().map(drop)).await?;
@@ -114,7 +118,8 @@ pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
         Way::Native(programs) => {
             let [program] = &programs[..] else { unreachable!("the service names one program") };
             say(REDIS.name, &format!("{} ({} is not set)", program.display(), REDIS.url_var));
-            ours(native::start(run, program, DATABASES, &secret::password(), START_LIMIT).await?)
+            let password = secret::password();
+            ours(&native::start(run, program, DATABASES, &password, START_LIMIT).await?)?
         }
     };
     Ok(server.text())
@@ -123,13 +128,16 @@ pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
 /// Gives back whatever the run leased on somebody else's server; for the keeper.
 pub(crate) fn remove(run: &str, note: &str) -> Result<(), String> {
     let server = Server::read(note).map_err(|error| error.to_string())?;
-    reach(&server.url, REACH_LIMIT)?;
+    reach(&server.address, REACH_LIMIT)?;
     let mut connection = server.connect().map_err(|error| error.to_string())?;
     leases::release_all(&mut connection, &server, run).map_err(|error| error.to_string())
 }
 
-fn ours(url: String) -> Server {
-    Server { is_ours: true, databases: DATABASES, url }
+fn ours(url: &str) -> Result<Server, Error> {
+    let address = REDIS.address(url).map_err(|cause| {
+        Error::new("the Redis server is at no address of this machine's").cause(cause)
+    })?;
+    Ok(Server { is_ours: true, databases: DATABASES, address })
 }
 
 async fn in_container(run: &'static Run) -> Result<String, Error> {
@@ -159,7 +167,7 @@ pub(super) fn settings_of(databases: u32, password: &str) -> String {
 }
 
 /// The given server, once it is sure that databases can be leased there.
-fn greet(url: String) -> Result<Server, Error> {
+fn greet(address: Address) -> Result<Server, Error> {
     let start = Instant::now();
     let var = REDIS.url_var;
     let refused = |cause: String| {
@@ -175,14 +183,12 @@ fn greet(url: String) -> Result<Server, Error> {
         refused(if error.is_timeout() { mute } else { error.to_string() })
     };
 
-    let info = url.as_str().into_connection_info().map_err(words)?;
-    if info.redis_settings().db() != 0 {
+    if let Some(number) = address.database().filter(|number| *number != "0") {
         return Err(refused(format!(
-            "it names database {}, but each test takes an empty one of its own: leave the number out",
-            info.redis_settings().db()
+            "it names database {number}, but each test takes an empty one of its own: leave the number out"
         )));
     }
-    let mut server = Server { is_ours: false, databases: 1, url };
+    let mut server = Server { is_ours: false, databases: 1, address };
     let mut connection = server.connect().map_err(words)?;
     let left = SIGN_LIMIT.saturating_sub(start.elapsed()).max(Duration::from_millis(100));
     connection.set_read_timeout(Some(left)).map_err(words)?;

@@ -201,11 +201,14 @@ fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
 /// What a server refused: whether it is there at all, a connection tells. The note is its address, or holds it.
 #[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
 fn of_server(note: &str, why: String) -> Refused {
-    use crate::provider::{REACH_LIMIT, reach};
-    let address = note.split_whitespace().find(|word| word.contains("://")).unwrap_or(note);
-    match reach(address, REACH_LIMIT) {
-        Ok(()) => Refused::Stays(why),
-        Err(_) => Refused::Unreachable(why),
+    use crate::provider::{KAFKA, REACH_LIMIT, REDIS, reach};
+    let (service, text) = match note.split_whitespace().find(|word| word.contains("://")) {
+        Some(url) => (REDIS, url),
+        None => (KAFKA, note),
+    };
+    match service.address(text).map(|address| reach(&address, REACH_LIMIT)) {
+        Ok(Err(_)) => Refused::Unreachable(why),
+        _ => Refused::Stays(why),
     }
 }
 

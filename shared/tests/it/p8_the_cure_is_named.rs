@@ -22,8 +22,8 @@ fn a_url_that_leads_nowhere() {
 #[test]
 fn a_url_that_is_no_address() {
     expect(
-        &[("TESTENV_KAFKA_BROKERS", "nonsense")],
-        &["`nonsense` holds no host:port", "to fix: correct TESTENV_KAFKA_BROKERS"],
+        &[("TESTENV_KAFKA_BROKERS", "nonsense:nowhere")],
+        &["the port of `nonsense` is no number", "to fix: correct TESTENV_KAFKA_BROKERS"],
     );
 }
 

@@ -9,6 +9,7 @@ use nix::unistd::{Gid, Uid, User, chown};
 use sqlx::{ConnectOptions, Connection};
 
 use super::client;
+use crate::address::Address;
 use crate::provider::{POSTGRES, say};
 use crate::run::{Run, make_data_dir};
 use crate::{Error, programs, secret, wait};
@@ -27,13 +28,13 @@ const OF_A_PROCESS: [&str; 3] = [
     "dynamic_shared_memory_type=mmap",
 ];
 
-/// Makes a cluster and starts a server on it; returns its URL.
+/// Makes a cluster and starts a server on it; returns its address.
 pub(super) async fn start(
     run: &'static Run,
     programs: &[PathBuf],
     settings: &[&str],
     limit: Duration,
-) -> Result<String, Error> {
+) -> Result<Address, Error> {
     let [initdb, postgres] = programs else { unreachable!("the service names two programs") };
     say(POSTGRES.name, &format!("{} ({} is not set)", postgres.display(), POSTGRES.url_var));
     let root =
@@ -77,8 +78,8 @@ pub(super) async fn start(
     }
     let cluster = Cluster { data, user, password };
     for _ in 1..TRIES {
-        if let Some(url) = serve(run, postgres, &cluster, settings, limit).await? {
-            return Ok(url);
+        if let Some(address) = serve(run, postgres, &cluster, settings, limit).await? {
+            return Ok(address);
         }
     }
     Err(unusable(format!(
@@ -94,14 +95,14 @@ struct Cluster {
     password: String,
 }
 
-/// The URL of the server, or nothing when its port was taken meanwhile.
+/// The address of the server, or nothing when its port was taken meanwhile.
 async fn serve(
     run: &'static Run,
     postgres: &Path,
     cluster: &Cluster,
     settings: &[&str],
     limit: Duration,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Address>, Error> {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
     let mut args = vec![
@@ -115,8 +116,8 @@ async fn serve(
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut child = run.start_native_as(POSTGRES.name, postgres, &args, cluster.user)?;
-    let url = super::url(&cluster.password, &format!("127.0.0.1:{port}"));
-    let options = client::options(&url)?;
+    let address = super::address(&cluster.password, &format!("127.0.0.1:{port}"))?;
+    let options = client::options(&address)?;
     let answered = wait::until(limit, "an answer of the PostgreSQL server", async || {
         if let Ok(Some(status)) = child.try_wait() {
             return Ok(Err(status));
@@ -130,7 +131,7 @@ async fn serve(
         }
     });
     match answered.await? {
-        Ok(()) => Ok(Some(url)),
+        Ok(()) => Ok(Some(address)),
         Err(_) if last_words(run).contains("could not bind") => Ok(None),
         Err(status) => {
             Err(Error::new(format!("the PostgreSQL server ended: {status}")).cause(last_words(run)))

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 
 use super::{KEPT, LOGIN_LIMIT, Server, failed};
+use crate::address::Address;
 use crate::provider::{REACH_LIMIT, reach};
 use crate::run::owned::Refused;
 use crate::wait;
@@ -39,10 +40,10 @@ enum At {
 
 /// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper.
 pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
-    static AT: Mutex<Option<(String, At)>> = Mutex::new(None);
+    static AT: Mutex<Option<(Address, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
     let mut at = AT.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = at.take().filter(|(url, _)| *url == server.url).map(|(_, at)| at);
+    let known = at.take().filter(|(address, _)| *address == server.address).map(|(_, at)| at);
     let done = match known {
         Some(known) => remove_at(known, &server, name, note),
         None => open(&server).and_then(|open| remove_at(open, &server, name, note)),
@@ -52,7 +53,7 @@ pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
         Err(Refused::Unreachable(_)) if server.whose == KEPT && is_gone(&server) => At::Gone,
         Err(refused) => return Err(refused),
     };
-    *at = Some((server.url, left));
+    *at = Some((server.address, left));
     Ok(())
 }
 
@@ -77,7 +78,7 @@ fn open(server: &Server) -> Result<At, Refused> {
 }
 
 fn is_gone(server: &Server) -> bool {
-    let reached = || match reach(&server.url, REACH_LIMIT) {
+    let reached = || match reach(&server.address, REACH_LIMIT) {
         Ok(()) => Err("its port is open"),
         Err(_) => Ok(()),
     };

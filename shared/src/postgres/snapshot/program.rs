@@ -1,14 +1,11 @@
 //! `pg_dump`: in the server's container, else on this machine, never older than the server.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-
 use super::Db;
+use crate::address::Place;
 use crate::postgres::server::{self, Server};
 use crate::provider::POSTGRES;
 use crate::run::{Run, owned};
@@ -48,11 +45,8 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
             Err(why) => missing = missing.tried(format!("in the server's container: {why}")),
         }
     }
-    let url = server.options.to_url_lossy();
-    let password = url.password().map(decoded);
-    let file = password
-        .map(|password| Passfile::write(db.run, &password.to_string_lossy()))
-        .transpose()?;
+    let password = server.address().password();
+    let file = password.map(|password| Passfile::write(db.run, password)).transpose()?;
     let (command, name) = (on_this_machine(server, file.as_ref()), db.name.clone());
     let found = tokio::task::spawn_blocking(move || match choose(major) {
         Ok(program) => {
@@ -94,16 +88,15 @@ fn on_this_machine(
     server: &Server,
     file: Option<&Passfile>,
 ) -> impl FnOnce(&Path) -> Command + Send + 'static {
-    let options = &server.options;
-    let host = options
-        .get_socket()
-        .map_or_else(|| options.get_host().into(), |path| path.clone().into_os_string());
-    let (port, user) = (options.get_port().to_string(), options.get_username().to_owned());
-    let url = options.to_url_lossy();
-    let tls: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(name, _)| name.starts_with("ssl"))
-        .map(|(name, value)| (format!("PG{}", name.to_uppercase()), value.into_owned()))
+    let (address, options) = (server.address(), &server.options);
+    let (host, port) = match &address.places()[0] {
+        Place::Tcp(host, port) => (host.into(), *port),
+        Place::Socket(dir, port) => (dir.clone().into_os_string(), port.unwrap_or(5432)),
+    };
+    let (port, user) = (port.to_string(), options.get_username().to_owned());
+    let tls = address.parameters().iter().filter(|(name, _)| name.starts_with("ssl"));
+    let tls: Vec<(String, String)> = tls
+        .map(|(name, value)| (format!("PG{}", name.replace('-', "").to_uppercase()), value.clone()))
         .collect();
     let file = file.map(|file| file.0.clone());
     move |program| {
@@ -204,27 +197,6 @@ fn major_in(said: &str) -> Option<i32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The bytes that `%41` and its like stand for.
-fn decoded(text: &str) -> OsString {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex =
-            after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    OsString::from_vec(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,10 +224,5 @@ mod tests {
         assert_eq!(major_in("pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)\n"), Some(15));
         assert_eq!(major_in("pg_dump (PostgreSQL) 19devel\n"), Some(19));
         assert_eq!(major_in("Error: no cluster\n"), None);
-    }
-
-    #[test]
-    fn a_password_of_a_url_is_decoded() {
-        assert_eq!(decoded("p%40ss%2Fw%C3%B6rd%"), "p@ss/wörd%");
     }
 }

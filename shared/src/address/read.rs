@@ -1,0 +1,331 @@
+//! Reading: what people write, with passwords as they typed them.
+//!
+//! Invariant: what an error says was neither before an `@` nor in a parameter.
+
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::{Address, Dialect, NO_SECRETS, Place};
+
+/// Where a PostgreSQL of this machine has its socket: Debian, Red Hat; where it is built from source.
+const SOCKETS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
+
+impl Dialect {
+    fn name(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "PostgreSQL",
+            Dialect::Redis => "Redis",
+            Dialect::Brokers => "Kafka",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Dialect::Postgres => 5432,
+            Dialect::Redis => 6379,
+            Dialect::Brokers => 9092,
+        }
+    }
+
+    /// What such an address looks like.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "postgres://<user>:<password>@<host>:<port>/<database>",
+            Dialect::Redis => "redis://<user>:<password>@<host>:<port>",
+            Dialect::Brokers => "<host>:<port>,<host>:<port>",
+        }
+    }
+
+    /// Before `://`, the usual one first.
+    fn schemes(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Postgres => &["postgres", "postgresql"],
+            Dialect::Redis => &["redis", "valkey", "redis+unix", "valkey+unix", "unix"],
+            Dialect::Brokers => &["plaintext", "kafka"],
+        }
+    }
+
+    /// The same over TLS.
+    fn tls(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Postgres => &[],
+            Dialect::Redis => &["rediss", "valkeys"],
+            Dialect::Brokers => &["ssl", "sasl_ssl"],
+        }
+    }
+}
+
+impl Address {
+    /// Reads an address as people write it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it, and nothing that could be a secret.
+    pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Address, String> {
+        let read = match dialect {
+            Dialect::Brokers => brokers(text.trim()),
+            _ => url(dialect, text.trim()),
+        };
+        let what = if dialect == Dialect::Brokers { "list of brokers" } else { "URL" };
+        read.map_err(|why| format!("the {} {what} did not parse: {why}", dialect.name()))
+    }
+}
+
+fn url(dialect: Dialect, text: &str) -> Result<Address, String> {
+    let usual = dialect.schemes()[0];
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(format!("{} does not begin with {usual}://", named(text)));
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    check_scheme(dialect, &scheme)?;
+    let (login, rest) = split(rest)?;
+    let (user, password) = login.map_or(Ok((None, None)), credentials)?;
+    let unquoted =
+        |c: char| format!("a `{c}` stands where it has a meaning: write it as {}", code(c));
+    if let Some(c) = rest.chars().find(|c| *c == '#' || c.is_control()) {
+        return Err(if c == '#' {
+            unquoted(c)
+        } else {
+            "it holds a character that cannot be seen".into()
+        });
+    }
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    if authority.contains(',') {
+        return Err("it names several hosts, and the client here takes one".into());
+    }
+    let url = Url::parse(&format!("{scheme}://{rest}")).map_err(|why| why.to_string())?;
+    let mut address = Address {
+        dialect,
+        scheme,
+        user,
+        password,
+        places: Vec::new(),
+        database: None,
+        parameters: parameters(dialect, url.query().unwrap_or_default())?,
+    };
+    match dialect {
+        Dialect::Postgres => postgres(&mut address, &url)?,
+        _ => redis(&mut address, &url)?,
+    }
+    Ok(address)
+}
+
+fn check_scheme(dialect: Dialect, scheme: &str) -> Result<(), String> {
+    if dialect.schemes().contains(&scheme) {
+        return Ok(());
+    }
+    if dialect.tls().contains(&scheme) {
+        return Err(format!("{scheme}:// asks for TLS, and the client here is built without"));
+    }
+    let usual = dialect.schemes()[0];
+    Err(match named(scheme).as_str() {
+        "it" => format!("it does not begin with {usual}://"),
+        scheme => format!("it begins with {scheme}, not with {usual}://"),
+    })
+}
+
+/// What stands before the host's `@`, and what behind it.
+///
+/// A password may be typed as it is, as long as there is one way to read the whole.
+fn split(rest: &str) -> Result<(Option<&str>, &str), String> {
+    let Some(last) = rest.rfind('@') else { return Ok((None, rest)) };
+    let at = |at: usize| Ok((Some(&rest[..at]), &rest[at + 1..]));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if last < end {
+        return at(last);
+    }
+    let (head, tail) = rest.split_at(end);
+    let is_port = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let is_address =
+        head.starts_with('[') || head.split_once(':').is_none_or(|(_, it)| is_port(it));
+    if !is_address && rest.matches('@').count() == 1 {
+        return at(last);
+    }
+    // `?user=me@example.org`
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let known = |name: &str| NO_SECRETS.contains(&name) || ["pass", "password"].contains(&name);
+    let is_known = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| known(name));
+    if !path.contains(['@', '#']) && query.split('&').all(|it| !it.contains('@') || is_known(it)) {
+        return head.rfind('@').map_or(Ok((None, rest)), at);
+    }
+    let first = tail.chars().next().expect("the last `@` is behind it");
+    let code = code(first);
+    Err(format!(
+        "an `@` stands behind a `{first}`: write the `{first}` of a password as {code}, and an `@` that ends no password as %40"
+    ))
+}
+
+fn credentials(login: &str) -> Result<(Option<String>, Option<String>), String> {
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let decoded = |what, text: &str| match decoded(text) {
+        Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        None => Err(format!("its {what} is no text: write each `%` of it as %25")),
+    };
+    Ok((decoded("user", user)?, decoded("password", password)?))
+}
+
+fn parameters(dialect: Dialect, query: &str) -> Result<Vec<(String, String)>, String> {
+    let mut parameters = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(
+                "behind the `?` stands no `name=value`: write the `?` of a password as %3F".into(),
+            );
+        };
+        // As psql reads a password; the clients here take a `+` of everything else for a space.
+        let as_typed = dialect == Dialect::Postgres && ["password", "user"].contains(&name);
+        let value = if as_typed { value.to_owned() } else { value.replace('+', " ") };
+        let (name, value) = (decoded(name), decoded(&value));
+        let (Some(name), Some(value)) = (name, value) else {
+            return Err("a parameter of it is no text: write each `%` as %25".into());
+        };
+        parameters.push((name, value));
+    }
+    Ok(parameters)
+}
+
+/// Takes a parameter out; of several the last counts.
+fn take(address: &mut Address, name: &str) -> Option<String> {
+    let is_it = |(other, _): &&(String, String)| other == name;
+    let value = address.parameters.iter().rfind(is_it).map(|(_, value)| value.clone());
+    address.parameters.retain(|(other, _)| other != name);
+    value.filter(|value| !value.is_empty())
+}
+
+fn postgres(address: &mut Address, url: &Url) -> Result<(), String> {
+    let port = match take(address, "port") {
+        Some(port) => port.parse().map_err(|_| "its port is no number")?,
+        None => url.port().unwrap_or(Dialect::Postgres.port()),
+    };
+    let host = take(address, "host");
+    let host = take(address, "hostaddr").or(host).or_else(|| match url.host()? {
+        Host::Ipv6(number) => Some(number.to_string()),
+        _ => decoded(url.host_str()?),
+    });
+    let place = match host {
+        Some(host) if host.contains(',') => {
+            return Err("it names several hosts, and the client here takes one".into());
+        }
+        Some(host) if host.starts_with('/') => Place::Socket(host.into(), Some(port)),
+        Some(host) if !host.is_empty() => Place::Tcp(host, port),
+        _ => {
+            let is_there =
+                |dir: &&&str| PathBuf::from(**dir).join(format!(".s.PGSQL.{port}")).exists();
+            let socket = SOCKETS.iter().find(is_there);
+            socket.map_or(Place::Tcp("localhost".into(), port), |dir| {
+                Place::Socket(dir.into(), Some(port))
+            })
+        }
+    };
+    address.places.push(place);
+    address.user = take(address, "user").or(address.user.take());
+    address.password = take(address, "password").or(address.password.take());
+    let path = decoded(url.path().trim_start_matches('/'));
+    let path = path.ok_or("the name of its database is no text")?;
+    // The one in which programs such as createdb begin.
+    let named = take(address, "dbname").unwrap_or(path);
+    address.database = Some(if named.is_empty() { "postgres".into() } else { named });
+    Ok(())
+}
+
+fn redis(address: &mut Address, url: &Url) -> Result<(), String> {
+    let path = decoded(url.path()).ok_or("its path is no text")?;
+    let number = if url.scheme().ends_with("unix") {
+        if url.host().is_some() || !path.starts_with('/') {
+            return Err(
+                "write the socket's path after three slashes: unix:///run/redis.sock".into()
+            );
+        }
+        address.places.push(Place::Socket(path.into(), None));
+        address.user = take(address, "user").or(address.user.take());
+        address.password = take(address, "pass").or(address.password.take());
+        take(address, "db")
+    } else {
+        let host = match url.host() {
+            Some(Host::Ipv6(number)) => number.to_string(),
+            Some(host) => decoded(&host.to_string()).unwrap_or_default(),
+            None => String::new(),
+        };
+        if host.is_empty() {
+            return Err("it names no host".into());
+        }
+        address.places.push(Place::Tcp(host, url.port().unwrap_or(Dialect::Redis.port())));
+        Some(path.trim_matches('/').to_owned()).filter(|path| !path.is_empty())
+    };
+    if number.as_deref().is_some_and(|number| number.parse::<u32>().is_err()) {
+        return Err("its database is no number".into());
+    }
+    address.database = number;
+    Ok(())
+}
+
+fn brokers(text: &str) -> Result<Address, String> {
+    if text.contains('@') {
+        return Err("it holds an `@`, and there is no user or password in it".into());
+    }
+    let listed = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let places: Vec<Place> = listed.map(broker).collect::<Result<_, _>>()?;
+    if places.is_empty() {
+        return Err("it names no broker".into());
+    }
+    Ok(Address {
+        dialect: Dialect::Brokers,
+        scheme: String::new(),
+        user: None,
+        password: None,
+        places,
+        database: None,
+        parameters: Vec::new(),
+    })
+}
+
+fn broker(entry: &str) -> Result<Place, String> {
+    let wrong = || format!("{} is no host:port", named(entry));
+    let rest = match entry.split_once("://") {
+        Some((scheme, rest)) => {
+            check_scheme(Dialect::Brokers, &scheme.to_ascii_lowercase())?;
+            rest
+        }
+        None => entry,
+    };
+    if rest.parse::<Ipv6Addr>().is_ok() {
+        return Ok(Place::Tcp(rest.to_owned(), Dialect::Brokers.port()));
+    }
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => {
+            let number = port.parse().ok().filter(|port| *port > 0);
+            (host, number.ok_or_else(|| format!("the port of {} is no number", named(host)))?)
+        }
+        _ => (rest, Dialect::Brokers.port()),
+    };
+    let number = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if let Some(number) = number.filter(|number| number.parse::<Ipv6Addr>().is_ok()) {
+        return Ok(Place::Tcp(number.to_owned(), port));
+    }
+    if host.is_empty() || !host.chars().all(is_plain) {
+        return Err(wrong());
+    }
+    Ok(Place::Tcp(host.to_owned(), port))
+}
+
+/// The text, where it can be no secret: a single word.
+fn named(text: &str) -> String {
+    if !text.is_empty() && text.chars().all(is_plain) { format!("`{text}`") } else { "it".into() }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
+}
+
+/// Without percent signs that stand for something; one that stands for nothing stays as it is.
+fn decoded(text: &str) -> Option<String> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains('\0')).then(|| text.into_owned())
+}
+
+fn code(c: char) -> String {
+    format!("%{:02X}", u32::from(c))
+}
