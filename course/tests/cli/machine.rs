@@ -1,6 +1,7 @@
 //! `doctor` and `setup` on machines that lack something: an engine that is silent, a client that hangs, a registry that is not there.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -120,6 +121,33 @@ fn the_doctor_says_which_server_would_serve() {
         machine.command(&["doctor"]).env("TESTENV_KAFKA_BROKERS", "127.0.0.1:1").output().unwrap();
     Said::of(&refused)
         .says(1, &["TESTENV_KAFKA_BROKERS=127.0.0.1:1", "to fix: unset TESTENV_KAFKA_BROKERS"]);
+}
+
+#[test]
+fn the_doctor_prints_no_password() {
+    let machine = Machine::with_client("exit 0");
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = server.local_addr().unwrap();
+    let doctor = |postgres: &str, redis: &str| {
+        let mut doctor = machine.command(&["doctor"]);
+        doctor.env("TESTENV_POSTGRES_URL", postgres).env("TESTENV_REDIS_URL", redis);
+        let said = Said::of(&doctor.output().unwrap());
+        said.hides("hunter2");
+        said
+    };
+
+    let answers =
+        doctor(&format!("postgres://app:hunter2@{at}/db"), &format!("redis://:hunter2@{at}"));
+    let refused = doctor("postgres://app:hunter2@127.0.0.1:1/db", "redis://:hunter2@127.0.0.1:1");
+    let wrong = doctor("postgres://app:hunter2@h:port/db", "hunter2@h");
+
+    answers
+        .says(0, &[&format!("URL postgres://app:***@{at}/db"), &format!("URL redis://:***@{at}")]);
+    refused.says(1, &["TESTENV_POSTGRES_URL=postgres://app:***@127.0.0.1:1/db: ", "refused"]);
+    wrong.says(
+        1,
+        &["TESTENV_POSTGRES_URL: the PostgreSQL URL did not parse", "TESTENV_REDIS_URL: "],
+    );
 }
 
 #[test]

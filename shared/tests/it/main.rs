@@ -57,7 +57,9 @@ mod p10_beside_others;
 mod p7_loopback;
 #[cfg(all(feature = "integration", feature = "kafka"))]
 mod p8_the_cure_is_named;
-#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
+#[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
+mod given_addresses;
+#[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
 mod p11_secrets;
 mod faults;
 #[cfg(all(feature = "integration", feature = "postgres"))]

@@ -1,11 +1,13 @@
 //! P11: no secret of a server stands where others could read it: in a name, a label, a command line, another program's environment, a log.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::lab::engine::{docker, labelled};
-use crate::lab::{self, Lab, PROMISED};
+use crate::lab::{self, Lab, PROMISED, complaint};
 
 const RUN: &str = "secret";
 
@@ -203,4 +205,25 @@ PATH=${PATH#*:} exec pg_dump "$@""#;
     drop(test.stdin.take());
     assert!(test.wait().unwrap().success());
     lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn no_error_about_a_given_server_holds_its_password() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (part, var, url) in [
+        ("postgres", "TESTENV_POSTGRES_URL", format!("postgres://app:hunter2@{closed}/db")),
+        ("postgres", "TESTENV_POSTGRES_URL", "postgres://app:hunter2@h:port/db".into()),
+        ("redis", "TESTENV_REDIS_URL", format!("redis://app:hunter2@{closed}")),
+        ("redis", "TESTENV_REDIS_URL", "redis://app:hun/ter2@hunter2@h".into()),
+        ("topic", "TESTENV_KAFKA_BROKERS", format!("app:hunter2@{closed}")),
+    ] {
+        let lab = Lab::new();
+
+        let (said, took) = complaint(&lab, part, &[(var, &url)]);
+
+        assert!(said.contains(var) && said.contains("to fix: correct"), "{said}");
+        assert!(!said.contains("hun") && !said.contains("ter2"), "{said}");
+        assert!(took < Duration::from_secs(2), "{took:?}: {said}");
+        lab.expect_nothing_left(PROMISED);
+    }
 }
