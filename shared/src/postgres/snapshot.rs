@@ -66,6 +66,9 @@ impl Template {
     ///
     /// A relative path begins at the folder of the package whose tests these are, where cargo runs them.
     ///
+    /// The file may have the line ends and the Unicode encoding of any system. What stands in its texts stays as it is: where git rewrites line ends
+    /// (`core.autocrlf`), a line `*.sql -text` in `.gitattributes` keeps it from changing rows.
+    ///
     /// # Panics
     ///
     /// When the file cannot be read or is another kind of dump; the message says how to make the right kind.
@@ -96,33 +99,75 @@ fn read(path: &Path) -> Result<String, Error> {
             unusable(&"it is in pg_dump's own format, which only pg_restore reads").fix(CURE)
         );
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| unusable(&"it is not UTF-8").fix(format!("{CURE} --encoding=UTF8")))?;
-    match text.lines().position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
-    {
-        Some(at) => Err(unusable(&format!(
-            "line {}: rows that follow a COPY can only be read by psql",
-            at + 1
-        ))
-        .fix(CURE)),
-        None => Ok(for_any_server(&without_locks(&text))),
+    let text = decoded(bytes).ok_or_else(|| {
+        unusable(&"it is not UTF-8, nor UTF-16 with its mark")
+            .fix(format!("{CURE} --encoding=UTF8"))
+    })?;
+    let mut makes_a_database = false;
+    for (number, line) in (1..).zip(lines(&text).map(str::trim_end)) {
+        if line.starts_with("COPY ") && line.ends_with(" FROM stdin;") {
+            let why = format!("line {number}: rows that follow a COPY can only be read by psql");
+            return Err(unusable(&why).fix(CURE));
+        }
+        makes_a_database |= line.starts_with("CREATE DATABASE ");
+        if makes_a_database && line.starts_with("\\connect ") {
+            let why = format!("line {number}: the dump makes a database of its own and goes there");
+            return Err(unusable(&why).fix(format!("{CURE}, without --create")));
+        }
     }
+    Ok(for_any_server(&without_locks(&text)))
+}
+
+/// The text of a file, as an editor or a shell of any system may have saved it; without the mark that tells its encoding.
+fn decoded(bytes: Vec<u8>) -> Option<String> {
+    let utf16 = |pair: fn([u8; 2]) -> u16| {
+        let pairs = bytes[2..].chunks(2).map(|bytes| Some(pair(bytes.try_into().ok()?)));
+        String::from_utf16(&pairs.collect::<Option<Vec<u16>>>()?).ok()
+    };
+    match bytes[..] {
+        [0xff, 0xfe, ..] => utf16(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => utf16(u16::from_be_bytes),
+        _ => {
+            let text = String::from_utf8(bytes).ok()?;
+            Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        }
+    }
+}
+
+/// The lines with their ends, of whatever system: what stands between them stays as it is, for it may be somebody's text.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = match rest.find(['\n', '\r']) {
+            Some(at) if rest[at..].starts_with("\r\n") => at + 2,
+            Some(at) => at + 1,
+            None => rest.len(),
+        };
+        let line;
+        (line, rest) = rest.split_at(end);
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+/// What ends the line.
+fn end_of(line: &str) -> &str {
+    &line[line.trim_end_matches(['\n', '\r']).len()..]
 }
 
 /// Without the two lines by which newer versions keep psql from obeying backslashes in between; we are not psql. Their word is another one each time.
 ///
 /// The lines stay, empty: a position that the server names is one in the file.
 fn without_locks(text: &str) -> String {
-    let mut lines: Vec<&str> = text.split('\n').collect();
+    let mut lines: Vec<&str> = lines(text).collect();
     let first = lines.iter().position(|line| !is_remark(line));
     let last = lines.iter().rposition(|line| !is_remark(line));
     // Only there, for between them it could be a line of somebody's text.
     for (at, word) in [(first, "\\restrict "), (last, "\\unrestrict ")] {
         if let Some(at) = at.filter(|at| lines[*at].starts_with(word)) {
-            lines[at] = "";
+            lines[at] = end_of(lines[at]);
         }
     }
-    lines.join("\n")
+    lines.concat()
 }
 
 /// Without the numbers that a server gives its columns, others in each database: `pg_dump` leaves them out, but not one that is older than they are (15.18,
@@ -139,28 +184,30 @@ fn without_numbers(text: &str) -> String {
 /// With the settings at its head made where the server knows them: a newer `pg_dump` sets what an older server has never heard of.
 fn for_any_server(text: &str) -> String {
     let mut at_head = true;
-    let lines = text.split('\n').map(|line| {
+    let lines = lines(text).map(|line| {
         at_head &= is_remark(line) || line.starts_with("SET ") || line.starts_with("SELECT pg_catalog.set_config(");
         match setting(line).filter(|_| at_head) {
             Some((name, value)) => format!(
-                "SELECT pg_catalog.set_config(name, '{value}', false) FROM pg_catalog.pg_settings WHERE name = '{name}';"
+                "SELECT pg_catalog.set_config(name, '{value}', false) FROM pg_catalog.pg_settings WHERE name = '{name}';{}",
+                end_of(line)
             ),
             None => line.to_owned(),
         }
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect()
 }
 
 /// Name and value of `SET name = value;`, the value without quotes.
 fn setting(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = line.strip_prefix("SET ")?.strip_suffix(';')?.split_once(" = ")?;
+    let (name, value) =
+        line.trim_end().strip_prefix("SET ")?.strip_suffix(';')?.split_once(" = ")?;
     let value =
         value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')).unwrap_or(value);
     Some((name, value)).filter(|_| !value.contains('\''))
 }
 
 fn is_remark(line: &str) -> bool {
-    line.is_empty() || line.starts_with("--")
+    line.trim().is_empty() || line.starts_with("--")
 }
 
 #[cfg(test)]
@@ -169,6 +216,48 @@ mod tests {
 
     const DUMP: &str = "--\n-- PostgreSQL database dump\n--\n\n\\restrict x9\n\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\n\
                         SELECT pg_catalog.set_config('search_path', '', false);\n\nINSERT INTO t VALUES ('\n\\unrestrict x9\nSET a = 1;\n');\n\n\\unrestrict x9\n\n";
+
+    #[test]
+    fn a_dump_with_the_line_ends_of_any_system_is_read_and_its_texts_stay_as_they_are() {
+        let unix = for_any_server(&without_locks(DUMP));
+        for end in ["\r\n", "\r", " \r\n", "\n"] {
+            let text = DUMP.replace('\n', end);
+
+            let sql = for_any_server(&without_locks(&text));
+
+            assert_eq!(lines(&sql).count(), lines(DUMP).count(), "{sql:?}");
+            assert!(!sql.contains("\\restrict"), "{sql:?}");
+            let kept = format!("('{end}\\unrestrict x9{end}SET a = 1;{end}');{end}");
+            assert!(sql.contains(&kept), "{sql:?}");
+            assert_eq!(
+                sql.matches("pg_settings").count(),
+                unix.matches("pg_settings").count(),
+                "{sql:?}"
+            );
+        }
+        // Between them, an end of another kind is somebody's.
+        let mixed = "\\restrict x\r\nINSERT INTO t VALUES ('a\rb\nc\r\nd');\r\n\\unrestrict x\r\n";
+        assert_eq!(without_locks(mixed), "\r\nINSERT INTO t VALUES ('a\rb\nc\r\nd');\r\n\r\n");
+    }
+
+    #[test]
+    fn a_text_is_decoded_as_its_mark_says() {
+        let utf16 = |pair: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            "\u{feff}Žižek 猫".encode_utf16().flat_map(pair).collect()
+        };
+
+        for bytes in [
+            utf16(u16::to_le_bytes),
+            utf16(u16::to_be_bytes),
+            "\u{feff}Žižek 猫".into(),
+            "Žižek 猫".into(),
+        ] {
+            assert_eq!(decoded(bytes).as_deref(), Some("Žižek 猫"));
+        }
+        assert_eq!(decoded(b"\xff\xfe\x00".to_vec()), None);
+        assert_eq!(decoded(b"caf\xe9".to_vec()), None);
+        assert_eq!(decoded(Vec::new()).as_deref(), Some(""));
+    }
 
     #[test]
     fn only_the_first_and_the_last_line_can_be_a_lock_of_psqls() {

@@ -137,6 +137,8 @@ impl Template {
 
     /// The same, with a name for where the text comes from.
     pub(super) fn text(what: String, text: &str) -> Template {
+        // The mark that some editors put first is no SQL.
+        let text = text.trim_start_matches('\u{feff}');
         Template { source: Source::Sql(what, text.to_owned()), key: identity::of_sql(text) }
     }
 

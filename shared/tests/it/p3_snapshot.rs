@@ -109,6 +109,33 @@ async fn a_setting_of_a_newer_server_is_passed_over() {
     run(&db, "INSERT INTO t VALUES (1)").await.unwrap();
 }
 
+#[tokio::test]
+async fn a_dump_that_was_saved_on_another_system_is_restored() {
+    let files = Files::new();
+    let original = Template::sql("CREATE TABLE t (said TEXT); INSERT INTO t VALUES ('Žižek 猫')");
+    snapshot::dump(&original.fresh().await, files.path("unix.sql")).await.unwrap();
+    // What newer versions of pg_dump put around it, whatever this one is.
+    let unix = format!("--\n\n\\restrict a\n\n{}\n\\unrestrict a\n\n", files.read("unix.sql"));
+    let windows = unix.replace('\n', "\r\n");
+    let utf16 = format!("\u{feff}{windows}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+
+    for (name, bytes) in [
+        ("windows.sql", windows.clone().into_bytes()),
+        ("marked.sql", format!("\u{feff}{windows}").into_bytes()),
+        ("powershell.sql", utf16),
+        ("mac.sql", unix.replace('\n', "\r").into_bytes()),
+        ("spaces.sql", unix.replace('\n', "  \n").into_bytes()),
+    ] {
+        files.write(name, &bytes);
+        let db = Template::snapshot(files.path(name)).fresh().await;
+        let said: String =
+            sqlx::query_scalar("SELECT said FROM t").fetch_one(db.pool()).await.unwrap();
+        assert_eq!(said, "Žižek 猫", "{name}");
+    }
+    let marked = Template::sql("\u{feff}CREATE TABLE t (n INT);\r\n").fresh().await;
+    run(&marked, "INSERT INTO t VALUES (1)").await.unwrap();
+}
+
 #[test]
 fn a_failure_names_the_file_and_the_line() {
     let files = Files::new();
@@ -132,11 +159,15 @@ fn what_cannot_be_restored_is_refused_with_the_cure() {
     files.write("custom", b"PGDMP\x01\x0e");
     files.write("copy.sql", b"-- a dump\n\nCOPY public.t (n) FROM stdin;\n1\n\\.\n");
     files.write("latin.sql", b"INSERT INTO t VALUES ('\xe9');\n");
+    files.write("windows.sql", b"-- a dump\r\n\r\nCOPY public.t (n) FROM stdin;\r\n1\r\n\\.\r\n");
+    files.write("create.sql", b"CREATE DATABASE x;\r\n\r\n\\connect x\r\n");
 
     for (name, why) in [
         ("custom", "only pg_restore reads"),
         ("copy.sql", "line 3: rows that follow a COPY"),
         ("latin.sql", "not UTF-8"),
+        ("windows.sql", "line 3: rows that follow a COPY"),
+        ("create.sql", "line 3: the dump makes a database of its own"),
         ("absent.sql", "No such file"),
     ] {
         let path = files.path(name);
