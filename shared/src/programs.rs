@@ -14,6 +14,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "integration")]
 use std::process::Command;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use std::process::{Output, Stdio};
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use std::time::{Duration, Instant};
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use crate::wait;
 
 /// Names the directory of what was fetched.
 pub const CACHE_VAR: &str = "TESTENV_CACHE_DIR";
@@ -69,6 +76,52 @@ fn is_for_clients(name: &OsStr) -> bool {
     (name.starts_with("PG") && name[2..].starts_with(|c: char| c.is_ascii_uppercase()))
         || name.starts_with("REDISCLI_")
         || (name.starts_with("TESTENV_") && name.ends_with("_URL"))
+}
+
+/// How a program ended, and what it wrote, unless that takes longer than `limit`: then it is killed, also where somebody has stopped it, and the answer says what was
+/// waited for.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Output, String> {
+    let name = Path::new(command.get_program()).display().to_string();
+    let words = |cause: std::io::Error| format!("{name}: {cause}");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(words)?;
+    let start = Instant::now();
+    let (output, errors) = (read(child.stdout.take()), read(child.stderr.take()));
+    let left = || limit.saturating_sub(start.elapsed());
+    let written =
+        output.recv_timeout(left()).and_then(|output| Ok((output, errors.recv_timeout(left())?)));
+    // A program that ends closes both first.
+    let status = wait::until_blocking(left(), "its end", || match child.try_wait() {
+        Ok(Some(status)) => Ok(Ok(status)),
+        Ok(None) => Err("it runs"),
+        Err(cause) => Ok(Err(cause)),
+    });
+    match (written, status) {
+        (Ok((stdout, stderr)), Ok(status)) => {
+            Ok(Output { status: status.map_err(words)?, stdout, stderr })
+        }
+        (_, status) => {
+            if status.is_err() {
+                child.kill().and_then(|()| child.wait()).ok(); // it ended in this moment
+            }
+            Err(format!("{name} did not end within {limit:?}, and was killed"))
+        }
+    }
+}
+
+/// All that is written to a pipe, when it is closed.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+fn read(pipe: Option<impl std::io::Read + Send + 'static>) -> std::sync::mpsc::Receiver<Vec<u8>> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).ok(); // what came until then is told
+        }
+        tell.send(bytes).ok(); // nobody waits any longer
+    });
+    told
 }
 
 fn dirs(service: &str, places: &[&str]) -> Vec<PathBuf> {
@@ -161,5 +214,46 @@ mod tests {
     #[test]
     fn a_place_that_is_not_there_means_nothing() {
         assert_eq!(versions(Path::new("/no/such/place/*/bin")), Vec::<PathBuf>::new());
+    }
+
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    fn shell(script: &str, limit: Duration) -> Result<Output, String> {
+        run(Command::new("sh").args(["-c", script]), limit)
+    }
+
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    #[test]
+    fn a_program_that_does_not_end_is_killed_and_named_also_when_it_is_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid = dir.path().join("pid");
+        let note = format!("echo $$ > '{}'; ", pid.display());
+        // The third has closed what it could write to.
+        for rest in ["exec sleep 600", "kill -STOP $$", "exec sleep 600 >&- 2>&-"] {
+            let start = Instant::now();
+
+            let refused = shell(&(note.clone() + rest), Duration::from_secs(1)).unwrap_err();
+
+            assert!(refused.contains("sh did not end within 1s"), "{rest}: {refused}");
+            assert!(start.elapsed() < Duration::from_secs(30), "{rest}: {:?}", start.elapsed());
+            let pid = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+            let gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None);
+            assert_eq!(gone, Err(nix::errno::Errno::ESRCH), "{rest}");
+        }
+    }
+
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    #[test]
+    fn of_a_program_that_ends_all_is_told_that_it_wrote() {
+        let limit = Duration::from_secs(60);
+
+        let done =
+            shell("head -c 300000 /dev/zero; head -c 200000 /dev/zero >&2; exit 3", limit).unwrap();
+
+        assert_eq!(
+            (done.stdout.len(), done.stderr.len(), done.status.code()),
+            (300_000, 200_000, Some(3))
+        );
+        let absent = run(&mut Command::new("/no/such/program"), limit).unwrap_err();
+        assert!(absent.starts_with("/no/such/program: "), "{absent}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, User, chown};
@@ -55,8 +55,8 @@ pub(super) async fn start(
         }
     }
     let data = dir.join("data");
-    let mut initdb = as_user(Command::new(initdb), user);
-    let made = programs::without_clients_variables(&mut initdb)
+    let mut command = as_user(Command::new(initdb), user);
+    programs::without_clients_variables(&mut command)
         .args([
             "--auth-host=md5",
             "--auth-local=reject",
@@ -68,10 +68,8 @@ pub(super) async fn start(
         .arg(&file)
         .arg("--pgdata")
         .arg(&data)
-        .current_dir(&dir)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| unusable(error.to_string()))?;
+        .current_dir(&dir);
+    let made = programs::run(&mut command, limit).map_err(unusable)?;
     std::fs::remove_file(&file).map_err(|error| unusable(error.to_string()))?;
     if !made.status.success() {
         return Err(unusable(String::from_utf8_lossy(&made.stderr).trim().to_owned()));

@@ -1,7 +1,7 @@
 //! `pg_dump`: in the server's container, else on this machine, never older than the server.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use super::Db;
@@ -28,8 +28,11 @@ const ARGS: [&str; 10] = [
     "--lock-wait-timeout=10s",
 ];
 
-/// The whole of it in the container; an engine that hangs must not hang the tests.
+/// The whole of it; a server or an engine that hangs must not hang the tests. A dump that still runs in the container then ends with its database.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// A program tells its version in milliseconds.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// The text of a dump of the database.
 pub(super) async fn dump(db: &Db) -> Result<String, Error> {
@@ -75,7 +78,9 @@ async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
         tokio::time::timeout(LIMIT, docker::execute(&container, command)).await
     });
     match done.await {
-        Err(_) => Err(refused(format!("it did not end within {LIMIT:?}"))),
+        Err(_) => Err(refused(format!(
+            "{PROGRAM} in the server's container did not end within {LIMIT:?}"
+        ))),
         Ok(Err(why)) => Ok(Err(why)),
         // The engine's and the shell's numbers for a program that is not there.
         Ok(Ok(done)) if [126, 127].contains(&done.status) => Ok(Err(done.errors.trim().to_owned())),
@@ -110,7 +115,7 @@ fn on_this_machine(
             .arg("--host")
             .arg(host);
         command.envs(tls).envs(file.map(|file| ("PGPASSFILE", file)));
-        command.env("PGCONNECT_TIMEOUT", "10").stdin(Stdio::null());
+        command.env("PGCONNECT_TIMEOUT", "10");
         command
     }
 }
@@ -144,8 +149,8 @@ fn run(
     program: &Path,
     database: &str,
 ) -> Result<String, Error> {
-    let done = command(program).arg("--dbname").arg(database).output();
-    let done = done.map_err(|cause| refused(format!("{}: {cause}", program.display())))?;
+    let done =
+        programs::run(command(program).arg("--dbname").arg(database), LIMIT).map_err(refused)?;
     text(done.status.success(), done.stdout, &String::from_utf8_lossy(&done.stderr))
 }
 
@@ -163,15 +168,20 @@ fn refused(cause: String) -> Error {
 /// The one of the server's version, else the oldest of the newer ones; or what was found instead.
 fn choose(major: i32) -> Result<PathBuf, Vec<String>> {
     let candidates = programs::all(POSTGRES.name, PROGRAM, POSTGRES.places);
-    let versions = candidates.into_iter().map(|path| (version(&path), path)).collect();
+    let versions =
+        candidates.into_iter().map(|path| (version(&path, VERSION_LIMIT), path)).collect();
     nearest(major, versions)
 }
 
 /// Of programs with their versions, where they tell them.
-fn nearest(major: i32, candidates: Vec<(Option<i32>, PathBuf)>) -> Result<PathBuf, Vec<String>> {
-    let fit =
-        candidates.iter().filter(|(version, _)| version.is_some_and(|version| version >= major));
-    if let Some((_, path)) = fit.min_by_key(|(version, _)| *version) {
+fn nearest(
+    major: i32,
+    candidates: Vec<(Result<i32, String>, PathBuf)>,
+) -> Result<PathBuf, Vec<String>> {
+    let fit = candidates.iter().filter_map(|(version, path)| Some((version.as_ref().ok()?, path)));
+    if let Some((_, path)) =
+        fit.filter(|(version, _)| **version >= major).min_by_key(|(version, _)| **version)
+    {
         return Ok(path.clone());
     }
     if candidates.is_empty() {
@@ -179,16 +189,18 @@ fn nearest(major: i32, candidates: Vec<(Option<i32>, PathBuf)>) -> Result<PathBu
             "{PROGRAM}: not in the PATH, nor where packages put it beside that"
         )]);
     }
-    let words = |(version, path): (Option<i32>, PathBuf)| match version {
-        Some(version) => format!("{}: version {version} is older than the server", path.display()),
-        None => format!("{}: it does not tell its version", path.display()),
+    let words = |(version, path): (Result<i32, String>, PathBuf)| match version {
+        Ok(version) => format!("{}: version {version} is older than the server", path.display()),
+        Err(why) => format!("{}: it does not tell its version: {why}", path.display()),
     };
     Err(candidates.into_iter().map(words).collect())
 }
 
-fn version(program: &Path) -> Option<i32> {
-    let said = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    major_in(&String::from_utf8(said.stdout).ok()?)
+fn version(program: &Path, limit: Duration) -> Result<i32, String> {
+    let done = programs::run(Command::new(program).arg("--version"), limit)?;
+    let (said, errors) =
+        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    major_in(&said).ok_or_else(|| format!("{}{}", said.trim(), errors.trim()))
 }
 
 /// 15 of `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
@@ -204,7 +216,11 @@ mod tests {
     #[test]
     fn the_servers_own_version_is_taken_before_a_newer_one_and_never_an_older() {
         let found = |versions: &[(Option<i32>, &str)]| {
-            nearest(15, versions.iter().map(|(version, path)| (*version, path.into())).collect())
+            let version = |version: Option<i32>| version.ok_or_else(|| "x".to_owned());
+            nearest(
+                15,
+                versions.iter().map(|(number, path)| (version(*number), path.into())).collect(),
+            )
         };
 
         assert_eq!(found(&[(Some(17), "a"), (Some(15), "b"), (Some(16), "c")]), Ok("b".into()));
@@ -213,10 +229,23 @@ mod tests {
             found(&[(Some(13), "/bin/a"), (None, "/bin/b")]),
             Err(vec![
                 "/bin/a: version 13 is older than the server".into(),
-                "/bin/b: it does not tell its version".into()
+                "/bin/b: it does not tell its version: x".into()
             ])
         );
         assert!(found(&[]).unwrap_err()[0].starts_with("pg_dump: not in the PATH"));
+    }
+
+    #[test]
+    fn a_program_that_hangs_instead_of_telling_its_version_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join(PROGRAM);
+        // By another process: a program that this one has open for writing, or has forked with meanwhile, cannot be run.
+        let write = r#"printf '#!/bin/sh\nkill -STOP $$\n' > "$0" && chmod +x "$0""#;
+        assert!(Command::new("sh").args(["-c", write]).arg(&program).status().unwrap().success());
+
+        let why = version(&program, Duration::from_secs(1)).unwrap_err();
+
+        assert!(why.ends_with("pg_dump did not end within 1s, and was killed"), "{why}");
     }
 
     #[test]
