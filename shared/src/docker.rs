@@ -59,14 +59,16 @@ use testcontainers_modules::testcontainers::runners::AsyncRunner;
 use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, Image, ImageExt};
 use tokio::runtime::Runtime;
 
-use crate::provider::{docker_host, docker_is_local};
+use crate::provider::{PROVIDER_VAR, docker_host, docker_is_local};
 use crate::run::{Owner, Run, owned};
 use crate::{Error, wait};
 
 mod address;
 #[cfg(feature = "postgres")]
 mod exec;
+mod credentials;
 mod image;
+pub(crate) mod memory;
 mod reap;
 #[cfg(feature = "postgres")]
 pub(crate) mod reuse;
@@ -82,6 +84,9 @@ pub const TOKEN_LABEL: &str = "testenv.run";
 pub const OWNER_LABEL: &str = "testenv.owner";
 /// The label with the service.
 pub const SERVICE_LABEL: &str = "testenv.service";
+
+/// Making a container takes a tenth of a second; beside twenty others on a slow disk it takes many.
+const CREATE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The engine's client keeps connections that die with the runtime that opened them, and a test's runtime lives as long as the test.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -148,11 +153,42 @@ pub async fn start<I: Image>(
     tmpfs: &'static [&'static str],
     limit: Duration,
 ) -> Result<Started<I>, Error> {
+    start_with(run, service, request, ports, memory::at(tmpfs), limit).await
+}
+
+/// The same with directories in memory that the image named.
+pub(crate) async fn start_with<I: Image>(
+    run: &Run,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: HashMap<String, String>,
+    limit: Duration,
+) -> Result<Started<I>, Error> {
     note(run)?;
     let name = name_of(run, service);
     let owner = (OWNER_LABEL, Owner::of(run.dir()).to_string());
     let scope = Scope { name, labels: vec![(TOKEN_LABEL, run.token().to_owned()), owner] };
     launch(scope, service, request, ports, tmpfs, limit).await
+}
+
+/// Waits for an answer of the engine, and no longer than `limit`: an engine can hang in the middle of any request.
+pub(crate) async fn limited<T>(
+    limit: Duration,
+    what: &str,
+    request: impl Future<Output = T>,
+) -> Result<T, Error> {
+    tokio::time::timeout(limit, request).await.map_err(|_| {
+        Error::new(format!("the Docker engine at {} hangs", docker_host()))
+            .cause(format!("no answer within {limit:?} to: {what}"))
+            .fix("docker info, and restart the engine if that hangs too")
+            .fix(format!("export {PROVIDER_VAR}=native"))
+    })
+}
+
+/// A question that the engine answers from memory; a machine under load takes a second.
+pub(crate) fn query_limit() -> Duration {
+    Duration::from_secs(10)
 }
 
 /// Whose a container is: its name, and the labels by which it is found.
@@ -166,7 +202,7 @@ async fn launch<I: Image>(
     service: &'static str,
     request: ContainerRequest<I>,
     ports: &'static [ContainerPort],
-    tmpfs: &'static [&'static str],
+    tmpfs: HashMap<String, String>,
     limit: Duration,
 ) -> Result<Started<I>, Error> {
     let local = docker_is_local();
@@ -175,8 +211,10 @@ async fn launch<I: Image>(
         .with_labels(scope.labels)
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
-        .with_host_config_modifier(move |config| bind(config, ports, tmpfs, local));
-    match request.start().await {
+        .with_host_config_modifier(move |config| bind(config, ports, tmpfs.clone(), local));
+    // The limit is for the server; the engine has its own time to make the container, and testcontainers waits two minutes for each of its answers.
+    let what = format!("the start of the {service} container");
+    match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
         Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),
         Err(cause) => Err(Error::new(format!("the {service} container did not get ready"))
             .tried(format!("Docker at {}", docker_host()))
@@ -196,7 +234,12 @@ fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }
 
-fn bind(config: &mut HostConfig, ports: &[ContainerPort], tmpfs: &[&str], local: bool) {
+fn bind(
+    config: &mut HostConfig,
+    ports: &[ContainerPort],
+    tmpfs: HashMap<String, String>,
+    local: bool,
+) {
     if local {
         let binding = || {
             Some(vec![PortBinding {
@@ -208,9 +251,7 @@ fn bind(config: &mut HostConfig, ports: &[ContainerPort], tmpfs: &[&str], local:
         config.port_bindings =
             Some(ports.iter().map(|port| (port.to_string(), binding())).collect());
     }
-    let in_memory: HashMap<String, String> =
-        tmpfs.iter().map(|dir| ((*dir).to_owned(), "rw,mode=1777".to_owned())).collect();
-    config.tmpfs = Some(in_memory);
+    config.tmpfs = Some(tmpfs);
 }
 
 /// What a later sweep needs to reach the same engine.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use testcontainers_modules::testcontainers::bollard::Docker;
+use testcontainers_modules::testcontainers::bollard::auth::DockerCredentials;
+use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use testcontainers_modules::testcontainers::bollard::models::CreateImageInfo;
 
-use super::{Error, docker_client_instance, query};
+use super::{Error, credentials, docker_client_instance, limited, query, query_limit};
 use crate::images::Image;
 use crate::provider::say;
 
@@ -16,12 +18,15 @@ const FIRST_SIGN: Duration = Duration::from_millis(1500);
 /// A layer that sends nothing for this long is stuck.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// The other processes of the run wait five minutes for the server; a layer that still comes may come for a little longer.
+const PULL_LIMIT: Duration = Duration::from_mins(10);
+
 /// The image that serves, present in the engine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// Its repository.
+    /// Its repository; where a digest names the image, with the algorithm: `postgres@sha256`.
     pub name: String,
-    /// Its tag; `latest` where the user named none.
+    /// Its tag, `latest` where the user named none; or its digest.
     pub tag: String,
     /// Why it is this one.
     pub why: &'static str,
@@ -29,7 +34,7 @@ pub struct Chosen {
 
 impl Chosen {
     fn new(image: &str, why: &'static str) -> Chosen {
-        // The colon of `host:5000/name` is not a tag's.
+        // The colon of `host:5000/name` is not a tag's. The last one of `name:tag@sha256:digest` is the digest's: put together, the parts name the same image.
         let (name, tag) = match image.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, tag),
             _ => (image, "latest"),
@@ -62,7 +67,7 @@ pub async fn resolve(image: &Image) -> Result<Chosen, Error> {
 async fn overridden(engine: &Docker, image: &Image, named: &str) -> Result<Chosen, Error> {
     let chosen = Chosen::new(named, "named by the environment");
     let full = chosen.to_string();
-    if is_there(engine, &full).await {
+    if is_there(engine, &full).await? {
         return Ok(chosen);
     }
     match pull(engine, &full).await {
@@ -76,14 +81,14 @@ async fn overridden(engine: &Docker, image: &Image, named: &str) -> Result<Chose
 
 async fn pinned_or_local(engine: &Docker, image: &Image) -> Result<Chosen, Error> {
     let (pinned, local) = (image.pinned(), image.local());
-    if is_there(engine, &pinned).await {
+    if is_there(engine, &pinned).await? {
         return Ok(Chosen::new(&pinned, "the pinned image"));
     }
     let why = match pull(engine, &pinned).await {
         Ok(()) => return Ok(Chosen::new(&pinned, "the pinned image, pulled")),
         Err(why) => why,
     };
-    if is_there(engine, &local).await {
+    if is_there(engine, &local).await? {
         return Ok(Chosen::new(&local, "the local substitute; the pinned image cannot be pulled"));
     }
     Err(missing(image, &pinned, &why)
@@ -97,13 +102,40 @@ fn missing(image: &Image, name: &str, why: &str) -> Error {
         .tried(format!("docker pull {name}: {why}"))
 }
 
-async fn is_there(engine: &Docker, name: &str) -> bool {
-    engine.inspect_image(name).await.is_ok()
+/// Only an engine that says so has no such image: another answer is no reason to pull.
+async fn is_there(engine: &Docker, name: &str) -> Result<bool, Error> {
+    let what = format!("whether the image {name} is there");
+    match limited(query_limit(), &what, engine.inspect_image(name)).await? {
+        Ok(_) => Ok(true),
+        // It is asked about a name that it takes for none, too.
+        Err(EngineError::DockerResponseServerError { status_code: 400 | 404, .. }) => Ok(false),
+        Err(error) => Err(Error::new(format!("the Docker engine does not say {what}"))
+            .cause(error)
+            .fix("cargo course doctor")),
+    }
 }
 
 async fn pull(engine: &Docker, name: &str) -> Result<(), String> {
+    let (login, refused) = match credentials::of(name).await {
+        Ok(login) => (login, String::new()),
+        // The image may be anybody's to pull.
+        Err(why) => (None, format!(" (without credentials: {why})")),
+    };
+    match tokio::time::timeout(PULL_LIMIT, pull_as(engine, name, login)).await {
+        Ok(done) => done.map_err(|why| why + &refused),
+        Err(_) => {
+            Err(format!("not done within {PULL_LIMIT:?}; on a slow line, pull it by hand first"))
+        }
+    }
+}
+
+async fn pull_as(
+    engine: &Docker,
+    name: &str,
+    login: Option<DockerCredentials>,
+) -> Result<(), String> {
     let options = query::CreateImageOptionsBuilder::new().from_image(name).build();
-    let mut signs = std::pin::pin!(engine.create_image(Some(options), None, None));
+    let mut signs = std::pin::pin!(engine.create_image(Some(options), None, login));
     let mut limit = FIRST_SIGN;
     let mut said = false;
     loop {
@@ -135,5 +167,14 @@ mod tests {
         assert_eq!(Chosen::new("host:5000/kafka", "").to_string(), "host:5000/kafka:latest");
         assert_eq!(Chosen::new("host:5000/kafka:1", "").to_string(), "host:5000/kafka:1");
         assert_eq!(Chosen::new("kafka", "").to_string(), "kafka:latest");
+    }
+
+    #[test]
+    fn a_digest_names_the_image_whatever_stands_before_it() {
+        for name in
+            ["kafka@sha256:0a1b", "kafka:3.9@sha256:0a1b", "host:5000/a/kafka:3@sha256:0a1b"]
+        {
+            assert_eq!(Chosen::new(name, "").to_string(), name);
+        }
     }
 }

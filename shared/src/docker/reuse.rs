@@ -165,7 +165,7 @@ impl Kept {
         password: &str,
         request: ContainerRequest<I>,
         ports: &'static [ContainerPort],
-        tmpfs: &'static [&'static str],
+        tmpfs: super::memory::Mounts,
         limit: Duration,
     ) -> Result<Started<I>, Error> {
         publish(&self.note, password)?;

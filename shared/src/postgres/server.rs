@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::{client, failed};
 use crate::address::Address;
+use crate::docker::memory;
 use crate::docker::reuse::{self, Found, Kept};
 use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
 use crate::run::{Run, apart};
@@ -51,7 +52,9 @@ const GIVEN: &str = "given";
 
 const PORT: ContainerPort = ContainerPort::Tcp(5432);
 const PORTS: &[ContainerPort] = &[PORT];
+/// Where images have their data that do not say it, and the variable by which most say it.
 const DATA: &str = "/var/lib/postgresql/data";
+const DATA_VAR: &str = "PGDATA";
 
 /// Of our own servers: 64 tests with ten connections each, the harness's own, and room.
 pub(super) const CONNECTIONS: usize = 1000;
@@ -179,7 +182,8 @@ async fn in_container(run: &'static Run, first: String) -> Result<String, Error>
     let unset = format!("{} is not set", POSTGRES.url_var);
     say(POSTGRES.name, &format!("a container of {image} ({}; {unset})", image.why));
     let request = request(&image, &first);
-    let started = docker::start(run, POSTGRES.name, request, PORTS, &[DATA], START_LIMIT).await?;
+    let data = memory::of(&image, DATA_VAR, DATA).await?;
+    let started = docker::start_with(run, POSTGRES.name, request, PORTS, data, START_LIMIT).await?;
     started.address(PORT).await
 }
 
@@ -240,8 +244,8 @@ async fn kept(
             let (request, noted) = (request(&image, &first), password.clone());
             kept.used(run).await?;
             let place = docker::on_engine(async move {
-                let started =
-                    kept.start(POSTGRES.name, &noted, request, PORTS, &[DATA], START_LIMIT);
+                let data = memory::of(&image, DATA_VAR, DATA).await?;
+                let started = kept.start(POSTGRES.name, &noted, request, PORTS, data, START_LIMIT);
                 started.await?.address(PORT).await
             });
             let address = lock(&first, &password, &place.await?).await?;

@@ -34,7 +34,9 @@ const MOST_OF_A_GIVEN: u32 = 256;
 
 const PORT: ContainerPort = ContainerPort::Tcp(REDIS_PORT);
 const PORTS: &[ContainerPort] = &[PORT];
+/// Where images have their data that do not say it, and the variable by which some say it.
 const DATA: &str = "/data";
+const DATA_VAR: &str = "REDIS_DATA_DIR";
 
 /// In a container. Not in `/data`, which is mounted over.
 const SETTINGS: &str = "/etc/testenv-redis.conf";
@@ -154,7 +156,8 @@ async fn in_container(run: &'static Run) -> Result<String, Error> {
         .with_tag(&image.tag)
         .with_copy_to(settings, settings_of(DATABASES, &password).into_bytes())
         .with_cmd(["redis-server", SETTINGS]);
-    let started = docker::start(run, REDIS.name, request, PORTS, &[DATA], START_LIMIT).await?;
+    let data = docker::memory::of(&image, DATA_VAR, DATA).await?;
+    let started = docker::start_with(run, REDIS.name, request, PORTS, data, START_LIMIT).await?;
     Ok(format!("redis://:{password}@{}", started.address(PORT).await?))
 }
 

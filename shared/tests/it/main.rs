@@ -49,6 +49,8 @@ mod p8_redis;
 mod p4_nothing_is_left;
 #[cfg(all(feature = "integration", feature = "redis"))]
 mod engine;
+#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
+mod images;
 mod p5_live_runs;
 mod p10_only_ours;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
