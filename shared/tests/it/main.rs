@@ -51,6 +51,8 @@ mod p4_nothing_is_left;
 mod engine;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod images;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+mod in_a_container;
 mod p5_live_runs;
 mod p10_only_ours;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]

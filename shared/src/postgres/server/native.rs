@@ -14,8 +14,7 @@ use crate::provider::{POSTGRES, say};
 use crate::run::{Run, make_data_dir};
 use crate::{Error, programs, secret, wait};
 
-/// Where files are memory: Linux's own place for it. Elsewhere the temporary directory has to do.
-const MEMORY: &str = "/dev/shm";
+mod place;
 
 /// Somebody may take the port between the look and the start.
 const TRIES: usize = 5;
@@ -37,11 +36,10 @@ pub(super) async fn start(
 ) -> Result<Address, Error> {
     let [initdb, postgres] = programs else { unreachable!("the service names two programs") };
     say(POSTGRES.name, &format!("{} ({} is not set)", postgres.display(), POSTGRES.url_var));
-    let root =
-        if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
+    let user = unprivileged();
+    let root = place::choose(user.map(|(uid, _)| uid))?;
     let dir = make_data_dir(run, POSTGRES.name, &root)?;
 
-    let user = unprivileged();
     let unusable = |cause: String| {
         Error::new(format!("no cluster in {}", dir.display()))
             .cause(cause)
