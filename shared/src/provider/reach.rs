@@ -95,16 +95,6 @@ pub(super) fn connect(address: impl ToSocketAddrs, limit: Duration) -> Result<Tc
     Err(last)
 }
 
-/// `host:port` of the engine's URL.
-pub(super) fn authority(text: &str) -> Option<&str> {
-    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).trim();
-    host.rsplit_once(':')
-        .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
-        .then_some(host)
-}
-
 pub(super) fn within(
     limit: Duration,
     ask: impl FnOnce() -> Result<(), String> + Send + 'static,
@@ -125,13 +115,6 @@ mod tests {
 
     use super::*;
     use crate::provider::{KAFKA, POSTGRES, REACH_LIMIT, REDIS};
-
-    #[test]
-    fn the_address_of_an_engine_is_its_host_and_port() {
-        assert_eq!(authority("tcp://docker:2375"), Some("docker:2375"));
-        assert_eq!(authority("tcp://[::1]:2375/"), Some("[::1]:2375"));
-        assert_eq!(authority("tcp://localhost"), None);
-    }
 
     #[test]
     fn a_socket_is_reached_as_a_port_is() {

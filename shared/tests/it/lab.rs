@@ -114,7 +114,7 @@ impl Lab {
     /// Data of servers that lies outside of the runs' directories.
     fn memory(&self) -> Vec<String> {
         let base = self.base().display().to_string();
-        let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+        let places = [PathBuf::from("/dev/shm"), "/var/tmp".into(), std::env::temp_dir()];
         let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
         let dirs = entries.flatten().map(|entry| entry.path()).filter(|dir| {
             let owner = std::fs::read_to_string(dir.join("owner"));
