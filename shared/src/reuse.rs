@@ -1,6 +1,6 @@
 //! Kept servers, as the user's cache knows them: whose they are, and who uses them.
 //!
-//! A kept server outlives its run, so a run's directory cannot stand for it. The directory `reuse` of the [cache](crate::programs::cache) does. It holds, for
+//! A kept server outlives its run, so a run's directory cannot stand for it. The directory `reuse` of the [`cache`] does. It holds, for
 //! each server, a note (how to log in), a lock for starting and stopping, and a lock for using.
 //!
 //! ```no_run

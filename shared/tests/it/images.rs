@@ -62,7 +62,7 @@ CMD ["postgres"]
     let mut test = test.spawn().unwrap();
     assert_eq!(lab::line(&mut test), "postgres");
 
-    let containers = labelled("container", "testenv.owner", &lab.runs().display().to_string());
+    let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
     let id = containers[0].split_whitespace().nth(1).unwrap();
     let mounts =
         docker(&["inspect", "--format", "{{json .HostConfig.Tmpfs}} {{json .Mounts}}", id]);
