@@ -49,7 +49,6 @@ use std::mem::ManuallyDrop;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-#[cfg(feature = "postgres")]
 use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers_modules::testcontainers::bollard::query_parameters as query;
@@ -67,6 +66,7 @@ mod address;
 #[cfg(feature = "postgres")]
 mod exec;
 mod credentials;
+mod here;
 mod image;
 pub(crate) mod memory;
 mod reap;
@@ -128,6 +128,16 @@ pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
     RUNTIME.spawn(work).await.expect("work on the engine is neither cancelled nor panics")
+}
+
+/// Whether this process runs in a container of the engine, and reaches others by their own addresses.
+///
+/// # Errors
+///
+/// When the engine does not say, or nothing can be reached.
+#[cfg(feature = "kafka")]
+pub(crate) async fn is_among_containers() -> Result<bool, Error> {
+    here::network().await.map(|network| network.is_some())
 }
 
 /// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network or a volume with a client of your own: what
@@ -205,13 +215,20 @@ async fn launch<I: Image>(
     tmpfs: HashMap<String, String>,
     limit: Duration,
 ) -> Result<Started<I>, Error> {
-    let local = docker_is_local();
+    let network = here::network().await?;
+    // Of a container that is reached over a network of the engine's, nothing has to be published further.
+    let local = docker_is_local() || network.is_some();
     let request = request
         .with_container_name(scope.name)
         .with_labels(scope.labels)
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
-        .with_host_config_modifier(move |config| bind(config, ports, tmpfs.clone(), local));
+        .with_host_config_modifier(move |config| {
+            bind(config, ports, tmpfs.clone(), local);
+            if let Some(network) = network {
+                config.network_mode = Some(network.to_owned());
+            }
+        });
     // The limit is for the server; the engine has its own time to make the container, and testcontainers waits two minutes for each of its answers.
     let what = format!("the start of the {service} container");
     match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
@@ -229,7 +246,6 @@ pub(crate) fn name_of(run: &Run, service: &str) -> String {
 }
 
 /// Whether the engine says that there is no such thing; any other error says nothing about it.
-#[cfg(feature = "postgres")]
 fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }

@@ -2,9 +2,9 @@
 
 use testcontainers_modules::testcontainers::core::ContainerPort;
 
-use super::{docker_client_instance, query};
+use super::{docker_client_instance, here, limited, query, query_limit};
 use crate::Error;
-use crate::provider::{docker_host, docker_is_local};
+use crate::provider::{docker_host, docker_is_local, host_of};
 
 /// The address of a container's port on this side, as `host:port`. Asked of the engine each time: a container that was started again has another.
 pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
@@ -12,10 +12,19 @@ pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, E
         Error::new(format!("the container's port {port} has no address on this side")).cause(cause)
     };
     let engine = docker_client_instance().await.map_err(|error| unknown(error.to_string()))?;
-    let look = engine.inspect_container(container, None::<query::InspectContainerOptions>).await;
-    let network = look.map_err(|error| unknown(error.to_string()))?.network_settings;
-    let mut ports = network.and_then(|network| network.ports).unwrap_or_default();
-    let bindings = ports.remove(&port.to_string()).flatten().unwrap_or_default();
+    let what = format!("where the port {port} of {container} is");
+    let look = engine.inspect_container(container, None::<query::InspectContainerOptions>);
+    let look = limited(query_limit(), &what, look).await?;
+    let settings = look.map_err(|error| unknown(error.to_string()))?.network_settings;
+    let settings = settings.unwrap_or_default();
+    if let Some(network) = here::network().await? {
+        let endpoint = settings.networks.and_then(|mut networks| networks.remove(network));
+        let ip = endpoint.and_then(|endpoint| endpoint.ip_address).filter(|ip| !ip.is_empty());
+        let ip = ip.ok_or_else(|| unknown(format!("it is not on the network {network}")))?;
+        return Ok(format!("{ip}:{}", port.as_u16()));
+    }
+    let bindings = settings.ports.unwrap_or_default().remove(&port.to_string()).flatten();
+    let bindings = bindings.unwrap_or_default();
     let by_ip4 =
         bindings.iter().find(|binding| binding.host_ip.as_ref().is_none_or(|ip| !ip.contains(':')));
     let published = by_ip4.and_then(|binding| binding.host_port.as_deref());
@@ -30,6 +39,6 @@ fn host() -> Result<String, Error> {
         return Ok("127.0.0.1".into());
     }
     let engine = docker_host();
-    crate::provider::host_of(&engine)
+    host_of(&engine)
         .ok_or_else(|| Error::new(format!("the engine's address {engine} names no host")))
 }

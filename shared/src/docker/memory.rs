@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 use super::{Chosen, docker_client_instance, limited, query_limit};
+#[cfg(any(feature = "postgres", feature = "redis"))]
 use crate::Error;
 
 /// Directories with the options of their mounts.
@@ -19,6 +21,7 @@ const OPTIONS: &str = "rw,mode=1777";
 /// # Errors
 ///
 /// When the engine does not tell.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts, Error> {
     let engine = docker_client_instance()
         .await
@@ -39,6 +42,7 @@ pub(super) fn at(dirs: &[&str]) -> Mounts {
     dirs.iter().map(|dir| ((*dir).to_owned(), OPTIONS.to_owned())).collect()
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 fn mounts(data: Option<&str>, volumes: &[String], user: &str, usual: &str) -> Mounts {
     let clean = |dir: &str| format!("/{}", dir.trim_matches('/'));
     let holds = |volume: &str, data: &str| {
@@ -64,7 +68,7 @@ fn mounts(data: Option<&str>, volumes: &[String], user: &str, usual: &str) -> Mo
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "postgres", feature = "redis")))]
 mod tests {
     use super::{OPTIONS, mounts};
 

@@ -31,6 +31,14 @@ const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 const PORTS: &[ContainerPort] = &[KAFKA_PORT];
 const LOG_DIR: &str = "/tmp/kafka-logs";
 
+/// A broker tells its clients where it is. Its module has it say the published port of 127.0.0.1, in a script that it waits for; clients in other containers
+/// need the container's own address.
+const OWN_ADDRESS: &str = r#"script=/opt/kafka/testcontainers_start.sh
+while [[ ! -s $script ]]; do sleep 0.1; done
+while read -r ip name _ && [[ $name != "$HOSTNAME" ]]; do :; done < /etc/hosts
+text=$(< "$script")
+[[ $text =~ 127\.0\.0\.1:[0-9]+ ]] && eval "${text/${BASH_REMATCH[0]}/$ip:9092}""#;
+
 struct Broker {
     brokers: String,
     is_ours: bool,
@@ -135,6 +143,11 @@ async fn start(run: &'static Run) -> Result<String, Error> {
         // The first join of a group waits three seconds for others by default.
         .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
         .with_env_var("KAFKA_LOG_DIRS", LOG_DIR);
+    let request = if docker::is_among_containers().await? {
+        request.with_cmd(["-c", OWN_ADDRESS])
+    } else {
+        request
+    };
     let started = docker::start(run, KAFKA.name, request, PORTS, &[LOG_DIR], START_LIMIT).await?;
     started.address(KAFKA_PORT).await
 }

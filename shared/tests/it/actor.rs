@@ -100,6 +100,8 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
             runtime().block_on(run.once("sleeper", docker::start)).unwrap();
         }
         #[cfg(all(feature = "integration", feature = "kafka"))]
+        "round trip" => runtime().block_on(kafka::round_trip()),
+        #[cfg(all(feature = "integration", feature = "kafka"))]
         "topic" => runtime().block_on(async { say(testenv::fresh_topic().await.name()) }),
         _ => panic!("no such resource: {resource}"),
     }
@@ -328,6 +330,24 @@ mod redis {
         let (ports, limit) = (&[PORT], Duration::from_secs(30));
         let started = docker::start(run, "given", request, ports, &["/data"], limit).await?;
         Ok(format!("redis://default:open%20sesame@{}", started.address(PORT).await?))
+    }
+}
+
+#[cfg(all(feature = "integration", feature = "kafka"))]
+mod kafka {
+    use std::time::Duration;
+
+    use rdkafka::ClientConfig;
+    use rdkafka::producer::{FutureProducer, FutureRecord};
+
+    /// A message that the broker has taken: whoever sends one goes to the address that the broker named.
+    pub(super) async fn round_trip() {
+        let topic = testenv::fresh_topic().await;
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", topic.brokers()).set("message.timeout.ms", "20000");
+        let producer: FutureProducer = client.create().unwrap();
+        let record = FutureRecord::<(), _>::to(topic.name()).payload("sent");
+        producer.send(record, Duration::from_secs(20)).await.unwrap();
     }
 }
 

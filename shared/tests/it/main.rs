@@ -51,7 +51,7 @@ mod p4_nothing_is_left;
 mod engine;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod images;
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod in_a_container;
 mod p5_live_runs;
 mod p10_only_ours;

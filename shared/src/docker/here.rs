@@ -1,0 +1,131 @@
+//! Where this process is, as the engine sees it: beside the engine, or in one of its containers.
+//!
+//! In a container that has the engine's socket, 127.0.0.1 is the container's own, and a port that the engine publishes on the loopback address of its machine
+//! cannot be reached. A container on the same network can.
+
+use std::collections::HashMap;
+
+use testcontainers_modules::testcontainers::bollard::Docker;
+use testcontainers_modules::testcontainers::bollard::models::{
+    ContainerInspectResponse, EndpointSettings,
+};
+use tokio::sync::OnceCell;
+
+use super::{docker_client_instance, is_missing, limited, query, query_limit};
+use crate::Error;
+
+/// The network over which this process reaches containers, where it runs in one itself; none where their published ports are the way.
+pub(super) async fn network() -> Result<Option<&'static str>, Error> {
+    static NETWORK: OnceCell<Option<String>> = OnceCell::const_new();
+    NETWORK.get_or_try_init(ask).await.map(Option::as_deref)
+}
+
+async fn ask() -> Result<Option<String>, Error> {
+    let Some(id) = own_id() else { return Ok(None) };
+    let engine = docker_client_instance()
+        .await
+        .map_err(|cause| Error::new("no client for the Docker engine").cause(cause))?;
+    // A container of another engine, such as the one in which this engine runs.
+    let Some(mut own) = inspect(&engine, &id).await? else { return Ok(None) };
+    let mode = |of: &ContainerInspectResponse| {
+        of.host_config.as_ref().and_then(|config| config.network_mode.clone()).unwrap_or_default()
+    };
+    let shared = mode(&own).strip_prefix("container:").map(str::to_owned);
+    if let Some(shared) = shared
+        && let Some(other) = inspect(&engine, &shared).await?
+    {
+        own = other;
+    }
+    if mode(&own) == "host" {
+        return Ok(None);
+    }
+    let networks = own.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    first(networks).map(Some).ok_or_else(|| {
+        Error::new("the tests run in a container that no other container can be reached from")
+            .cause(format!("the container {id} has no network"))
+            .fix("docker run --network bridge, in the place of --network none")
+    })
+}
+
+/// The first network on which the container has an address.
+fn first(networks: HashMap<String, EndpointSettings>) -> Option<String> {
+    let mut names: Vec<String> = networks
+        .into_iter()
+        .filter(|(_, endpoint)| endpoint.ip_address.as_ref().is_some_and(|ip| !ip.is_empty()))
+        .map(|(name, _)| name)
+        .collect();
+    names.sort();
+    names.into_iter().next()
+}
+
+async fn inspect(engine: &Docker, id: &str) -> Result<Option<ContainerInspectResponse>, Error> {
+    let what = format!("what the container {id} is, in which the tests run");
+    let look = engine.inspect_container(id, None::<query::InspectContainerOptions>);
+    match limited(query_limit(), &what, look).await? {
+        Ok(own) => Ok(Some(own)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(cause) => {
+            Err(Error::new(format!("the Docker engine does not say {what}")).cause(cause))
+        }
+    }
+}
+
+/// The id of the container that this process runs in.
+fn own_id() -> Option<String> {
+    let text = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let marked = || {
+        ["/.dockerenv", "/run/.containerenv"]
+            .iter()
+            .any(|mark| std::fs::exists(mark).unwrap_or_default())
+    };
+    let by_name = || {
+        let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
+        (marked() && name.len() == 12 && is_hex(&name)).then_some(name)
+    };
+    id_in_mounts(&text("/proc/self/mountinfo"))
+        .or_else(|| id_in(&text("/proc/self/cgroup")))
+        .or_else(by_name)
+}
+
+/// Engines mount these files into a container from a directory that they name after it.
+fn id_in_mounts(mounts: &str) -> Option<String> {
+    let files = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+    mounts.lines().find_map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, _, _, root, at, ..] = words[..] else { return None };
+        files.contains(&at).then(|| id_in(root)).flatten()
+    })
+}
+
+/// The first word of 64 hexadecimal digits.
+fn id_in(text: &str) -> Option<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.into_iter().find(|word| word.len() == 64 && is_hex(word)).map(str::to_owned)
+}
+
+fn is_hex(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{id_in, id_in_mounts};
+
+    #[test]
+    fn a_containers_id_is_found_where_engines_leave_it() {
+        let id = "a2d7f1ff12a92427e9cbfd80bc87f0a454f949061aae5816e06650dfcd0e9f9d";
+        let docker = format!(
+            "1 0 0:1 / / rw - overlay o rw\n94 76 254:0 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda rw"
+        );
+        let podman = format!(
+            "94 76 0:25 /containers/overlay-containers/{id}/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw"
+        );
+
+        assert_eq!(id_in_mounts(&docker).as_deref(), Some(id));
+        assert_eq!(id_in_mounts(&podman).as_deref(), Some(id));
+        assert_eq!(id_in_mounts(&docker.replace("/etc/hostname", "/data")), None);
+        assert_eq!(id_in(&format!("8:pids:/docker/{id}")).as_deref(), Some(id));
+        assert_eq!(id_in(&format!("0::/system.slice/docker-{id}.scope")).as_deref(), Some(id));
+        assert_eq!(id_in("0::/user.slice"), None);
+    }
+}
