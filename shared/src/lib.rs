@@ -50,6 +50,7 @@ mod verdict;
 /// test that reaches no fault would ignore it.
 #[ctor::ctor(unsafe)]
 fn before_main() {
+    run::note_settings();
     #[cfg(all(feature = "integration", feature = "postgres"))]
     postgres::forget_options_of_the_shell();
     #[cfg(feature = "integration")]

@@ -182,6 +182,11 @@ where
     told.await.unwrap_or_else(|_| Err(Error::new("the harness panicked; its message is above")))
 }
 
+/// Takes the settings as they are, called before `main` and before anything changes them.
+pub(crate) fn note_settings() {
+    join::asked();
+}
+
 /// The keeper's entry, called before `main`.
 pub(crate) fn keep_if_asked() {
     keeper::keep_if_asked();

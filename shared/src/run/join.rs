@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::Hasher;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::base::{Base, DIR_VAR};
@@ -67,7 +68,14 @@ fn identity() -> String {
 
 /// What decides which servers serve, a line for each variable that is set: runs that were asked for different ones share nothing. Where this process lives
 /// decides too: containers that share a directory share neither processes nor loopback.
-fn asked() -> String {
+///
+/// It is read once, before `main`: the harness itself may set `DOCKER_HOST` for testcontainers, in the programs that have that feature and not in others.
+pub(crate) fn asked() -> &'static str {
+    static ASKED: OnceLock<String> = OnceLock::new();
+    ASKED.get_or_init(read_asked)
+}
+
+fn read_asked() -> String {
     // Where and how long a run lives says nothing about its servers.
     const OF_THE_RUN: [&str; 4] = [ID_VAR, DIR_VAR, GRACE_VAR, KEEPER_VAR];
     let decides = |name: &str| {
@@ -104,7 +112,7 @@ fn join_as(id: &str, with_keeper: bool) -> Result<Run, Error> {
     let asked = asked();
     wait::until_blocking(END_LIMIT, "the end of an earlier run of the same name", || {
         match Base::lock() {
-            Ok(base) => enter(&base, &dir_of(&base, id, &asked), &asked, with_keeper),
+            Ok(base) => enter(&base, &dir_of(&base, id, asked), asked, with_keeper),
             Err(error) => Ok(Err(error)),
         }
     })
