@@ -155,7 +155,7 @@ async fn of_many_templates_that_nobody_uses_the_newest_stay_for_the_day() {
         let name = format!("testenv_tpl_{number:032x}");
         given.execute(&format!("CREATE DATABASE {name} STRATEGY FILE_COPY")).await;
         let about = format!(
-            "format('testenv template %s in postgres', extract(epoch FROM now())::bigint - 10800 - {number})"
+            "format('testenv template %s in postgres', extract(epoch FROM now())::bigint - 10800 - 60 * {number})"
         );
         let comment = format!(
             "DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE {name} IS %L', {about}); END $$"
