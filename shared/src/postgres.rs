@@ -43,7 +43,7 @@ pub use transaction::{Tx, begin};
 
 pub(crate) use client::forget_options_of_the_shell;
 pub(crate) use maintainer::{maintain, settle};
-pub(crate) use server::remove;
+pub(crate) use server::{release_memory, remove};
 
 use self::server::Server;
 use crate::Error;

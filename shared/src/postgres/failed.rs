@@ -1,6 +1,7 @@
 //! Databases of failed tests: the newest sixteen of a run stay.
 //!
-//! On a server that outlives the run they are marked when the run ends, listed by later runs, and swept after an hour. The mark is the database's comment, so it needs no place of ours on somebody else's server.
+//! On a server that outlives the run they are marked when the run ends, listed by later runs, and swept after an hour. The mark is the database's comment, so
+//! it needs no place of ours on somebody else's server. What another role has made is another's, whatever its mark.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::server::{self, Server};
 use super::{client, ready};
 use crate::provider::{POSTGRES, say};
+use crate::run::owned::Refused;
 use crate::run::{self, Run, owned};
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};
@@ -30,6 +32,13 @@ pub(super) const WORD: &str = " failed";
 
 /// Its comment, before the second at which its run ended.
 const ABOUT: &str = "testenv failed";
+
+/// Databases of failed tests that this role has made, by their comment and their name, with the second.
+const MARKED: &str = "
+    SELECT datname::text, split_part(about, ' ', 3)::float8 AS since
+    FROM (SELECT datname, datdba, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS named
+    WHERE about ~ '^testenv failed [0-9]+$' AND datname ~ '^test_[0-9a-f]{16}_[0-9]+_[0-9]+$'
+    AND pg_get_userbyid(datdba) = current_user";
 
 /// A database whose test has ended.
 pub(super) struct Used {
@@ -164,45 +173,38 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
 }
 
 /// Drops the one that has been there longest, of this run or an earlier one, for a test that finds the disk full.
-pub(super) async fn give_way(admin: &mut PgConnection, run: &Path) -> sqlx::Result<()> {
+pub(super) async fn give_way(
+    server: &Server,
+    admin: &mut PgConnection,
+    run: &Path,
+) -> Result<(), Refused> {
     if let Some(file) = kept(&ready::dir(run)).first() {
         let name = name_of(file);
-        server::drop_database(admin, &name).await?;
+        server::drop_surely(server, admin, &name).await?;
         std::fs::remove_file(file).ok(); // its process may have let go of it meanwhile
         std::fs::remove_file(owned::file(run, "postgres", &name)).ok(); // there is none on the run's own server
         return Ok(());
     }
-    let oldest: Option<String> = sqlx::query_scalar(
-        "SELECT datname FROM pg_database WHERE shobj_description(oid, 'pg_database') ~ $1
-         ORDER BY split_part(shobj_description(oid, 'pg_database'), ' ', 3)::bigint LIMIT 1",
-    )
-    .bind(format!("^{ABOUT} [0-9]+$"))
-    .fetch_optional(&mut *admin)
-    .await?;
-    match oldest {
-        Some(name) => server::drop_database(admin, &name).await,
+    let oldest = sqlx::query_as(AssertSqlSafe(format!("{MARKED} ORDER BY since LIMIT 1")));
+    let oldest: Result<Option<(String, f64)>, _> = oldest.fetch_optional(&mut *admin).await;
+    match oldest.map_err(|error| Refused::Stays(error.to_string()))? {
+        Some((name, _)) => server::drop_surely(server, admin, &name).await,
         None => Ok(()),
     }
 }
 
 /// Drops the databases of tests that failed more than an hour ago, and lists the others.
-pub(super) async fn sweep(admin: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn sweep(server: &Server, admin: &mut PgConnection) -> Result<(), Error> {
     let unusable =
         |cause: sqlx::Error| Error::new("the PostgreSQL server cannot be used").cause(cause);
-    let left: Vec<(String, bool)> = sqlx::query_as(
-        "SELECT datname, extract(epoch FROM now()) > split_part(about, ' ', 3)::float8 + $1
-         FROM (SELECT datname, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS named
-         WHERE about ~ $2 ORDER BY datname",
-    )
-    .bind(STAY.as_secs_f64())
-    .bind(format!("^{ABOUT} [0-9]+$"))
-    .fetch_all(&mut *admin)
-    .await
-    .map_err(unusable)?;
+    let left = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT datname, extract(epoch FROM now()) > since + $1 FROM ({MARKED}) AS marked ORDER BY datname"
+    )));
+    let left = left.bind(STAY.as_secs_f64()).fetch_all(&mut *admin).await;
+    let left: Vec<(String, bool)> = left.map_err(unusable)?;
     let mut stay = Vec::new();
     for (name, is_due) in left {
-        // Another user's is not ours to drop, and another run may be quicker.
-        if !is_due || server::drop_database(admin, &name).await.is_err() {
+        if !is_due || server::drop_surely(server, admin, &name).await.is_err() {
             stay.push(name);
         }
     }

@@ -20,6 +20,7 @@ use crate::{Error, docker, secret, wait};
 mod native;
 mod removal;
 
+pub(crate) use native::release_memory;
 pub(crate) use removal::remove;
 pub(super) use removal::{drop_database, drop_surely, is_lost, login};
 
@@ -168,12 +169,13 @@ async fn provide(run: &'static Run) -> Result<String, Error> {
         Some(greeted) => greeted,
         None => greet(&address, whose == GIVEN).await?,
     };
+    let note = format!("{whose} {version} {}", address.whole());
     if whose != OURS {
-        failed::sweep(&mut admin).await?;
+        failed::sweep(&Server::read(&note)?, &mut admin).await?;
     }
     // Nobody waits for the goodbye.
     drop(admin.close().await);
-    Ok(format!("{whose} {version} {}", address.whole()))
+    Ok(note)
 }
 
 /// The address of a server that takes the password `first`, until [`lock`] has given it another.

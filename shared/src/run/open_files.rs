@@ -6,16 +6,23 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{MEMBERS, base};
+use super::{MEMBERS, base, owned};
 
 /// The files of runs of this user that processes hold open, as far as this process may look.
 ///
 /// Invariant: what is not provably closed by all counts as open.
 pub(crate) struct OpenFiles {
-    /// By process: paths below a base of this user, and whether they are deleted.
-    files: HashMap<i32, Vec<(PathBuf, bool)>>,
+    files: HashMap<i32, Vec<Open>>,
     /// Those that see other mounts than this process.
     elsewhere: HashSet<i32>,
+}
+
+/// A file below a base of this user that a process holds open.
+struct Open {
+    path: PathBuf,
+    is_deleted: bool,
+    /// Standard output or standard error: what a program prints goes there. Whoever only reads a log has it elsewhere.
+    is_printed_to: bool,
 }
 
 impl OpenFiles {
@@ -37,44 +44,48 @@ impl OpenFiles {
         None
     }
 
-    /// Whether a process takes part in the run that had this directory. Behind other mounts, where its path may begin otherwise, its last names tell.
+    /// Whether a process takes part in the run that had this directory, which was deleted or cannot be seen from here.
+    ///
+    /// A file of this path that is not deleted is another run's, made since. Behind other mounts, where a path may begin otherwise, its last names tell.
     pub(crate) fn hold(&self, run: &Path) -> bool {
         let members = run.join(MEMBERS);
-        let is_held = |(pid, files): (&i32, &Vec<(PathBuf, bool)>)| {
-            let mut paths = files.iter().map(|(path, _)| path);
-            match self.elsewhere.contains(pid) {
-                true => paths.any(|path| tail(path) == tail(&members)),
-                false => paths.any(|path| *path == members),
-            }
+        let is_held = |(pid, files): (&i32, &Vec<Open>)| match self.elsewhere.contains(pid) {
+            true => files.iter().any(|file| tail(&file.path) == tail(&members)),
+            false => files.iter().any(|file| file.is_deleted && file.path == members),
         };
         self.files.iter().any(is_held)
     }
 
-    /// Servers that write to a log of a run whose directory was deleted, and in which no process takes part; the first of each family.
+    /// Servers that print to a log of a run whose directory was deleted, and in which no process takes part; the first of each family.
     pub(crate) fn orphans(&self) -> Vec<i32> {
-        let is_orphan = |files: &Vec<(PathBuf, bool)>| {
-            files.iter().any(|(path, is_deleted)| {
-                let is_log = path.extension().is_some_and(|name| name == "log");
-                *is_deleted && is_log && path.parent().is_some_and(|run| !self.hold(run))
+        let is_over = |run: &Path, pid: i32| {
+            // Somebody may have deleted the log alone: then the run there has the server in its notes.
+            !self.hold(run) && !owned::native_pids(run).contains(&pid)
+        };
+        let is_orphan = |(pid, files): &(&i32, &Vec<Open>)| {
+            files.iter().any(|file| {
+                let is_log = file.path.extension().is_some_and(|name| name == "log");
+                let is_servers = file.is_deleted && file.is_printed_to && is_log;
+                is_servers && file.path.parent().is_some_and(|run| is_over(run, **pid))
             })
         };
-        let orphans: Vec<i32> =
-            self.files.iter().filter(|(_, files)| is_orphan(files)).map(|(pid, _)| *pid).collect();
+        let orphans: Vec<i32> = self.files.iter().filter(is_orphan).map(|(pid, _)| *pid).collect();
         let parent = |pid: &i32| super::process::parent(*pid).unwrap_or_default();
         orphans.iter().filter(|pid| !orphans.contains(&parent(pid))).copied().collect()
     }
 }
 
 #[cfg(target_os = "linux")]
-fn of_process(pid: i32) -> Vec<(PathBuf, bool)> {
+fn of_process(pid: i32) -> Vec<Open> {
     const DELETED: &str = " (deleted)";
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let links = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    let files = links.map(|link| {
-        let text = link.to_string_lossy();
-        text.strip_suffix(DELETED).map_or((link.clone(), false), |path| (path.into(), true))
+    let files = open.filter_map(|entry| {
+        let link = std::fs::read_link(entry.path()).ok()?;
+        let whole = link.to_string_lossy().strip_suffix(DELETED).map(PathBuf::from);
+        let is_printed_to = ["1", "2"].iter().any(|number| entry.file_name() == *number);
+        Some(Open { is_deleted: whole.is_some(), path: whole.unwrap_or(link), is_printed_to })
     });
-    files.filter(|(path, _)| is_of_a_run(path)).collect()
+    files.filter(|file| is_of_a_run(&file.path)).collect()
 }
 
 /// `…/testenv-runs-<user>/<run>/<file>`
@@ -88,4 +99,53 @@ fn tail(path: &Path) -> PathBuf {
     let mut names: Vec<_> = path.iter().rev().take(3).collect();
     names.reverse();
     names.into_iter().collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::process::{Child, Command};
+
+    use super::super::process::Process;
+    use super::*;
+
+    struct Ended(Child);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.kill().ok(); // it has ended before
+            self.0.wait().ok();
+        }
+    }
+
+    #[test]
+    fn who_reads_the_log_of_a_run_that_is_gone_is_no_server_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join(base::name()).join("gone");
+        std::fs::create_dir_all(&run).unwrap();
+        let log = run.join("server.log");
+        File::create(&log).unwrap();
+        let sleep = || {
+            let mut sleep = Command::new("sleep");
+            sleep.arg("60");
+            sleep
+        };
+        let printing = File::options().append(true).open(&log).unwrap();
+        let server = Ended(sleep().stderr(printing).spawn().unwrap());
+        let reader = Ended(sleep().stdin(File::open(&log).unwrap()).spawn().unwrap());
+        std::fs::remove_dir_all(&run).unwrap();
+        // Another run of the same name lives by now.
+        std::fs::create_dir_all(run.join("owned")).unwrap();
+        let _member = File::create(run.join(MEMBERS)).unwrap();
+        let is_one = |child: &Ended| {
+            OpenFiles::look().unwrap().orphans().contains(&child.0.id().cast_signed())
+        };
+
+        assert_eq!((is_one(&server), is_one(&reader)), (true, false));
+
+        // Only the log was deleted, of a run that lives and has the server in its notes.
+        let line = Process::line(server.0.id().cast_signed()).unwrap();
+        std::fs::write(run.join("owned/native.server"), line).unwrap();
+        assert!(!is_one(&server));
+    }
 }

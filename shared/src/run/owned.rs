@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::process::Process;
+
 #[cfg(feature = "integration")]
 use crate::Error;
 
@@ -146,6 +148,13 @@ pub(super) fn kinds(run: &Path) -> Vec<String> {
     files(run).iter().filter_map(kind).collect()
 }
 
+/// The processes that noted themselves as servers of a run.
+pub(super) fn native_pids(run: &Path) -> Vec<i32> {
+    let notes = files(run).into_iter().filter(|file| label(file).starts_with("native."));
+    let texts = notes.filter_map(|note| std::fs::read_to_string(note).ok());
+    texts.filter_map(|text| Some(Process::parse(&text)?.pid)).collect()
+}
+
 /// `<kind>.<name>`
 fn label(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -214,6 +223,8 @@ fn of_server(note: &str, why: String) -> Refused {
 
 /// Removes a server's data that does not lie in the run's own directory.
 pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    crate::postgres::release_memory(dir);
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok(()),

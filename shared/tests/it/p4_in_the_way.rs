@@ -132,6 +132,32 @@ async fn a_role_that_is_named_after_a_database_goes_with_it_and_no_other_does() 
     given.end();
 }
 
+/// What looks like the database of a failed test may be somebody's: the name and the role that made it tell, and a superuser is not asked.
+#[tokio::test]
+async fn of_databases_that_are_marked_as_failed_only_this_roles_are_swept_with_their_roles() {
+    let (given, lab) = (Given::start(), Lab::new());
+    given.role("alice").await;
+    let databases = ["books", "test_0123456789abcdef_1_1", "test_0123456789abcdef_1_2"];
+    for database in databases {
+        given.execute(&format!("CREATE DATABASE {database}")).await;
+        given.execute(&format!("COMMENT ON DATABASE {database} IS 'testenv failed 1'")).await;
+    }
+    given.execute(&format!("ALTER DATABASE {} OWNER TO alice", databases[1])).await;
+    given.execute(&format!("CREATE ROLE reader_of_{}", databases[2])).await;
+
+    let mut test = lab.actor("postgres", "pass");
+    let status = test.env("TESTENV_POSTGRES_URL", &given.url).status().unwrap();
+
+    assert!(status.success());
+    lab.expect_nothing_left(PROMISED);
+    let left =
+        "SELECT datname::text FROM pg_database WHERE datname ~ '^(books|test_)' ORDER BY datname";
+    assert_eq!(given.column(left).await, databases[..2]);
+    let readers = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'reader%'";
+    assert_eq!(given.column(readers).await, Vec::<String>::new());
+    given.end();
+}
+
 /// What the keepers of a lab say that they did not remove.
 fn refusal(lab: &Lab) -> String {
     wait::until_blocking(PROMISED, "what is not removed", || {

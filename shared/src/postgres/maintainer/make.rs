@@ -12,7 +12,7 @@ use crate::postgres::ready::{self, READY, USED};
 use crate::postgres::template::hold;
 use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
-use crate::run::owned;
+use crate::run::owned::{self, Refused};
 use crate::wait;
 
 /// Enough for the tests that two cores run at once; more is made where it was not.
@@ -95,10 +95,9 @@ impl Maker<'_> {
                         if refused.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
                     {
                         made = true;
-                        if let Err(error) = failed::give_way(admin, self.dir).await
-                            && server::is_lost(&error)
-                        {
-                            return error.to_string();
+                        let given = failed::give_way(self.server, admin, self.dir).await;
+                        if let Err(Refused::Unreachable(why)) = given {
+                            return why;
                         }
                         wait::nap(REST).await;
                     }

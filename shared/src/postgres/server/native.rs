@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, User, chown};
@@ -132,6 +132,32 @@ async fn serve(
         Err(status) => {
             Err(Error::new(format!("the PostgreSQL server ended: {status}")).cause(last_words(run)))
         }
+    }
+}
+
+/// Removes the System V shared memory of a server that was killed: its next start would do that, and there is none. `dir` is a directory of data, this one's
+/// or another service's.
+///
+/// `postmaster.pid` names the server in its first line, and key and number of the memory in its seventh (PostgreSQL's `miscadmin.h`). The kernel says who made
+/// the memory and whether somebody uses it: proc(5), `/proc/sysvipc/shm`.
+pub(crate) fn release_memory(dir: &Path) {
+    let noted = std::fs::read_to_string(dir.join("data/postmaster.pid")).unwrap_or_default();
+    let lines: Vec<&str> = noted.lines().map(str::trim).collect();
+    let (Some(server), Some(memory)) = (lines.first(), lines.get(6)) else { return };
+    let Some((key, number)) = memory.split_once(char::is_whitespace) else { return };
+    let (key, number) = (key.trim(), number.trim());
+    let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let is_it =
+        segments.lines().any(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            // key shmid perms size cpid lpid nattch …
+            [of, shmid, _, _, maker, _, users, ..] => {
+                of == key && shmid == number && maker == *server && users == "0"
+            }
+            _ => false,
+        });
+    if is_it {
+        // What refuses is 56 bytes.
+        Command::new("ipcrm").args(["-m", number]).stdin(Stdio::null()).output().ok();
     }
 }
 
