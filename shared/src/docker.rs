@@ -82,6 +82,8 @@ pub(crate) use reap::{remove_of, sweep_orphans};
 pub const TOKEN_LABEL: &str = "testenv.run";
 /// The label with the machine and the run's directory: by them a later run can tell whether the run is over.
 pub const OWNER_LABEL: &str = "testenv.owner";
+/// The label with the id of the container that the tests run in, where they run in one: with it ends every process of the run.
+pub const JOB_LABEL: &str = "testenv.job";
 /// The label with the service.
 pub const SERVICE_LABEL: &str = "testenv.service";
 
@@ -137,7 +139,7 @@ pub(crate) async fn on_engine<T: Send + 'static>(
 /// When the engine does not say, or nothing can be reached.
 #[cfg(feature = "kafka")]
 pub(crate) async fn is_among_containers() -> Result<bool, Error> {
-    here::network().await.map(|network| network.is_some())
+    here::job().await.map(|job| job.is_some_and(|job| job.network.is_some()))
 }
 
 /// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network or a volume with a client of your own: what
@@ -215,12 +217,14 @@ async fn launch<I: Image>(
     tmpfs: HashMap<String, String>,
     limit: Duration,
 ) -> Result<Started<I>, Error> {
-    let network = here::network().await?;
+    let job = here::job().await?;
+    let network = job.and_then(|job| job.network.as_deref());
     // Of a container that is reached over a network of the engine's, nothing has to be published further.
     let local = docker_is_local() || network.is_some();
     let request = request
         .with_container_name(scope.name)
         .with_labels(scope.labels)
+        .with_labels(job.map(|job| (JOB_LABEL, &job.id)))
         .with_label(SERVICE_LABEL, service)
         .with_startup_timeout(limit)
         .with_host_config_modifier(move |config| {

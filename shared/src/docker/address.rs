@@ -17,7 +17,7 @@ pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, E
     let look = limited(query_limit(), &what, look).await?;
     let settings = look.map_err(|error| unknown(error.to_string()))?.network_settings;
     let settings = settings.unwrap_or_default();
-    if let Some(network) = here::network().await? {
+    if let Some(network) = here::job().await?.and_then(|job| job.network.as_deref()) {
         let endpoint = settings.networks.and_then(|mut networks| networks.remove(network));
         let ip = endpoint.and_then(|endpoint| endpoint.ip_address).filter(|ip| !ip.is_empty());
         let ip = ip.ok_or_else(|| unknown(format!("it is not on the network {network}")))?;

@@ -14,13 +14,20 @@ use tokio::sync::OnceCell;
 use super::{docker_client_instance, is_missing, limited, query, query_limit};
 use crate::Error;
 
-/// The network over which this process reaches containers, where it runs in one itself; none where their published ports are the way.
-pub(super) async fn network() -> Result<Option<&'static str>, Error> {
-    static NETWORK: OnceCell<Option<String>> = OnceCell::const_new();
-    NETWORK.get_or_try_init(ask).await.map(Option::as_deref)
+/// The container that this process runs in.
+pub(super) struct Job {
+    pub(super) id: String,
+    /// The network over which it reaches others; none where it has its machine's, and their published ports are the way.
+    pub(super) network: Option<String>,
 }
 
-async fn ask() -> Result<Option<String>, Error> {
+/// The container of the engine that this process runs in; none beside the engine.
+pub(super) async fn job() -> Result<Option<&'static Job>, Error> {
+    static JOB: OnceCell<Option<Job>> = OnceCell::const_new();
+    JOB.get_or_try_init(ask).await.map(Option::as_ref)
+}
+
+async fn ask() -> Result<Option<Job>, Error> {
     let Some(id) = own_id() else { return Ok(None) };
     let engine = docker_client_instance()
         .await
@@ -37,14 +44,25 @@ async fn ask() -> Result<Option<String>, Error> {
         own = other;
     }
     if mode(&own) == "host" {
-        return Ok(None);
+        return Ok(Some(Job { id, network: None }));
     }
     let networks = own.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-    first(networks).map(Some).ok_or_else(|| {
-        Error::new("the tests run in a container that no other container can be reached from")
+    let Some(network) = first(networks) else {
+        let why = "the tests run in a container that no other container can be reached from";
+        return Err(Error::new(why)
             .cause(format!("the container {id} has no network"))
-            .fix("docker run --network bridge, in the place of --network none")
-    })
+            .fix("docker run --network bridge, in the place of --network none"));
+    };
+    Ok(Some(Job { id, network: Some(network) }))
+}
+
+/// Whether the engine says that no process of a container is alive.
+pub(super) async fn has_ended(engine: &Docker, id: &str) -> bool {
+    match inspect(engine, id).await {
+        Ok(None) => true,
+        Ok(Some(container)) => container.state.and_then(|state| state.running) == Some(false),
+        Err(_) => false,
+    }
 }
 
 /// The first network on which the container has an address.

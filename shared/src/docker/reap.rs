@@ -6,7 +6,7 @@ use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use tokio::task::JoinSet;
 
-use super::{OWNER_LABEL, TOKEN_LABEL, docker_client_instance, query, wait};
+use super::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL, docker_client_instance, here, query, wait};
 use crate::run::{Owner, Runs};
 
 /// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
@@ -48,12 +48,23 @@ pub(crate) fn sweep_orphans() {
         let containers = engine.list_containers(Some(options)).await.unwrap_or_default();
         let owned = containers.into_iter().filter_map(|container| {
             let mut labels = container.labels?;
-            Some((Owner::parse(&labels.remove(OWNER_LABEL)?)?, labels.remove(TOKEN_LABEL)?))
+            let owner = Owner::parse(&labels.remove(OWNER_LABEL)?)?;
+            Some((owner, labels.remove(TOKEN_LABEL)?, labels.remove(JOB_LABEL)))
         });
-        let owned: Vec<(Owner, String)> = owned.collect();
+        let owned: Vec<(Owner, String, Option<String>)> = owned.collect();
+        let jobs: HashSet<&String> = owned.iter().filter_map(|(.., job)| job.as_ref()).collect();
+        let mut ended = HashSet::new();
+        for job in jobs {
+            if here::has_ended(&engine, job).await {
+                ended.insert(job.clone());
+            }
+        }
         let runs = Runs::look();
-        let over = owned.into_iter().filter(|(owner, token)| runs.is_over(owner, token));
-        let tokens: HashSet<String> = over.map(|(_, token)| token).collect();
+        let over = owned.into_iter().filter(|(owner, token, job)| {
+            let has_ended = job.as_ref().is_some_and(|job| ended.contains(job));
+            runs.is_over(owner, token) || has_ended && runs.has_no_directory(owner, token)
+        });
+        let tokens: HashSet<String> = over.map(|(_, token, _)| token).collect();
         for token in tokens {
             // What refuses is tried again by the next run.
             remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await.ok();

@@ -67,16 +67,18 @@ impl Runs {
 
     /// Whether the run with this token is over, and nothing but the thing itself says that it was.
     pub(crate) fn is_over(&self, owner: &Owner, token: &str) -> bool {
-        let has_directory =
-            self.with_a_directory.contains(token) || super::token(&owner.run) == token;
         let nobody_takes_part = || match &self.open {
             Some(open) => owner.machine.is_in_sight() && !open.hold(&owner.run),
             None => false,
         };
-        owner.is_this_user()
-            && !token.is_empty()
-            && !has_directory
+        self.has_no_directory(owner, token)
             && (owner.machine.is_before_this_boot() || nobody_takes_part())
+    }
+
+    /// Whether a run of this user has no directory that could be seen from here; its processes may be alive.
+    pub(crate) fn has_no_directory(&self, owner: &Owner, token: &str) -> bool {
+        let has_one = self.with_a_directory.contains(token) || super::token(&owner.run) == token;
+        owner.is_this_user() && !token.is_empty() && !has_one
     }
 }
 

@@ -1,25 +1,15 @@
 //! Tests that run in a container, as those of many CI systems and development containers do.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use testenv::{docker, images};
+use testenv::docker;
 
 use crate::lab::engine;
 
-/// Ends when the part was played and all other processes of the container have ended, the one that cleans up included.
-const UNTIL_THE_END: &str = r#"/actor "$0" pass; status=$?; set -- /proc/[0-9]*
-while [ $# -gt 1 ]; do sleep 0.1; set -- /proc/[0-9]*; done; exit $status"#;
-
-/// What a container says in which an actor plays a part, with the programs of this machine, and whether the part was played.
+/// What a container says in which an actor plays a part, and whether the part was played.
 fn played(options: &[&str], part: &str) -> (bool, String) {
-    let image = docker::runtime().block_on(docker::resolve(&images::POSTGRES)).unwrap().to_string();
-    let actor = format!("{}:/actor:ro", env!("CARGO_BIN_EXE_testenv-actor"));
-    let mut run = Command::new("docker");
-    run.args(["run", "--rm", "--volume", "/usr:/usr:ro", "--volume", &actor, "--env", "PATH"]);
-    run.args(options).args(["--env", "RUST_BACKTRACE=0", "--entrypoint", "/bin/sh", &image]);
-    let output = run.args(["-c", UNTIL_THE_END, part]).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.success(), said)
+    engine::job(options, &format!("/actor '{part}' pass"))
 }
 
 const NATIVE: [&str; 2] = ["--env", "TESTENV_PROVIDER=native"];
@@ -66,8 +56,12 @@ fn where_there_is_room_nowhere_each_place_is_named_with_its_size() {
     }
 }
 
-const SOCKET: [&str; 4] =
-    ["--volume", "/var/run/docker.sock:/var/run/docker.sock", "--env", "TESTENV_PROVIDER=docker"];
+const DOCKER: [&str; 2] = ["--env", "TESTENV_PROVIDER=docker"];
+
+/// With the engine's socket, and what it starts in containers.
+fn beside_servers<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    [&engine::SOCKET[..], &DOCKER, options].concat()
+}
 
 /// A network that is removed with its test.
 struct Network(String);
@@ -91,7 +85,7 @@ fn tests_in_a_container_with_the_engines_socket_reach_servers_in_others() {
     let network = Network::new();
     for options in [&["--network", "bridge"], &["--network", &network.0], &["--network", "host"]] {
         for part in ["redis", "postgres"] {
-            let (passed, said) = played(&[&SOCKET[..], options].concat(), part);
+            let (passed, said) = played(&beside_servers(options), part);
 
             assert!(passed && said.contains("a container of"), "{options:?}: {said}");
         }
@@ -102,15 +96,54 @@ fn tests_in_a_container_with_the_engines_socket_reach_servers_in_others() {
 #[cfg(feature = "kafka")]
 #[test]
 fn tests_in_a_container_with_the_engines_socket_reach_a_broker() {
-    let (passed, said) = played(&SOCKET, "round trip");
+    let (passed, said) = played(&beside_servers(&[]), "round trip");
 
     assert!(passed, "{said}");
 }
 
 #[test]
 fn tests_in_a_container_without_a_network_are_told() {
-    let (passed, said) = played(&[&SOCKET[..], &["--network", "none"]].concat(), "redis");
+    let (passed, said) = played(&beside_servers(&["--network", "none"]), "redis");
 
     assert!(!passed && said.contains("has no network"), "{said}");
     assert!(said.contains("to fix: docker run --network bridge"), "{said}");
+}
+
+/// The process that would clean up ends with its container.
+#[test]
+fn the_servers_of_a_container_that_was_killed_are_removed_by_the_next_run_in_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let id_of = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+    let job = |name: &str, script: &str| {
+        let file = dir.path().join(name).display().to_string();
+        engine::job(&beside_servers(&["--cidfile", &file]), script)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| job("killed", "sleep 600 | /actor redis wait"));
+        let servers = || engine::labelled("container", docker::JOB_LABEL, &id_of("killed"));
+        wait_for("a server", || !id_of("killed").is_empty() && !servers().is_empty());
+        let live = job("beside", "/actor redis pass");
+        let beside_live = servers();
+        engine::docker(&["kill", &id_of("killed")]);
+        assert!(live.0 && !beside_live.is_empty(), "a live job's server was removed: {live:?}");
+    });
+
+    // A kernel gives the number of a process namespace again: with the same one, the next job would see that nobody is left.
+    std::thread::scope(|scope| {
+        scope.spawn(|| job("has the number", "sleep 600"));
+        wait_for("another job", || !id_of("has the number").is_empty());
+        let (passed, said) = job("next", "/actor redis pass");
+        engine::docker(&["kill", &id_of("has the number")]);
+        assert!(passed, "{said}");
+    });
+
+    assert_eq!(
+        engine::labelled("container", docker::JOB_LABEL, &id_of("killed")),
+        Vec::<String>::new()
+    );
+}
+
+fn wait_for(what: &str, is_there: impl Fn() -> bool) {
+    let look = || is_there().then_some(()).ok_or("not yet");
+    testenv::wait::until_blocking(Duration::from_secs(60), what, look).unwrap();
 }

@@ -1,4 +1,5 @@
-//! P10 beside others: two users and two checkouts on one machine, with one engine and one directory for runs, all at once.
+//! P10 beside others: two users, two checkouts and two containers on one machine, with one engine, all at once; outside of the containers with one directory
+//! for runs.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -11,14 +12,12 @@ struct Party {
     program: PathBuf,
     /// The user's number and group; nothing for whoever runs this test.
     user: Option<(u32, u32)>,
-    /// One for each way that the user has.
-    worlds: Vec<(&'static str, &'static str)>,
 }
 
 impl Party {
     /// A test in a run of its own, which writes into what it is given and fails where it finds anything in it.
     fn run(&self, lab: &Lab, number: usize) -> Result<(), String> {
-        let (resource, provider) = self.worlds[number % self.worlds.len()];
+        let (resource, provider) = WORLDS[number % WORLDS.len()];
         let mut test = match self.user {
             None => lab.command(self.program.to_str().unwrap()),
             Some((user, group)) => {
@@ -41,8 +40,29 @@ impl Party {
     }
 }
 
+/// The resource and the provider of run after run.
+const WORLDS: [(&str, &str); 4] =
+    [("postgres", "docker"), ("redis", "native"), ("postgres", "native"), ("redis", "docker")];
+
+/// A container that has the engine's socket, in which run follows run: what failed in it.
+fn job(lab: &Lab, name: &str, runs: usize) -> Vec<String> {
+    let run = |number: usize| {
+        let (resource, provider) = WORLDS[number % WORLDS.len()];
+        let vars = format!("TESTENV_RUN_ID=run-{number} TESTENV_PROVIDER={provider}");
+        format!("{vars} /actor {resource} pass || failed=\"$failed {number}\"\n")
+    };
+    let script = (0..runs).map(run).collect::<String>() + "[ -z \"$failed\" ]";
+    let file = lab.runs().with_file_name(name);
+    let id = ["--cidfile", file.to_str().unwrap()];
+    let (passed, said) = engine::job(&[&engine::SOCKET[..], &id].concat(), &script);
+    let id = std::fs::read_to_string(file).unwrap();
+    let left = engine::labelled("container", testenv::docker::JOB_LABEL, &id);
+    let failed = (!passed).then(|| format!("{name}: {said}"));
+    failed.into_iter().chain(left).collect()
+}
+
 #[test]
-fn two_users_and_two_checkouts_at_once_touch_nothing_of_each_other() {
+fn two_users_two_checkouts_and_two_containers_at_once_touch_nothing_of_each_other() {
     let lab = Lab::new();
     let actor = Path::new(env!("CARGO_BIN_EXE_testenv-actor"));
     let checkout = |name: &str| {
@@ -50,15 +70,9 @@ fn two_users_and_two_checkouts_at_once_touch_nothing_of_each_other() {
         std::fs::copy(actor, &copy).unwrap();
         copy
     };
-    let both = vec![
-        ("postgres", "docker"),
-        ("redis", "native"),
-        ("postgres", "native"),
-        ("redis", "docker"),
-    ];
     let mut parties = vec![
-        Party { program: checkout("one"), user: None, worlds: both.clone() },
-        Party { program: checkout("other"), user: None, worlds: both.clone() },
+        Party { program: checkout("one"), user: None },
+        Party { program: checkout("other"), user: None },
     ];
     // Another user, who may use the engine: root can be one, and nobody else can.
     open_to_all(&lab);
@@ -66,19 +80,19 @@ fn two_users_and_two_checkouts_at_once_touch_nothing_of_each_other() {
         nix::unistd::geteuid().is_root(),
         "to be another user needs root: run this test by sudo"
     );
-    parties.push(Party {
-        program: checkout("third"),
-        user: Some((65534, group_of_engine())),
-        worlds: both,
-    });
+    parties.push(Party { program: checkout("third"), user: Some((65534, group_of_engine())) });
 
+    let runs = lab::load(4, 20);
+    let lab = &lab;
     let failed: Vec<String> = std::thread::scope(|scope| {
-        let runs = parties.iter().map(|party| {
-            let runs = || (0..lab::load(4, 20)).filter_map(|number| party.run(&lab, number).err());
-            scope.spawn(move || runs().collect::<Vec<String>>())
+        let jobs = ["a job", "another job"].map(|name| scope.spawn(move || job(lab, name, runs)));
+        let parties = parties.iter().map(|party| {
+            scope.spawn(move || {
+                (0..runs).filter_map(|number| party.run(lab, number).err()).collect::<Vec<String>>()
+            })
         });
-        let runs: Vec<_> = runs.collect();
-        runs.into_iter().flat_map(|party| party.join().unwrap()).collect()
+        let all: Vec<_> = parties.collect::<Vec<_>>().into_iter().chain(jobs).collect();
+        all.into_iter().flat_map(|runs| runs.join().unwrap()).collect()
     });
 
     assert_eq!(failed, Vec::<String>::new());

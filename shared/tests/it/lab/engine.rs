@@ -1,6 +1,27 @@
 //! What the Docker engine says of the containers of a lab.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use testenv::{docker, images};
+
+/// With these options a container has the engine's socket.
+pub(crate) const SOCKET: [&str; 2] = ["--volume", "/var/run/docker.sock:/var/run/docker.sock"];
+
+/// Ends when the script has ended and then all other processes of the container, the one that cleans up included.
+const UNTIL_THE_END: &str = r#"eval "$0"; status=$?; set -- /proc/[0-9]*
+while [ $# -gt 1 ]; do sleep 0.1; set -- /proc/[0-9]*; done; exit $status"#;
+
+/// What a container says that runs a script, with `/actor` and the programs of this machine, and whether the script passed.
+pub(crate) fn job(options: &[&str], script: &str) -> (bool, String) {
+    let image = docker::runtime().block_on(docker::resolve(&images::POSTGRES)).unwrap().to_string();
+    let actor = format!("{}:/actor:ro", env!("CARGO_BIN_EXE_testenv-actor"));
+    let mut run = Command::new("docker");
+    run.args(["run", "--rm", "--volume", "/usr:/usr:ro", "--volume", &actor, "--env", "PATH"]);
+    run.args(options).args(["--env", "RUST_BACKTRACE=0", "--entrypoint", "/bin/sh", &image]);
+    let output = run.args(["-c", UNTIL_THE_END, script]).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.success(), said)
+}
 
 /// Ids of what carries a label whose value contains `value`.
 pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
