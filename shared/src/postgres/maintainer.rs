@@ -30,6 +30,12 @@ use crate::wait;
 /// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.
 const REST: Duration = Duration::from_millis(150);
 
+/// While a test waits for a copy, so many drops are put off: each would take the processor and the disk from what is waited for.
+const MOST_LATER: usize = 32;
+
+/// Between two looks whether a test still waits.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// What the server refuses to drop now (another user's session is in it), it may drop later; the end of the run tries again, too.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -154,8 +160,11 @@ impl Maker<'_> {
                 }
             }
             let now = Instant::now();
+            let is_waited_for = due.len() < MOST_LATER
+                && templates(self.dir).iter().any(|template| ready::waiting(template) > 0);
+            let is_due = |due: Instant| due <= now && !is_waited_for;
             let files: Vec<PathBuf> =
-                due.iter().filter(|(_, due)| **due <= now).map(|(file, _)| file.clone()).collect();
+                due.iter().filter(|(_, due)| is_due(**due)).map(|(file, _)| file.clone()).collect();
             for file in files {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 match server::drop_surely(self.server, admin, &name).await {
@@ -175,7 +184,8 @@ impl Maker<'_> {
             match due.values().min() {
                 None => self.bell.rung(&self.bell.to_clear).await,
                 Some(next) => {
-                    let rest = next.saturating_duration_since(Instant::now()).min(REST / 3);
+                    let rest = next.saturating_duration_since(Instant::now());
+                    let rest = rest.clamp(LOOK_AGAIN, REST / 3);
                     tokio::time::timeout(rest, self.bell.rung(&self.bell.to_clear)).await.ok();
                 }
             }
