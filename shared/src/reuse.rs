@@ -23,9 +23,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::Error;
 use crate::programs::{CACHE_VAR, cache};
+use crate::{Error, wait};
 
 /// The label of a kept server's container with the word of its [`owner`].
 pub const OWNER_LABEL: &str = "testenv.reuse.owner";
@@ -40,6 +41,9 @@ const USERS: &str = "users";
 /// How to log in.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) const NOTE: &str = "note";
+
+/// A run uses its servers for as long as the keeper's grace lasts, and a moment more.
+const ENDING_LIMIT: Duration = Duration::from_secs(4);
 
 /// The word of this user on this machine with this cache: a server of another owner is neither used nor stopped.
 ///
@@ -78,7 +82,7 @@ impl Claim {
     }
 }
 
-/// Claims the kept server whose container has this name; else says who stands in the way.
+/// Claims the kept server whose container has this name; else says who stands in the way. Waits for a run that is ending.
 ///
 /// # Errors
 ///
@@ -92,7 +96,8 @@ pub fn claim(container: &str) -> Result<Result<Claim, String>, Error> {
         return Ok(Err("another process is starting or stopping it".into()));
     }
     let using = open(&users(name)?)?;
-    if using.try_lock().is_err() {
+    let what = "the end of the runs that use it";
+    if wait::until_blocking(ENDING_LIMIT, what, || using.try_lock()).is_err() {
         return Ok(Err("a live run uses it".into()));
     }
     // The locks stay: whoever waits for one would else hold the lock of a file that nobody else opens.

@@ -7,6 +7,7 @@
 //! - `asked`: the settings that decide which servers serve; a run of the same name with other settings is another run, `<name>.2`;
 //! - `joins`: a byte for each process that ever joined; `runners`: the runners that started them;
 //! - `<server>.json`, `<server>.lock`, `<server>.failed`: a server that was started once, who starts it, why it could not be;
+//! - `held/`: locks that it holds until it ends;
 //! - `owned/`: what must be removed; `keeper+…`: who removes it.
 //!
 //! ```no_run
@@ -44,6 +45,7 @@
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;
+pub(crate) mod held;
 mod known;
 mod join;
 mod keeper;

@@ -12,7 +12,6 @@
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use testcontainers_modules::testcontainers::core::ContainerPort;
@@ -21,17 +20,11 @@ use testcontainers_modules::testcontainers::{ContainerRequest, Image};
 use super::{Chosen, Scope, Started, address, docker_client_instance, query};
 use crate::provider::{REUSE_LABEL, REUSE_VAR, say};
 use crate::reuse::{LOCK, NAME, NOTE, dir, open, owner, publish, users};
-use crate::run::Run;
+use crate::run::{Run, held};
 use crate::{Error, wait};
 
 /// Another process starts the server; a pull may be part of that.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
-
-/// Whoever stops or replaces the server holds its users' lock for the second that this takes.
-const USERS_LIMIT: Duration = Duration::from_secs(20);
-
-/// The file in a run's directory that leads its processes to the users' lock.
-const USED: &str = "kept";
 
 /// A server that is kept, or is about to be: one process of this machine at a time decides.
 pub(crate) struct Kept {
@@ -180,47 +173,12 @@ impl Kept {
         super::launch(scope, service, request, ports, tmpfs, limit).await
     }
 
-    /// Says that this process uses the server, until it ends, and leads the other processes of the run to [`still_used`].
+    /// Has the run use the server until it ends.
     ///
     /// # Errors
     ///
     /// When the cache or the run's directory cannot be written.
     pub(crate) async fn used(&self, run: &Run) -> Result<(), Error> {
-        let path = users(&self.name)?;
-        let note = run.dir().join(USED);
-        std::fs::write(&note, path.display().to_string())
-            .map_err(|cause| crate::run::unwritable(&note, &cause))?;
-        use_until_the_end(path).await
+        held::hold(run, &users(&self.name)?).await
     }
-}
-
-/// Says the same for a process that was told of the server by its run.
-///
-/// # Errors
-///
-/// As [`Kept::used`].
-pub(crate) async fn still_used(run: &Run) -> Result<(), Error> {
-    let note = run.dir().join(USED);
-    let path =
-        std::fs::read_to_string(&note).map_err(|cause| crate::run::unwritable(&note, &cause))?;
-    use_until_the_end(path.into()).await
-}
-
-async fn use_until_the_end(path: PathBuf) -> Result<(), Error> {
-    /// The kernel drops the locks when the process ends, however it ends.
-    static USED: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
-    let is_held = |path: &PathBuf| {
-        let used = USED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        used.iter().any(|(held, _)| held == path)
-    };
-    if is_held(&path) {
-        return Ok(());
-    }
-    let file = open(&path)?;
-    wait::until(USERS_LIMIT, "the kept server, which another process is stopping", async || {
-        file.try_lock_shared()
-    })
-    .await?;
-    USED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path, file));
-    Ok(())
 }

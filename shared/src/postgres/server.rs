@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::docker::memory;
 use crate::docker::reuse::{self, Found, Kept};
 use crate::provider::{POSTGRES, REUSE_VAR, Way, first_byte, say};
-use crate::run::{Run, apart};
+use crate::run::{Run, apart, held};
 use crate::{Error, docker, secret, wait};
 
 mod native;
@@ -140,7 +140,7 @@ pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> 
             let text = run.once(POSTGRES.name, provide).await?;
             let server = Server::read(&text)?;
             if server.whose == KEPT {
-                reuse::still_used(run).await?;
+                held::hold_all(run).await?;
             }
             Ok((run, server))
         })

@@ -17,6 +17,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 
 use super::base::{self, Base};
+use super::held::Held;
 use super::process::Process;
 use super::{JOINS, MEMBERS, RUNNERS, owned, sweep, unwritable};
 use crate::{Error, wait};
@@ -140,7 +141,9 @@ fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
         .write(true)
         .open(&path)
         .map_err(|cause| unwritable(&path, &cause))?;
-    let mut run = Kept { dir, token: super::token(dir), members, notes: owned::Copy::default() };
+    let token = super::token(dir);
+    let mut run =
+        Kept { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
     writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
 
     #[cfg(all(feature = "integration", feature = "postgres"))]
@@ -172,6 +175,7 @@ struct Kept<'a> {
     token: String,
     members: File,
     notes: owned::Copy,
+    held: Held,
 }
 
 impl Kept<'_> {
@@ -187,6 +191,7 @@ impl Kept<'_> {
             }
             if self.has_its_directory() {
                 self.notes.refresh(self.dir);
+                self.held.refresh(self.dir);
             }
             // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
             if is_over

@@ -1,7 +1,7 @@
 //! Reuse: a server that is kept between runs, found again, and refused under CI.
 
 use std::process::{Child, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{Lab, PROMISED, line};
@@ -111,6 +111,27 @@ fn a_kept_server_that_refuses_one_greeting_is_not_removed_under_a_live_run() {
     lab.expect_nothing_left(PROMISED);
 }
 
+/// Under nextest each test is a process, and between two of them there may be none.
+#[test]
+fn a_kept_server_is_not_stopped_between_two_processes_of_a_run() {
+    let lab = Lab::new();
+    let cache = tempfile::tempdir().unwrap();
+    let ended = reusing(&lab, cache.path(), "pass").env("TESTENV_GRACE_MS", "4000").status();
+    assert!(ended.unwrap().success());
+    let locks = std::fs::read_dir(cache.path().join("reuse")).unwrap().flatten();
+    let mut users =
+        locks.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "users"));
+    let users = std::fs::File::open(users.next().unwrap()).unwrap();
+
+    let is_used = || users.try_lock().is_err().then_some(()).ok_or("nobody uses it");
+    testenv::wait::until_blocking(Duration::from_secs(1), "the keeper's use", is_used).unwrap();
+    lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
+
+    users.try_lock().expect("with its run, the use of a kept server ends");
+    docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
 #[test]
 fn a_kept_server_that_ended_is_started_anew_unless_a_run_still_counts_on_it() {
     let lab = Lab::new();
@@ -128,6 +149,7 @@ fn a_kept_server_that_ended_is_started_anew_unless_a_run_still_counts_on_it() {
     assert_eq!(there.trim(), "false", "what is left of it is the live run's to look at");
     drop(live.stdin.take());
     live.wait().unwrap();
+    lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
     let (next, _) = run(&lab, cache.path(), None);
     assert!(next.contains("to be kept"), "{next}");
     let anew = kept(&lab);

@@ -1,0 +1,109 @@
+//! Locks that a run holds until it ends: each of its processes from its first use on, and the keeper from then until the end, for under some runners there are
+//! moments without any process.
+//!
+//! Each is a file in `<run>/held/` with the path of the lock.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use std::{sync::Mutex, time::Duration};
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use crate::{Error, wait};
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+use super::Run;
+
+/// Whoever has a lock exclusively holds it for the second that removing a server takes.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Has this process, and from now on its run, hold a lock that they share with others.
+///
+/// # Errors
+///
+/// When the lock cannot be opened or somebody has it exclusively, or the run's directory cannot be written.
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
+    take(lock).await?;
+    let dir = dir(&run.dir);
+    let written = std::fs::create_dir_all(&dir).and_then(|()| {
+        // Of the same name in every process, and outside of what is read until it is whole.
+        let mut hasher = DefaultHasher::new();
+        lock.hash(&mut hasher);
+        let scratch = run.dir.join(format!("held-{}", crate::secret::word()));
+        std::fs::write(&scratch, lock.as_os_str().as_encoded_bytes())?;
+        std::fs::rename(scratch, dir.join(format!("{:016x}", hasher.finish())))
+    });
+    written.map_err(|cause| super::unwritable(&dir, &cause))
+}
+
+/// Has this process hold what its run holds.
+///
+/// # Errors
+///
+/// As [`hold`].
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) async fn hold_all(run: &Run) -> Result<(), Error> {
+    for note in notes(&run.dir) {
+        take(&lock(&note)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(all(feature = "integration", feature = "postgres"))]
+async fn take(lock: &Path) -> Result<(), Error> {
+    /// The kernel drops the locks when the process ends, however it ends.
+    static TAKEN: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
+    let taken = || TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if taken().iter().any(|(path, _)| path == lock) {
+        return Ok(());
+    }
+    let file = open(lock).map_err(|cause| super::unwritable(lock, &cause))?;
+    let what = format!("the lock {}, which another process holds alone", lock.display());
+    wait::until(LIMIT, &what, async || file.try_lock_shared()).await?;
+    taken().push((lock.to_owned(), file));
+    Ok(())
+}
+
+/// What the keeper holds of it.
+#[derive(Default)]
+pub(super) struct Held {
+    locks: HashMap<PathBuf, File>,
+}
+
+impl Held {
+    /// Takes what was noted since the last look, while the process that noted it still has it.
+    pub(super) fn refresh(&mut self, run: &Path) {
+        for note in notes(run) {
+            if self.locks.contains_key(&note) {
+                continue;
+            }
+            let Ok(file) = open(&lock(&note)) else { continue };
+            if file.try_lock_shared().is_ok() {
+                self.locks.insert(note, file);
+            }
+        }
+    }
+}
+
+fn open(lock: &Path) -> std::io::Result<File> {
+    File::options().create(true).append(true).read(true).mode(0o600).open(lock)
+}
+
+fn dir(run: &Path) -> PathBuf {
+    run.join("held")
+}
+
+fn notes(run: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir(run)).into_iter().flatten().flatten().map(|note| note.path()).collect()
+}
+
+fn lock(note: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(std::fs::read(note).unwrap_or_default()).into()
+}
