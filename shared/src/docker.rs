@@ -59,6 +59,7 @@ use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, I
 use tokio::runtime::Runtime;
 
 use crate::provider::{PROVIDER_VAR, docker_host, docker_is_local};
+use crate::run::cleaner::Cleaner;
 use crate::run::{Owner, Run, owned};
 use crate::{Error, wait};
 
@@ -76,7 +77,10 @@ pub(crate) mod reuse;
 #[cfg(feature = "postgres")]
 pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
-pub(crate) use reap::{remove_of, sweep_orphans};
+
+/// Containers, networks and volumes with the run's token.
+pub(crate) const CLEANER: Cleaner =
+    Cleaner { sweep: Some(reap::sweep_orphans), ..Cleaner::new("docker", reap::remove) };
 
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";

@@ -18,6 +18,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::current_test;
+#[cfg(feature = "integration")]
+use crate::run::cleaner::Cleaner;
 use crate::verdict::{Evidence, Held, Told};
 
 #[cfg(not(feature = "integration"))]
@@ -29,8 +31,11 @@ mod real;
 use embedded as broker;
 #[cfg(feature = "integration")]
 use real as broker;
+
+/// Topics on somebody else's broker.
 #[cfg(feature = "integration")]
-pub(crate) use real::remove;
+pub(crate) const CLEANER: Cleaner =
+    Cleaner { is_external: true, ..Cleaner::new("kafka", real::remove) };
 
 /// Kafka allows 249 characters; the rest is for what makes the name unique.
 const NAME_LIMIT: usize = 200;

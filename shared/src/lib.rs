@@ -36,6 +36,7 @@ pub mod docker;
 
 // What a run owns, and how it ends.
 pub mod run;
+mod services;
 mod current_test;
 mod secret;
 #[cfg(any(
@@ -55,6 +56,6 @@ fn before_main() {
     postgres::forget_options_of_the_shell();
     #[cfg(feature = "integration")]
     provider::tell_testcontainers();
-    run::keep_if_asked();
+    run::keep_if_asked(services::CLEANERS);
     fault::refuse_unknown();
 }

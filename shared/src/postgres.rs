@@ -42,12 +42,19 @@ pub use template::{BuildError, Template};
 pub use transaction::{Tx, begin};
 
 pub(crate) use client::forget_options_of_the_shell;
-pub(crate) use maintainer::{maintain, settle};
-pub(crate) use server::{release_memory, remove};
+/// Databases on a server that does not end with the run; and the copies that are kept ready.
+pub(crate) const CLEANER: Cleaner = Cleaner {
+    is_external: true,
+    serve: Some(maintainer::maintain),
+    settle: Some(maintainer::settle),
+    release: Some(server::release_memory),
+    ..Cleaner::new("postgres", server::remove)
+};
 
 use self::server::Server;
 use crate::Error;
 use crate::provider::POSTGRES;
+use crate::run::cleaner::Cleaner;
 use crate::run::{Run, owned};
 use crate::verdict::Held;
 use crate::wait::{self, HeldClock};

@@ -51,12 +51,15 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{IntoConnectionInfo, RedisError};
 
-pub(crate) use server::remove;
+/// What a run leased on a server that does not end with it.
+pub(crate) const CLEANER: Cleaner =
+    Cleaner { is_external: true, ..Cleaner::new("redis", server::remove) };
 
 use steward::Lease;
 
 use crate::address::Address;
 use crate::provider::REDIS;
+use crate::run::cleaner::Cleaner;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
 use crate::{Error, current_test, run};

@@ -45,6 +45,7 @@
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;
+pub(crate) mod cleaner;
 pub(crate) mod held;
 mod known;
 mod join;
@@ -189,8 +190,9 @@ pub(crate) fn note_settings() {
     join::asked();
 }
 
-/// The keeper's entry, called before `main`.
-pub(crate) fn keep_if_asked() {
+/// The keeper's entry, called before `main`, with what this binary can remove.
+pub(crate) fn keep_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
+    cleaner::register(cleaners);
     keeper::keep_if_asked();
 }
 

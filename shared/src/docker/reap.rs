@@ -7,6 +7,7 @@ use testcontainers_modules::testcontainers::bollard::errors::Error as EngineErro
 use tokio::task::JoinSet;
 
 use super::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL, docker_client_instance, here, query, wait};
+use crate::run::cleaner::Refused;
 use crate::run::{Owner, Runs};
 
 /// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
@@ -16,13 +17,15 @@ const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
 const QUIET_LOOKS: usize = 10;
 
 /// Removes all containers, networks and volumes of the run with this token. Blocks; for the keeper.
-pub(crate) fn remove_of(token: &str) -> Result<(), String> {
+pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refused> {
     if token.is_empty() {
-        return Err("the run's token is gone, so its containers cannot be told from others".into());
+        let why = "the run's token is gone, so its containers cannot be told from others";
+        return Err(Refused::Stays(why.into()));
     }
     let filter = format!("{TOKEN_LABEL}={token}");
     super::RUNTIME.block_on(async {
-        let engine = docker_client_instance().await.map_err(|error| error.to_string())?;
+        let stays = |why: &dyn std::fmt::Display| Refused::Stays(why.to_string());
+        let engine = docker_client_instance().await.map_err(|error| stays(&error))?;
         let mut quiet = 0;
         let removed = wait::until(
             REMOVE_LIMIT,
@@ -33,12 +36,12 @@ pub(crate) fn remove_of(token: &str) -> Result<(), String> {
                 if quiet >= QUIET_LOOKS { Ok(()) } else { Err(format!("{left} at the last look")) }
             },
         );
-        removed.await.map_err(|error| error.to_string())
+        removed.await.map_err(|error| stays(&error))
     })
 }
 
 /// Removes containers of runs that are over and have no notes any more, because their directory was deleted. Blocks; for the keeper.
-pub(crate) fn sweep_orphans() {
+pub(super) fn sweep_orphans() {
     super::RUNTIME.block_on(async {
         let Ok(engine) = docker_client_instance().await else { return };
         let mut filters = HashMap::new();

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::{Topic, Used, unique};
 use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
+use crate::run::cleaner::Refused;
 use crate::run::{self, Run, apart, owned};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
@@ -86,9 +87,17 @@ pub(super) fn read(topic: &Topic) -> Used {
 }
 
 /// Deletes a topic on somebody else's broker; for the keeper.
-pub(crate) fn remove(name: &str, brokers: &str) -> Result<(), String> {
+pub(super) fn remove(_token: &str, name: &str, brokers: &str) -> Result<(), Refused> {
     // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.
-    reach(&KAFKA.address(brokers)?, REACH_LIMIT)?;
+    let address = KAFKA.address(brokers)?;
+    reach(&address, REACH_LIMIT).map_err(Refused::Unreachable)?;
+    delete(name, brokers).map_err(|why| match reach(&address, REACH_LIMIT) {
+        Ok(()) => Refused::Stays(why),
+        Err(_) => Refused::Unreachable(why),
+    })
+}
+
+fn delete(name: &str, brokers: &str) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

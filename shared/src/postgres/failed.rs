@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::server::{self, Server};
 use super::{client, ready};
 use crate::provider::{POSTGRES, say};
-use crate::run::owned::Refused;
+use crate::run::cleaner::Refused;
 use crate::run::{self, Run, owned};
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};

@@ -24,7 +24,8 @@ use super::ready::{self, LOCK, USED};
 use super::server::{self, Server};
 use super::template::hold;
 use crate::run;
-use crate::run::owned::{self, Refused};
+use crate::run::cleaner::Refused;
+use crate::run::owned;
 use crate::wait;
 
 /// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.

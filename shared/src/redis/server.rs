@@ -11,6 +11,7 @@ use super::{leases, native};
 use crate::address::Address;
 use crate::provider::{REACH_LIMIT, REDIS, Way, reach, say};
 use crate::run::Run;
+use crate::run::cleaner::Refused;
 use crate::{Error, docker, secret, wait};
 
 /// Measured 0.1 to 0.5 s from nothing to ready on two cores; a loaded machine takes several times that.
@@ -128,11 +129,15 @@ pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
 }
 
 /// Gives back whatever the run leased on somebody else's server; for the keeper.
-pub(crate) fn remove(run: &str, note: &str) -> Result<(), String> {
+pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(note).map_err(|error| error.to_string())?;
-    reach(&server.address, REACH_LIMIT)?;
-    let mut connection = server.connect().map_err(|error| error.to_string())?;
-    leases::release_all(&mut connection, &server, run).map_err(|error| error.to_string())
+    reach(&server.address, REACH_LIMIT).map_err(Refused::Unreachable)?;
+    let words = |error: RedisError| match reach(&server.address, REACH_LIMIT) {
+        Ok(()) => Refused::Stays(error.to_string()),
+        Err(_) => Refused::Unreachable(error.to_string()),
+    };
+    let mut connection = server.connect().map_err(words)?;
+    leases::release_all(&mut connection, &server, run).map_err(words)
 }
 
 fn ours(url: &str) -> Result<Server, Error> {

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +28,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// When the lock cannot be opened or somebody has it exclusively, or the run's directory cannot be written.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
     take(lock).await?;
     let dir = dir(&run.dir);
     let written = std::fs::create_dir_all(&dir).and_then(|()| {

@@ -19,7 +19,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::base::{self, Base};
 use super::held::Held;
 use super::process::Process;
-use super::{JOINS, MEMBERS, RUNNERS, owned, sweep, unwritable};
+use super::{JOINS, MEMBERS, RUNNERS, cleaner, owned, sweep, unwritable};
 use crate::{Error, wait};
 
 pub(super) use launch::start;
@@ -146,10 +146,9 @@ fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
         Kept { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
     writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
-    {
+    for serve in cleaner::all().iter().filter_map(|cleaner| cleaner.serve) {
         let dir = dir.to_owned();
-        std::thread::spawn(move || crate::postgres::maintain(&dir));
+        std::thread::spawn(move || serve(&dir));
     }
     // A keeper that was itself started by a sweep leaves that to the run that sweeps.
     let swept = (!run.is_left()).then(|| {
@@ -219,8 +218,9 @@ impl Kept<'_> {
 
     /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
     fn end(&self) {
-        #[cfg(all(feature = "integration", feature = "postgres"))]
-        crate::postgres::settle();
+        for settle in cleaner::all().iter().filter_map(|cleaner| cleaner.settle) {
+            settle();
+        }
         if !self.has_its_directory() {
             self.notes.remove_all(&self.token);
             return;
@@ -240,7 +240,7 @@ impl Kept<'_> {
 }
 
 pub(super) fn file_of(dir: &Path) -> PathBuf {
-    dir.join(format!("keeper+{}", owned::KINDS.join("+")))
+    dir.join(format!("keeper+{}", owned::kinds().join("+")))
 }
 
 fn is_alive(file: &Path) -> bool {

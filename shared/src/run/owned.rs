@@ -8,52 +8,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::cleaner::{self, Refused};
 use super::process::Process;
 
 #[cfg(feature = "integration")]
 use crate::Error;
 
-/// Kinds that this binary can remove; another binary of the same run may have been built with other services.
-pub(super) const KINDS: &[&str] = &[
-    "native",
-    "dir",
-    #[cfg(feature = "integration")]
-    "docker",
-    #[cfg(all(feature = "integration", feature = "kafka"))]
-    "kafka",
-    #[cfg(all(feature = "integration", feature = "postgres"))]
-    "postgres",
-    #[cfg(all(feature = "integration", feature = "redis"))]
-    "redis",
-];
-
-/// Kinds of things on servers that somebody else runs, and may have ended for good.
-const ON_GIVEN_SERVERS: &[&str] = &["kafka", "postgres", "redis"];
+/// The kinds of a run's own things: servers that are processes, and directories of data.
+const OWN: [&str; 2] = ["native", "dir"];
 
 /// A given server that has been away for a day is not waited for any longer: each run's sweep would try it again. One that answers and refuses is asked again
 /// by every sweep: what is there is still ours.
 const FORGOTTEN: Duration = Duration::from_hours(24);
 
-/// Why a thing was not removed.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// Nobody answers where it is: it may be gone for good.
-    #[cfg_attr(
-        not(all(
-            feature = "integration",
-            any(feature = "kafka", feature = "postgres", feature = "redis")
-        )),
-        expect(dead_code, reason = "only what is on a given server can be away")
-    )]
-    Unreachable(String),
-    /// It is there, and whoever has it says no.
-    Stays(String),
-}
-
-impl From<String> for Refused {
-    fn from(why: String) -> Refused {
-        Refused::Stays(why)
-    }
+/// The kinds that this binary can remove; another binary of the same run may have been built with other services.
+pub(super) fn kinds() -> Vec<&'static str> {
+    OWN.into_iter().chain(cleaner::all().iter().map(|cleaner| cleaner.kind)).collect()
 }
 
 pub(super) fn dir(run: &Path) -> PathBuf {
@@ -68,7 +38,7 @@ pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
 /// Notes a thing. Call it before the thing is made.
 #[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
-    debug_assert!(KINDS.contains(&kind), "the keeper can remove a {kind}");
+    debug_assert!(kinds().contains(&kind), "the keeper can remove a {kind}");
     let file = file(run, kind, name);
     // A note that is changed is whole at every moment, too: half of one would name no server. Its scratch file is no note.
     let scratch = run.join(format!("note-{}", crate::secret::word()));
@@ -93,9 +63,7 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
                 std::fs::remove_file(away(run, &label)).ok(); // it may never have been away
                 refused.push(format!("{kind} {name}: {why}"));
             }
-            Err(Refused::Unreachable(_))
-                if ON_GIVEN_SERVERS.contains(&kind) && was_away(&away(run, &label)) =>
-            {
+            Err(Refused::Unreachable(_)) if is_external(kind) && was_away(&away(run, &label)) => {
                 drop(std::fs::remove_file(&file));
             }
             Err(Refused::Unreachable(why)) => refused.push(format!("{kind} {name}: {why}")),
@@ -143,7 +111,7 @@ pub(super) fn is_empty(run: &Path) -> bool {
 }
 
 /// The kinds of what is noted.
-pub(super) fn kinds(run: &Path) -> Vec<String> {
+pub(super) fn kinds_of(run: &Path) -> Vec<String> {
     let kind = |file: &PathBuf| Some(label(file).split_once('.')?.0.to_owned());
     files(run).iter().filter_map(kind).collect()
 }
@@ -175,6 +143,10 @@ fn was_away(since: &Path) -> bool {
     first.elapsed().is_ok_and(|age| age > FORGOTTEN)
 }
 
+fn is_external(kind: &str) -> bool {
+    cleaner::of(kind).is_some_and(|cleaner| cleaner.is_external)
+}
+
 fn files(run: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir(run)).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -188,43 +160,22 @@ fn order(label: &str) -> bool {
 }
 
 fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
-    match label.split_once('.') {
-        Some(("native", _)) => Ok(super::native::stop(text)?),
-        Some(("dir", _)) => Ok(remove_dir(Path::new(text))?),
-        #[cfg(feature = "integration")]
-        Some(("docker", _)) => Ok(crate::docker::remove_of(token)?),
-        #[cfg(all(feature = "integration", feature = "kafka"))]
-        Some(("kafka", name)) => {
-            crate::kafka::remove(name, text).map_err(|why| of_server(text, why))
-        }
-        #[cfg(all(feature = "integration", feature = "postgres"))]
-        Some(("postgres", name)) => crate::postgres::remove(name, text),
-        #[cfg(all(feature = "integration", feature = "redis"))]
-        Some(("redis", _)) => crate::redis::remove(token, text).map_err(|why| of_server(text, why)),
+    let (kind, name) = label.split_once('.').unwrap_or((label, ""));
+    match (kind, cleaner::of(kind)) {
+        ("native", _) => Ok(super::native::stop(text)?),
+        ("dir", _) => Ok(remove_dir(Path::new(text))?),
+        (_, Some(cleaner)) => (cleaner.remove)(token, name, text),
         _ => Err(Refused::Stays(format!(
             "this binary cannot remove it; the run {token} waits for one that can"
         ))),
     }
 }
 
-/// What a server refused: whether it is there at all, a connection tells. The note is its address, or holds it.
-#[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
-fn of_server(note: &str, why: String) -> Refused {
-    use crate::provider::{KAFKA, REACH_LIMIT, REDIS, reach};
-    let (service, text) = match note.split_whitespace().find(|word| word.contains("://")) {
-        Some(url) => (REDIS, url),
-        None => (KAFKA, note),
-    };
-    match service.address(text).map(|address| reach(&address, REACH_LIMIT)) {
-        Ok(Err(_)) => Refused::Unreachable(why),
-        _ => Refused::Stays(why),
-    }
-}
-
 /// Removes a server's data that does not lie in the run's own directory.
 pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
-    #[cfg(all(feature = "integration", feature = "postgres"))]
-    crate::postgres::release_memory(dir);
+    for release in cleaner::all().iter().filter_map(|cleaner| cleaner.release) {
+        release(dir);
+    }
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok(()),

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::base::Base;
-use super::{MEMBERS, keeper, known, orphans, owned};
+use super::{MEMBERS, cleaner, keeper, known, orphans, owned};
 
 /// Starts keepers for the runs in `base` that provably have no owner: no process holds them, and no keeper that can remove all that they made.
 ///
@@ -39,16 +39,17 @@ pub(super) fn sweep_elsewhere(own: &Path) {
         }
     }
     orphans::sweep();
-    #[cfg(feature = "integration")]
-    crate::docker::sweep_orphans();
+    for sweep in cleaner::all().iter().filter_map(|cleaner| cleaner.sweep) {
+        sweep();
+    }
 }
 
 /// Whether a keeper of this binary's would remove something from a run that no living keeper can.
 fn can_help(dir: &Path) -> bool {
-    let left = owned::kinds(dir);
+    let left = owned::kinds_of(dir);
     let is_kept = keeper::alive(dir)
         .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
-    let is_ours = |kind: &String| owned::KINDS.contains(&kind.as_str());
+    let is_ours = |kind: &String| owned::kinds().contains(&kind.as_str());
     !is_kept && (left.is_empty() || left.iter().any(is_ours))
 }
 
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_run_is_swept_unless_a_keeper_that_can_remove_all_of_it_lives() {
-        let run = run_that_left(owned::KINDS);
+        let run = run_that_left(&owned::kinds());
         let _of_a_smaller_binary = keeper(&run.path().join("keeper+native"));
         assert!(can_help(run.path()));
 

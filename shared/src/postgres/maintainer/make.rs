@@ -12,7 +12,8 @@ use crate::postgres::ready::{self, READY, USED};
 use crate::postgres::template::hold;
 use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
-use crate::run::owned::{self, Refused};
+use crate::run::cleaner::Refused;
+use crate::run::owned;
 use crate::wait;
 
 /// Enough for the tests that two cores run at once; more is made where it was not.

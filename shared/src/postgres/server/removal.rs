@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::{KEPT, LOGIN_LIMIT, Server, failed};
 use crate::address::Address;
 use crate::provider::{REACH_LIMIT, reach};
-use crate::run::owned::Refused;
+use crate::run::cleaner::Refused;
 use crate::wait;
 
 /// For a server's answer: PostgreSQL itself waits 5 s for the sessions that it ends.
@@ -39,7 +39,7 @@ enum At {
 }
 
 /// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper.
-pub(crate) fn remove(name: &str, note: &str) -> Result<(), Refused> {
+pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
     static AT: Mutex<Option<(Address, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
     let mut at = AT.lock().unwrap_or_else(PoisonError::into_inner);

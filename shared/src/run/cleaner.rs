@@ -1,0 +1,83 @@
+//! What the parts of the harness above a run give to its cleaning process.
+//!
+//! A run knows no service. Each service, and the Docker engine, says in a [`Cleaner`] how its things are removed; [`register`] takes the list before `main`.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// How one kind of thing is removed, and what else its owner does in the cleaning process.
+pub(crate) struct Cleaner {
+    /// The kind, as the run notes it: `<kind>.<name>`.
+    pub(crate) kind: &'static str,
+    /// Removes the thing of a run's token, a name and the text of its note. Blocks.
+    pub(crate) remove: fn(token: &str, name: &str, text: &str) -> Result<(), Refused>,
+    /// Whether its things are on servers that somebody else runs, and may have ended for good.
+    pub(crate) is_external: bool,
+    /// Serves a live run from its directory. Called on a thread of its own.
+    pub(crate) serve: Option<fn(run: &Path)>,
+    /// Returns when `serve` makes nothing any more, and never will.
+    pub(crate) settle: Option<fn()>,
+    /// Removes what runs left of which no note exists any more. Blocks.
+    pub(crate) sweep: Option<fn()>,
+    /// Called before a directory of data is removed, which may be another service's.
+    pub(crate) release: Option<fn(data: &Path)>,
+}
+
+/// Why a thing was not removed.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Nobody answers where it is: it may be gone for good.
+    #[cfg_attr(
+        not(all(
+            feature = "integration",
+            any(feature = "kafka", feature = "postgres", feature = "redis")
+        )),
+        expect(dead_code, reason = "only what is on a server of somebody else's can be away")
+    )]
+    Unreachable(String),
+    /// It is there, and whoever has it says no.
+    Stays(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Refused {
+        Refused::Stays(why)
+    }
+}
+
+impl Cleaner {
+    /// One that only removes.
+    #[cfg_attr(
+        not(feature = "integration"),
+        expect(dead_code, reason = "without real servers a run has its own things only")
+    )]
+    pub(crate) const fn new(
+        kind: &'static str,
+        remove: fn(&str, &str, &str) -> Result<(), Refused>,
+    ) -> Cleaner {
+        Cleaner {
+            kind,
+            remove,
+            is_external: false,
+            serve: None,
+            settle: None,
+            sweep: None,
+            release: None,
+        }
+    }
+}
+
+static CLEANERS: OnceLock<&'static [&'static Cleaner]> = OnceLock::new();
+
+/// Takes the list of what this binary can remove; called before `main`.
+pub(crate) fn register(cleaners: &'static [&'static Cleaner]) {
+    CLEANERS.set(cleaners).ok(); // a second list would be the same one
+}
+
+pub(super) fn all() -> &'static [&'static Cleaner] {
+    CLEANERS.get().copied().unwrap_or_default()
+}
+
+pub(super) fn of(kind: &str) -> Option<&'static Cleaner> {
+    all().iter().copied().find(|cleaner| cleaner.kind == kind)
+}
