@@ -71,7 +71,7 @@ mod here;
 mod image;
 pub(crate) mod memory;
 mod reap;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "service")]
 pub(crate) mod reuse;
 
 #[cfg(feature = "postgres")]
@@ -130,6 +130,7 @@ pub fn runtime() -> &'static Runtime {
 }
 
 /// Runs `work` where the engine's client lives; callable from any runtime.
+#[cfg(feature = "service")]
 pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
@@ -141,7 +142,7 @@ pub(crate) async fn on_engine<T: Send + 'static>(
 /// # Errors
 ///
 /// When the engine does not say, or nothing can be reached.
-#[cfg(feature = "kafka")]
+#[cfg(feature = "service")]
 pub(crate) async fn is_among_containers() -> Result<bool, Error> {
     here::job().await.map(|job| job.is_some_and(|job| job.network.is_some()))
 }

@@ -34,15 +34,15 @@ pub mod reuse;
 #[cfg(feature = "integration")]
 pub mod docker;
 
+#[cfg(all(feature = "integration", feature = "service"))]
+mod server;
+
 // What a run owns, and how it ends.
 pub mod run;
 mod services;
 mod current_test;
 mod secret;
-#[cfg(any(
-    feature = "kafka",
-    all(feature = "integration", any(feature = "postgres", feature = "redis"))
-))]
+#[cfg(any(feature = "kafka", all(feature = "integration", feature = "service")))]
 mod verdict;
 
 /// Runs before `main` in every process that links the harness.

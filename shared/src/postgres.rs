@@ -152,10 +152,7 @@ impl Db {
     }
 
     async fn take(template: &Template, test: String) -> Result<Db, Error> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            let error = Error::new("a database can be had inside a Tokio runtime only");
-            return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
-        }
+        wait::expect_runtime("a database")?;
         wait::expect_timer()?;
         let clock = HeldClock::new();
         let (run, server) = server::connect().await?;

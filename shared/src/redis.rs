@@ -38,7 +38,6 @@
 
 mod clerk;
 mod leases;
-mod native;
 mod relay;
 mod server;
 mod steward;
@@ -62,7 +61,7 @@ use crate::provider::REDIS;
 use crate::run::cleaner::Cleaner;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
-use crate::{Error, current_test, run};
+use crate::{Error, current_test, run, wait};
 
 /// The client's own limits, one second to connect and half a second for an answer, are shorter than a pause of a loaded machine or an honest `BLPOP`.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -155,7 +154,7 @@ impl fmt::Debug for Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
-            self.held.end(Used { open: lease.command(&self.url), lease: Some(lease) });
+            self.held.end(Used { open: lease.command(), lease: Some(lease) });
         }
     }
 }
@@ -195,10 +194,7 @@ impl Evidence for Used {
 }
 
 async fn make(test: String) -> Result<Redis, Error> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        let error = Error::new("a Redis database can be had inside a Tokio runtime only");
-        return Err(error.fix("write #[tokio::test] above the test, or block_on in a runtime"));
-    }
+    wait::expect_runtime("a Redis database")?;
     let _until_it_is_leased = HeldClock::new();
     let steward = steward::of_this_process().await?;
     let lease = steward.lease().await?;

@@ -39,7 +39,7 @@ pub(crate) const LOCK: &str = "lock";
 /// Uses the server.
 const USERS: &str = "users";
 /// How to log in.
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) const NOTE: &str = "note";
 
 /// A run uses its servers for as long as the keeper's grace lasts, and a moment more.
@@ -133,7 +133,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
 }
 
 /// Writes a file that nobody sees half-written, and nobody but the user reads.
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn publish(path: &Path, text: &str) -> Result<(), Error> {
     let scratch = scratch(path, text).map_err(|cause| unwritable(path, &cause))?;
     std::fs::rename(&scratch, path).map_err(|cause| unwritable(path, &cause))

@@ -67,10 +67,7 @@ use std::time::Duration;
 pub use base::DIR_VAR;
 pub use join::{Attendance, ID_VAR, attend};
 pub use keeper::GRACE_VAR;
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use keeper::grace;
 
 use crate::{Error, wait};
@@ -163,10 +160,7 @@ impl Run {
 }
 
 /// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn apart<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -214,7 +208,9 @@ pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
 }
 
 /// Where the runs of this user are.
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use base::path as base_dir;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) use orphans::make_data_dir;
 #[cfg(feature = "integration")]
-pub(crate) use orphans::{Owner, Runs, make_data_dir};
+pub(crate) use orphans::{Owner, Runs};

@@ -16,7 +16,7 @@ pub(crate) fn word() -> String {
 }
 
 /// 128 random bits in hexadecimal digits, for a password: it needs no quoting in a URL, a shell or a configuration file.
-#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn password() -> String {
     word() + &word()
 }

@@ -167,18 +167,12 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
 ///
 /// A stopped clock leaps to the next timer whenever the runtime has nothing to do, and a runtime that waits for a server's answer has nothing to do: any limit
 /// would be over at once. A task on a blocking thread keeps it from that.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) struct HeldClock {
     _held: Option<std::sync::mpsc::Sender<()>>,
 }
 
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", feature = "service"))]
 impl HeldClock {
     /// Inside a runtime.
     pub(crate) fn new() -> HeldClock {
@@ -198,6 +192,16 @@ impl HeldClock {
     }
 }
 
+/// Fails outside a runtime, which the client of a service needs.
+#[cfg(all(feature = "integration", feature = "service"))]
+pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
+    let inside = tokio::runtime::Handle::try_current().map(drop);
+    inside.map_err(|_| {
+        Error::new(format!("{what} can be had inside a Tokio runtime only"))
+            .fix("write #[tokio::test] above the test, or block_on in a runtime")
+    })
+}
+
 /// Fails where the runtime has no timer: the pool of a database cannot do without, and says so by a panic at the first query.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn expect_timer() -> Result<(), Error> {
@@ -210,10 +214,7 @@ pub(crate) fn expect_timer() -> Result<(), Error> {
 }
 
 /// Whether time stands still in this runtime: tokio does not tell, but real time passes between two looks.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn clock_is_stopped() -> bool {
     let (tokios, real) = (tokio::time::Instant::now(), Instant::now());
     while real.elapsed().is_zero() {

@@ -22,7 +22,7 @@ const STALLED: Duration = Duration::from_secs(30);
 const PULL_LIMIT: Duration = Duration::from_mins(10);
 
 /// The image that serves, present in the engine.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// Its repository; where a digest names the image, with the algorithm: `postgres@sha256`.
     pub name: String,

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "service")]
 use super::{Chosen, docker_client_instance, limited, query_limit};
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "service")]
 use crate::Error;
 
 /// Directories with the options of their mounts.
@@ -21,7 +21,7 @@ const OPTIONS: &str = "rw,mode=1777";
 /// # Errors
 ///
 /// When the engine does not tell.
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "service")]
 pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts, Error> {
     let engine = docker_client_instance()
         .await
@@ -38,11 +38,11 @@ pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts,
 }
 
 /// The same for directories that are known.
-pub(super) fn at(dirs: &[&str]) -> Mounts {
+pub(crate) fn at(dirs: &[&str]) -> Mounts {
     dirs.iter().map(|dir| ((*dir).to_owned(), OPTIONS.to_owned())).collect()
 }
 
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "service", test))]
 fn mounts(data: Option<&str>, volumes: &[String], user: &str, usual: &str) -> Mounts {
     let clean = |dir: &str| format!("/{}", dir.trim_matches('/'));
     let holds = |volume: &str, data: &str| {
@@ -68,7 +68,7 @@ fn mounts(data: Option<&str>, volumes: &[String], user: &str, usual: &str) -> Mo
     }
 }
 
-#[cfg(all(test, any(feature = "postgres", feature = "redis")))]
+#[cfg(test)]
 mod tests {
     use super::{OPTIONS, mounts};
 

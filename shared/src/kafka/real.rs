@@ -8,20 +8,20 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode;
 use testcontainers_modules::kafka::apache::{KAFKA_PORT, Kafka};
-use testcontainers_modules::testcontainers::ImageExt;
 use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
 use super::{Topic, Used, unique};
-use crate::provider::{KAFKA, REACH_LIMIT, Way, reach, say};
+use crate::address::Address;
+use crate::docker::Chosen;
+use crate::provider::{KAFKA, REACH_LIMIT, Service, reach};
 use crate::run::cleaner::Refused;
-use crate::run::{self, Run, apart, owned};
+use crate::run::{self, Run, owned};
+use crate::server::{self, Data, NO_FACTS, Origin, Secrets, Served, Server};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
-use crate::{Error, docker};
-
-/// Measured 5 s from nothing to ready on two cores; a loaded machine takes several times that.
-const START_LIMIT: Duration = Duration::from_secs(60);
+use crate::{Error, wait};
 
 /// A broker on this machine makes a topic in 10 to 30 ms; one that elects a leader for its first takes a second.
 const TOPIC_LIMIT: Duration = Duration::from_secs(10);
@@ -29,7 +29,6 @@ const TOPIC_LIMIT: Duration = Duration::from_secs(10);
 /// A server that accepts connections and is no broker is found out within the two seconds that a wrong address may take.
 const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 
-const PORTS: &[ContainerPort] = &[KAFKA_PORT];
 const LOG_DIR: &str = "/tmp/kafka-logs";
 
 /// A broker tells its clients where it is. Its module has it say the published port of 127.0.0.1, in a script that it waits for; clients in other containers
@@ -41,21 +40,22 @@ text=$(< "$script")
 [[ $text =~ 127\.0\.0\.1:[0-9]+ ]] && eval "${text/${BASH_REMATCH[0]}/$ip:9092}""#;
 
 struct Broker {
+    run: &'static Run,
+    server: Server,
     brokers: String,
-    is_ours: bool,
     admin: AdminClient<DefaultClientContext>,
 }
 
 /// A new topic: the brokers and its name.
 pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
+    wait::expect_runtime("a topic")?;
     let _until_it_is_made = HeldClock::new();
-    let run = Run::join()?;
-    let broker = BROKER.get_or_try_init(|| apart(async move || connect(run).await)).await?;
+    let broker = BROKER.get_or_try_init(connect).await?;
 
-    let name = unique(test, run.token());
-    if !broker.is_ours {
-        owned::note(run.dir(), "kafka", &name, &broker.brokers)?;
+    let name = unique(test, broker.run.token());
+    if !broker.server.is_owned() {
+        owned::note(broker.run.dir(), KAFKA.name, &name, &broker.server.note())?;
     }
     let options =
         AdminOptions::new().operation_timeout(Some(TOPIC_LIMIT)).request_timeout(Some(TOPIC_LIMIT));
@@ -86,15 +86,13 @@ pub(super) fn read(topic: &Topic) -> Used {
     Used { told: Told { stays, open: Some(open), more } }
 }
 
-/// Deletes a topic on somebody else's broker; for the keeper.
-pub(super) fn remove(_token: &str, name: &str, brokers: &str) -> Result<(), Refused> {
+/// Deletes a topic on a broker that does not end with the run; for the keeper.
+pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
+    let server = Server::read(&KAFKA, note).map_err(|error| error.to_string())?;
     // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.
-    let address = KAFKA.address(brokers)?;
-    reach(&address, REACH_LIMIT).map_err(Refused::Unreachable)?;
-    delete(name, brokers).map_err(|why| match reach(&address, REACH_LIMIT) {
-        Ok(()) => Refused::Stays(why),
-        Err(_) => Refused::Unreachable(why),
-    })
+    let deleted =
+        reach(&server.address, REACH_LIMIT).and_then(|()| delete(name, &server.address.whole()));
+    deleted.or_else(|why| server.refused(why))
 }
 
 fn delete(name: &str, brokers: &str) -> Result<(), String> {
@@ -117,64 +115,62 @@ fn delete(name: &str, brokers: &str) -> Result<(), String> {
     Ok(())
 }
 
-async fn connect(run: &'static Run) -> Result<Broker, Error> {
-    let way = KAFKA.choose()?;
-    let is_ours = !matches!(way, Way::Url(_));
-    let brokers = match way {
-        Way::Url(address) => {
-            let brokers = address.whole();
-            say(KAFKA.name, &format!("the broker at {brokers} ({} is set)", KAFKA.url_var));
-            greet(&brokers)?;
-            brokers
-        }
-        Way::Docker(_) => {
-            run.once(KAFKA.name, async |run| docker::on_engine(start(run)).await).await?
-        }
-        Way::Native(programs) => unreachable!("{} has no native way, yet {programs:?}", KAFKA.name),
-    };
+async fn connect() -> Result<Broker, Error> {
+    let (run, server) = server::connect::<OfKafka>().await?;
+    let brokers = server.address.whole();
     let admin = admin(&brokers).map_err(|cause| Error::new("no Kafka client").cause(cause))?;
-    Ok(Broker { brokers, is_ours, admin })
+    Ok(Broker { run, server, brokers, admin })
 }
 
-async fn start(run: &'static Run) -> Result<String, Error> {
-    let image = docker::resolve(KAFKA.image).await?;
-    say(
-        KAFKA.name,
-        &format!("a container of {image} ({}; {} is not set)", image.why, KAFKA.url_var),
-    );
-    let request = Kafka::default()
-        .with_jvm_image()
-        .with_name(&image.name)
-        .with_tag(&image.tag)
-        // One node: what Kafka keeps in threes by default would wait for two more.
-        .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
-        .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
-        // The first join of a group waits three seconds for others by default.
-        .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
-        .with_env_var("KAFKA_LOG_DIRS", LOG_DIR);
-    let request = if docker::is_among_containers().await? {
-        request.with_cmd(["-c", OWN_ADDRESS])
-    } else {
-        request
-    };
-    let started = docker::start(run, KAFKA.name, request, PORTS, &[LOG_DIR], START_LIMIT).await?;
-    started.address(KAFKA_PORT).await
-}
+struct OfKafka;
 
-/// Fails unless a Kafka broker answers.
-fn greet(brokers: &str) -> Result<(), Error> {
-    let refused = |cause: String| {
-        Error::new(format!("no Kafka broker answers at {brokers}"))
-            .tried(format!("{}={brokers}", KAFKA.url_var))
-            .cause(cause)
-            .fix(format!(
-                "correct {0}, or `unset {0}` to have a server started for the run",
-                KAFKA.url_var
+impl Served for OfKafka {
+    const SERVICE: &'static Service = &KAFKA;
+    const PORT: ContainerPort = KAFKA_PORT;
+    const DATA: Data = Data::At(&[LOG_DIR]);
+    /// Measured 5 s on two cores; a loaded machine takes several times that.
+    const START_LIMIT: Duration = Duration::from_secs(60);
+    const SETTINGS: &'static [&'static str] = &["1"];
+    type Image = Kafka;
+
+    fn container(image: &Chosen, _: &Secrets, inside: bool) -> ContainerRequest<Kafka> {
+        let request = Kafka::default()
+            .with_jvm_image()
+            .with_name(&image.name)
+            .with_tag(&image.tag)
+            // One node: what Kafka keeps in threes by default would wait for two more.
+            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
+            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+            // The first join of a group waits three seconds for others by default.
+            .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+            .with_env_var("KAFKA_LOG_DIRS", LOG_DIR);
+        if inside { request.with_cmd(["-c", OWN_ADDRESS]) } else { request }
+    }
+
+    /// Without a password: a broker of ours listens on loopback, or in a network of the engine's.
+    fn url(_: &str, place: &str) -> String {
+        place.to_owned()
+    }
+
+    async fn answers(address: &Address) -> Result<(), String> {
+        let client: BaseConsumer =
+            config(&address.whole()).create().map_err(|error| error.to_string())?;
+        client.fetch_metadata(None, SIGN_LIMIT).map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
+        let (var, brokers) = (KAFKA.url_var, address.whole());
+        let answers = Self::answers(address).await.map_err(|cause| {
+            let error = Error::new(format!("no Kafka broker answers at {brokers}")).cause(cause);
+            if origin != Origin::External {
+                return error;
+            }
+            error.tried(format!("{var}={brokers}")).fix(format!(
+                "correct {var}, or `unset {var}` to have a server started for the run"
             ))
-    };
-    let client: BaseConsumer =
-        config(brokers).create().map_err(|error| refused(error.to_string()))?;
-    client.fetch_metadata(None, SIGN_LIMIT).map(drop).map_err(|error| refused(error.to_string()))
+        });
+        answers.map(|()| NO_FACTS.to_owned())
+    }
 }
 
 fn admin(brokers: &str) -> rdkafka::error::KafkaResult<AdminClient<DefaultClientContext>> {

@@ -143,7 +143,7 @@ impl Clerk {
         file.set_len(0).map_err(|cause| unwritable(&self.files, &cause))?;
         self.held.insert(number);
         let relay = if is_ours { None } else { Some(self.relay(number)?) };
-        Ok(Some(Lease::new(number, file, relay, self.desk.clone())))
+        Ok(Some(Lease::new(number, file, relay, &self.server, self.desk.clone())))
     }
 
     /// A test's way to a database of a server that others use too.

@@ -1,21 +1,21 @@
-//! The server: somebody else's, a container of the run, or a process of the run.
+//! What is Redis' own about the server of a run.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, IntoConnectionInfo, RedisError, RedisResult};
 use testcontainers_modules::redis::{REDIS_PORT, Redis};
 use testcontainers_modules::testcontainers::core::ContainerPort;
-use testcontainers_modules::testcontainers::{CopyTargetOptions, ImageExt};
+use testcontainers_modules::testcontainers::{ContainerRequest, CopyTargetOptions, ImageExt};
 
-use super::{leases, native};
+use super::leases;
 use crate::address::Address;
-use crate::provider::{REACH_LIMIT, REDIS, Way, reach, say};
-use crate::run::Run;
+use crate::docker::Chosen;
+use crate::provider::{REACH_LIMIT, REDIS, Service, reach};
 use crate::run::cleaner::Refused;
-use crate::{Error, docker, secret, wait};
-
-/// Measured 0.1 to 0.5 s from nothing to ready on two cores; a loaded machine takes several times that.
-const START_LIMIT: Duration = Duration::from_secs(60);
+use crate::run::{DIR_VAR, Run};
+use crate::server::{self, Data, Origin, Process, Secrets, Served};
+use crate::{Error, secret};
 
 /// A server that accepts connections and is no Redis is found out within the two seconds that a wrong address may take.
 pub(super) const SIGN_LIMIT: Duration = Duration::from_millis(1100);
@@ -27,54 +27,44 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// usual ten looks a second, `DBSIZE` counted a key for up to 4.5 s after its end.
 const DATABASES: u32 = 256;
 
-/// Looks a second: each database is looked at after 0.16 s, as it is on a server of sixteen databases with its ten looks.
-pub(super) const LOOKS: u32 = 100;
-
 /// Of a given server: a look at the leases asks each database for its size.
 const MOST_OF_A_GIVEN: u32 = 256;
 
-const PORT: ContainerPort = ContainerPort::Tcp(REDIS_PORT);
-const PORTS: &[ContainerPort] = &[PORT];
-/// Where images have their data that do not say it, and the variable by which some say it.
-const DATA: &str = "/data";
-const DATA_VAR: &str = "REDIS_DATA_DIR";
-
 /// In a container. Not in `/data`, which is mounted over.
-const SETTINGS: &str = "/etc/testenv-redis.conf";
+const SETTINGS_FILE: &str = "/etc/testenv-redis.conf";
 
 /// The server of this run, as each of its processes knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    /// Who started it: on somebody else's server, runs lease databases from each other.
+    /// Whether it ends with the run: on one that does not, runs lease databases from each other.
     pub(super) is_ours: bool,
     /// The count of its databases, the first included.
     pub(super) databases: u32,
-    address: Address,
+    known: server::Server,
 }
 
 impl Server {
-    /// As the run's directory keeps it, for the other processes and the keeper: who started it, its databases, its URL.
-    pub(super) fn read(text: &str) -> Result<Server, Error> {
-        let broken = || Error::new("the run's note of its Redis server is broken");
-        let mut words = text.split_whitespace();
-        let (Some(whose), Some(databases), Some(url)) = (words.next(), words.next(), words.next())
-        else {
-            return Err(broken());
-        };
-        Ok(Server {
-            is_ours: whose == "ours",
-            databases: databases.parse().map_err(|_| broken())?,
-            address: REDIS.address(url).map_err(|cause| broken().cause(cause))?,
-        })
+    fn new(known: server::Server) -> Result<Server, Error> {
+        let broken = |_| Error::new("the run's note of its Redis server has no count of databases");
+        let databases = known.facts.parse().map_err(broken)?;
+        Ok(Server { is_ours: known.is_owned(), databases, known })
     }
 
-    pub(super) fn text(&self) -> String {
-        format!(
-            "{} {} {}",
-            if self.is_ours { "ours" } else { "given" },
-            self.databases,
-            self.address.whole()
-        )
+    fn read(note: &str) -> Result<Server, Error> {
+        server::Server::read(&REDIS, note).and_then(Server::new)
+    }
+
+    /// For the keeper.
+    pub(super) fn note(&self) -> String {
+        self.known.note()
+    }
+
+    /// The command that opens a database. The password of somebody else's server is its owner's, and logs are read by many: the shell fills it in.
+    pub(super) fn command(&self, number: u32) -> String {
+        match self.known.origin {
+            Origin::External => format!("redis-cli -u \"${}\" -n {number}", REDIS.url_var),
+            Origin::Owned | Origin::Kept => format!("redis-cli -u {}", self.url_of(number)),
+        }
     }
 
     /// The numbers that tests can have. Not 0: a client that forgets the number of its URL lands there, and meets nobody.
@@ -84,98 +74,132 @@ impl Server {
 
     /// To database 0.
     pub(super) fn url(&self) -> String {
-        self.address.whole()
+        self.known.address.whole()
     }
 
     pub(super) fn url_of(&self, number: u32) -> String {
-        self.address.of_database(&number.to_string()).whole()
+        self.known.address.of_database(&number.to_string()).whole()
     }
 
     /// Opens a connection to database 0, to be used on a thread that may wait.
     pub(super) fn connect(&self) -> RedisResult<Connection> {
-        let info = self.address.whole().into_connection_info()?;
-        // The limit is for each answer, so no more is asked than has to be.
-        let settings = info.redis_settings().clone().set_skip_set_lib_name();
-        let client = Client::open(info.set_redis_settings(settings))?;
-        let connection = client.get_connection_with_timeout(SIGN_LIMIT)?;
-        connection.set_read_timeout(Some(ANSWER_LIMIT))?;
-        connection.set_write_timeout(Some(ANSWER_LIMIT))?;
-        Ok(connection)
+        connect(&self.known.address)
     }
 }
 
-/// Returns the text of the run's server; started, where it is ours, and answering.
-pub(super) async fn provide(run: &'static Run) -> Result<String, Error> {
-    let server = match REDIS.choose()? {
-        Way::Url(address) => {
-            say(REDIS.name, &format!("the server of {}", REDIS.url_var));
-            greet(address)?
+fn connect(address: &Address) -> RedisResult<Connection> {
+    let info = address.whole().into_connection_info()?;
+    // The limit is for each answer, so no more is asked than has to be.
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    let client = Client::open(info.set_redis_settings(settings))?;
+    let connection = client.get_connection_with_timeout(SIGN_LIMIT)?;
+    connection.set_read_timeout(Some(ANSWER_LIMIT))?;
+    connection.set_write_timeout(Some(ANSWER_LIMIT))?;
+    Ok(connection)
+}
+
+/// The server of the run. Called once a process.
+pub(super) async fn of_the_run() -> Result<(&'static Run, Server), Error> {
+    let (run, known) = server::connect::<OfRedis>().await?;
+    Ok((run, Server::new(known)?))
+}
+
+struct OfRedis;
+
+impl Served for OfRedis {
+    const SERVICE: &'static Service = &REDIS;
+    const PORT: ContainerPort = ContainerPort::Tcp(REDIS_PORT);
+    const DATA: Data = Data::OfTheImage { var: "REDIS_DATA_DIR", usual: "/data" };
+    /// Measured 0.1 to 0.5 s on two cores; a loaded machine takes several times that.
+    const START_LIMIT: Duration = Duration::from_secs(60);
+    const SETTINGS: &'static [&'static str] = &[SETTINGS];
+    type Image = Redis;
+
+    fn container(image: &Chosen, secrets: &Secrets, _: bool) -> ContainerRequest<Redis> {
+        // Its words are the server's own: any image has them. Everybody in the container may read it, for who runs Redis there is the image's affair.
+        let settings = CopyTargetOptions::new(SETTINGS_FILE).with_mode(0o644);
+        Redis::default()
+            .with_name(&image.name)
+            .with_tag(&image.tag)
+            .with_copy_to(settings, settings_of(secrets).into_bytes())
+            .with_cmd(["redis-server", SETTINGS_FILE])
+    }
+
+    fn url(password: &str, place: &str) -> String {
+        format!("redis://:{password}@{place}")
+    }
+
+    async fn process(
+        run: &'static Run,
+        programs: &[PathBuf],
+        secrets: &Secrets,
+    ) -> Result<Process, Error> {
+        let [program] = programs else { unreachable!("the service names one program") };
+        let (dir, common) = (run.dir(), settings_of(secrets));
+        let arguments = move |port: u16| {
+            let file = dir.join("redis.conf");
+            let settings = settings_of_a_process(dir, port) + &common;
+            secret::write(&file, &settings).map_err(|cause| {
+                Error::new(format!("cannot write {}", file.display()))
+                    .cause(cause)
+                    .fix(format!("export {DIR_VAR}=<a directory of yours with space left>"))
+            })?;
+            Ok(vec![file.to_string_lossy().into_owned()])
+        };
+        Ok(Process {
+            program: program.clone(),
+            arguments: Box::new(arguments),
+            user: None,
+            port_taken: "Address already in use",
+        })
+    }
+
+    async fn answers(address: &Address) -> Result<(), String> {
+        connect(address).map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
+        match origin {
+            Origin::Owned | Origin::Kept => {
+                Self::answers(address).await.map_err(Error::new)?;
+                Ok(DATABASES.to_string())
+            }
+            Origin::External => Ok(greet(address)?.to_string()),
         }
-        Way::Docker(_) => {
-            let server = ours(&docker::on_engine(in_container(run)).await?)?;
-            // The server is ready when it says so, the engine's way to it a moment later.
-            let what = "an answer of the Redis server";
-            wait::until(START_LIMIT, what, async || server.connect().map(drop)).await?;
-            server
-        }
-        Way::Native(programs) => {
-            let [program] = &programs[..] else { unreachable!("the service names one program") };
-            say(REDIS.name, &format!("{} ({} is not set)", program.display(), REDIS.url_var));
-            let password = secret::password();
-            ours(&native::start(run, program, DATABASES, &password, START_LIMIT).await?)?
-        }
-    };
-    Ok(server.text())
+    }
 }
 
 /// Gives back whatever the run leased on somebody else's server; for the keeper.
 pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(note).map_err(|error| error.to_string())?;
-    reach(&server.address, REACH_LIMIT).map_err(Refused::Unreachable)?;
-    let words = |error: RedisError| match reach(&server.address, REACH_LIMIT) {
-        Ok(()) => Refused::Stays(error.to_string()),
-        Err(_) => Refused::Unreachable(error.to_string()),
-    };
-    let mut connection = server.connect().map_err(words)?;
-    leases::release_all(&mut connection, &server, run).map_err(words)
+    // A server that is gone is found out at once.
+    let released = reach(&server.known.address, REACH_LIMIT).and_then(|()| {
+        let released = server
+            .connect()
+            .and_then(|mut connection| leases::release_all(&mut connection, &server, run));
+        released.map_err(|error| error.to_string())
+    });
+    released.or_else(|why| server.known.refused(why))
 }
 
-fn ours(url: &str) -> Result<Server, Error> {
-    let address = REDIS.address(url).map_err(|cause| {
-        Error::new("the Redis server is at no address of this machine's").cause(cause)
-    })?;
-    Ok(Server { is_ours: true, databases: DATABASES, address })
-}
-
-async fn in_container(run: &'static Run) -> Result<String, Error> {
-    let image = docker::resolve(REDIS.image).await?;
-    say(
-        REDIS.name,
-        &format!("a container of {image} ({}; {} is not set)", image.why, REDIS.url_var),
-    );
-    let password = secret::password();
-    // Its words are the server's own: any image has them. Everybody in the container may read it, for who runs Redis there is the image's affair.
-    let settings = CopyTargetOptions::new(SETTINGS).with_mode(0o644);
-    let request = Redis::default()
-        .with_name(&image.name)
-        .with_tag(&image.tag)
-        .with_copy_to(settings, settings_of(DATABASES, &password).into_bytes())
-        .with_cmd(["redis-server", SETTINGS]);
-    let data = docker::memory::of(&image, DATA_VAR, DATA).await?;
-    let started = docker::start_with(run, REDIS.name, request, PORTS, data, START_LIMIT).await?;
-    Ok(format!("redis://:{password}@{}", started.address(PORT).await?))
-}
+/// As [`DATABASES`]. A hundred looks a second: each database is looked at after 0.16 s, as it is on a server of sixteen databases with its ten looks.
+///
+/// Nothing in a server of ours survives a crash, and nothing has to. One that is told by a file decides for itself whether it answers strangers; those of a
+/// container are on the other side of its port.
+const SETTINGS: &str = "databases 256\nhz 100\nsave \"\"\nappendonly no\nprotected-mode no\n";
 
 /// What both of our servers are told, by a file, for everybody can read a command line.
-pub(super) fn settings_of(databases: u32, password: &str) -> String {
-    // Nothing here survives a crash, and nothing has to.
-    let common = format!("databases {databases}\nhz {LOOKS}\nsave \"\"\nappendonly no\n");
-    // A server that is told by a file decides for itself whether it answers strangers; those of a container are on the other side of its port.
-    format!("{common}protected-mode no\nrequirepass {password}\n")
+fn settings_of(secrets: &Secrets) -> String {
+    format!("{SETTINGS}requirepass {}\n", secrets.lasting)
 }
 
-/// The given server, once it is sure that databases can be leased there.
-fn greet(address: Address) -> Result<Server, Error> {
+fn settings_of_a_process(dir: &Path, port: u16) -> String {
+    let dir = dir.to_string_lossy().replace('\\', r"\\").replace('"', "\\\"");
+    format!("bind 127.0.0.1\nport {port}\ndir \"{dir}\"\ndaemonize no\n")
+}
+
+/// The count of databases of somebody else's server, once it is sure that they can be leased there.
+fn greet(address: &Address) -> Result<u32, Error> {
     let start = Instant::now();
     let var = REDIS.url_var;
     let refused = |cause: String| {
@@ -196,16 +220,15 @@ fn greet(address: Address) -> Result<Server, Error> {
             "it names database {number}, but each test takes an empty one of its own: leave the number out"
         )));
     }
-    let mut server = Server { is_ours: false, databases: 1, address };
-    let mut connection = server.connect().map_err(words)?;
+    let mut connection = connect(address).map_err(words)?;
     let left = SIGN_LIMIT.saturating_sub(start.elapsed()).max(Duration::from_millis(100));
     connection.set_read_timeout(Some(left)).map_err(words)?;
     redis::cmd("PING").exec(&mut connection).map_err(words)?;
-    server.databases = count(&mut connection).map_err(words)?;
-    if server.databases == 1 {
+    let databases = count(&mut connection).map_err(words)?;
+    if databases == 1 {
         return Err(refused("it has one database only (a cluster, or `databases 1`)".into()));
     }
-    Ok(server)
+    Ok(databases)
 }
 
 /// The count of the server's databases, which a user who may not read its configuration can find by trying.
@@ -224,20 +247,29 @@ fn count(connection: &mut Connection) -> RedisResult<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::Server;
+    use super::{DATABASES, SETTINGS, Server};
+
+    #[test]
+    fn our_servers_have_as_many_databases_as_the_harness_counts_on() {
+        assert!(SETTINGS.starts_with(&format!("databases {DATABASES}\n")));
+    }
 
     #[test]
     fn the_url_of_a_database_keeps_user_password_and_options() {
         let server =
-            Server::read("given 16 redis://me:p%40ss@cache.local:6380/?protocol=3").unwrap();
+            Server::read("external 16 redis://me:p%40ss@cache.local:6380/?protocol=3").unwrap();
 
         assert_eq!(server.url_of(7), "redis://me:p%40ss@cache.local:6380/7?protocol=3");
     }
 
     #[test]
-    fn a_server_is_read_as_it_was_written() {
-        let text = "ours 1024 redis://:secret@127.0.0.1:1234";
+    fn the_password_of_somebody_elses_server_stands_in_no_command() {
+        let command = |note: &str| Server::read(note).unwrap().command(7);
 
-        assert_eq!(Server::read(text).unwrap().text(), text);
+        assert_eq!(
+            command("external 16 redis://:secret@h:1"),
+            "redis-cli -u \"$TESTENV_REDIS_URL\" -n 7"
+        );
+        assert_eq!(command("kept 16 redis://:secret@h:1"), "redis-cli -u redis://:secret@h:1/7");
     }
 }

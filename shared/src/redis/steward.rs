@@ -16,7 +16,7 @@ use super::clerk::Clerk;
 use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
-use crate::run::{Run, apart, owned};
+use crate::run::{apart, owned};
 use crate::{Error, verdict, wait};
 
 /// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
@@ -33,12 +33,20 @@ pub(super) struct Lease {
     file: Option<File>,
     /// On a given server, the test's way there.
     relay: Option<Relay>,
+    /// Opens the database.
+    command: String,
     desk: Sender<Order>,
 }
 
 impl Lease {
-    pub(super) fn new(number: u32, file: File, relay: Option<Relay>, desk: Sender<Order>) -> Lease {
-        Lease { number, file: Some(file), relay, desk }
+    pub(super) fn new(
+        number: u32,
+        file: File,
+        relay: Option<Relay>,
+        server: &Server,
+        desk: Sender<Order>,
+    ) -> Lease {
+        Lease { number, file: Some(file), relay, command: server.command(number), desk }
     }
 
     /// The address of the database for a client.
@@ -55,12 +63,9 @@ impl Lease {
         }
     }
 
-    /// The command that opens the database. A given server's password is its owner's, and logs are read by many: the shell fills it in.
-    pub(super) fn command(&self, url: &str) -> String {
-        if self.relay.is_none() {
-            return format!("redis-cli -u {url}");
-        }
-        format!("redis-cli -u \"${}\" -n {}", REDIS.url_var, self.number)
+    /// The command that opens the database.
+    pub(super) fn command(&self) -> String {
+        self.command.clone()
     }
 }
 
@@ -94,10 +99,9 @@ pub(super) async fn of_this_process() -> Result<&'static Steward, Error> {
     STEWARD
         .get_or_try_init(|| {
             apart(async || {
-                let run = Run::join()?;
-                let server = Server::read(&run.once(REDIS.name, server::provide).await?)?;
+                let (run, server) = server::of_the_run().await?;
                 if !server.is_ours {
-                    owned::note(run.dir(), REDIS.name, "leases", &server.text())?;
+                    owned::note(run.dir(), REDIS.name, "leases", &server.note())?;
                 }
                 let (desk, orders) = mpsc::channel();
                 let clerk = Clerk::new(run, server.clone(), desk.clone())?;

@@ -8,17 +8,17 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 use std::{sync::Mutex, time::Duration};
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 use crate::{Error, wait};
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 use super::Run;
 
 /// Whoever has a lock exclusively holds it for the second that removing a server takes.
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Has this process, and from now on its run, hold a lock that they share with others.
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// When the lock cannot be opened or somebody has it exclusively, or the run's directory cannot be written.
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     take(lock).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
 /// # Errors
 ///
 /// As [`hold`].
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn hold_all(run: &Run) -> Result<(), Error> {
     for note in notes(&run.dir) {
         take(&lock(&note)).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn hold_all(run: &Run) -> Result<(), Error> {
     Ok(())
 }
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "service"))]
 async fn take(lock: &Path) -> Result<(), Error> {
     /// The kernel drops the locks when the process ends, however it ends.
     static TAKEN: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());

@@ -195,7 +195,7 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir(run.path())).unwrap();
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let server = format!("given 150000 postgres://u:p@{nobody}/postgres");
+        let server = format!("external 150000 postgres://u:p@{nobody}/postgres");
         note(run.path(), "postgres", "a", &server).unwrap();
         run
     }
@@ -238,7 +238,8 @@ mod tests {
         std::thread::scope(|scope| {
             let changes = scope.spawn(|| {
                 for _ in 0..300 {
-                    note(run.path(), "postgres", "a", "given 150000 postgres://h failed").unwrap();
+                    note(run.path(), "postgres", "a", "external 150000 postgres://h failed")
+                        .unwrap();
                 }
             });
             while !changes.is_finished() {

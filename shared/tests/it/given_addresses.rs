@@ -106,7 +106,7 @@ fn brokers_are_found_however_their_list_is_written() {
     let theirs = Lab::new();
     let mut owner = theirs.actor("topic", "wait").env("TESTENV_RUN_ID", "theirs").spawn().unwrap();
     lab::line(&mut owner);
-    let broker = std::fs::read_to_string(theirs.base().join("theirs/kafka.json")).unwrap();
+    let broker = theirs.address_of("theirs", "kafka");
 
     passes("topic", "TESTENV_KAFKA_BROKERS", &format!(" 127.0.0.1:1 , PLAINTEXT://{broker},\n"));
 

@@ -214,6 +214,14 @@ impl Lab {
         .unwrap();
     }
 
+    /// The address of a service's server, as a run of the lab has noted it.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn address_of(&self, run: &str, service: &str) -> String {
+        let note = self.base().join(run).join(format!("{service}.json"));
+        let text = std::fs::read_to_string(note).unwrap();
+        text.split_whitespace().last().unwrap().to_owned()
+    }
+
     /// Processes that were started with this lab's directory: actors, servers, keepers.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!("TESTENV_DIR={}", self.runs().display());

@@ -20,7 +20,7 @@ fn a_killed_run_leaves_no_topic_on_a_broker_that_it_was_given() {
     let theirs = Lab::new();
     let mut owner = theirs.actor("topic", "wait").env("TESTENV_RUN_ID", "theirs").spawn().unwrap();
     let their_topic = lab::line(&mut owner);
-    let brokers = std::fs::read_to_string(theirs.base().join("theirs/kafka.json")).unwrap();
+    let brokers = theirs.address_of("theirs", "kafka");
 
     let ours = Lab::new();
     let mut guest =

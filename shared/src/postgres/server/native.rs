@@ -1,23 +1,21 @@
 //! PostgreSQL as a process of this machine: a cluster of the run's own, in memory where the system has a place for that.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, User, chown};
-use sqlx::{ConnectOptions, Connection};
 
-use super::client;
-use crate::address::Address;
-use crate::provider::{POSTGRES, say};
+use super::SETTINGS;
+use crate::provider::POSTGRES;
 use crate::run::{Run, make_data_dir};
-use crate::{Error, programs, secret, wait};
+use crate::server::{Process, Secrets};
+use crate::{Error, programs, secret};
 
 mod place;
 
-/// Somebody may take the port between the look and the start.
-const TRIES: usize = 5;
+/// It takes half a second on two cores; a loaded machine takes several times that.
+const INITDB_LIMIT: Duration = Duration::from_secs(60);
 
 const OF_A_PROCESS: [&str; 3] = [
     "listen_addresses=127.0.0.1",
@@ -27,15 +25,13 @@ const OF_A_PROCESS: [&str; 3] = [
     "dynamic_shared_memory_type=mmap",
 ];
 
-/// Makes a cluster and starts a server on it; returns its address.
-pub(super) async fn start(
+/// Makes a cluster, on which a server can be started.
+pub(super) fn prepare(
     run: &'static Run,
     programs: &[PathBuf],
-    settings: &[&str],
-    limit: Duration,
-) -> Result<Address, Error> {
+    secrets: &Secrets,
+) -> Result<Process, Error> {
     let [initdb, postgres] = programs else { unreachable!("the service names two programs") };
-    say(POSTGRES.name, &format!("{} ({} is not set)", postgres.display(), POSTGRES.url_var));
     let user = unprivileged();
     let root = place::choose(user.map(|(uid, _)| uid))?;
     let dir = make_data_dir(run, POSTGRES.name, &root)?;
@@ -45,8 +41,8 @@ pub(super) async fn start(
             .cause(cause)
             .fix("cargo course doctor")
     };
-    let (password, file) = (secret::password(), dir.join("password"));
-    secret::write(&file, &password).map_err(|error| unusable(error.to_string()))?;
+    let file = dir.join("password");
+    secret::write(&file, &secrets.lasting).map_err(|error| unusable(error.to_string()))?;
     if let Some((uid, gid)) = user {
         for path in [&dir, &file] {
             chown(path, Some(uid), Some(gid)).map_err(|error| unusable(error.to_string()))?;
@@ -67,72 +63,24 @@ pub(super) async fn start(
         .arg("--pgdata")
         .arg(&data)
         .current_dir(&dir);
-    let made = programs::run(&mut command, limit).map_err(unusable)?;
+    let made = programs::run(&mut command, INITDB_LIMIT).map_err(unusable)?;
     std::fs::remove_file(&file).map_err(|error| unusable(error.to_string()))?;
     if !made.status.success() {
         return Err(unusable(String::from_utf8_lossy(&made.stderr).trim().to_owned()));
     }
-    let cluster = Cluster { data, user, password };
-    for _ in 1..TRIES {
-        if let Some(address) = serve(run, postgres, &cluster, settings, limit).await? {
-            return Ok(address);
-        }
-    }
-    Err(unusable(format!(
-        "the server lost the race for its port {TRIES} times; its words: {}",
-        last_words(run)
-    )))
-}
-
-/// What `initdb` made.
-struct Cluster {
-    data: PathBuf,
-    user: Option<(Uid, Gid)>,
-    password: String,
-}
-
-/// The address of the server, or nothing when its port was taken meanwhile.
-async fn serve(
-    run: &'static Run,
-    postgres: &Path,
-    cluster: &Cluster,
-    settings: &[&str],
-    limit: Duration,
-) -> Result<Option<Address>, Error> {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
-    let mut args = vec![
-        "-D".to_owned(),
-        cluster.data.display().to_string(),
-        "-p".to_owned(),
-        port.to_string(),
-    ];
-    for setting in settings.iter().chain(&OF_A_PROCESS) {
-        args.extend(["-c".to_owned(), (*setting).to_owned()]);
-    }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut child = run.start_native_as(POSTGRES.name, postgres, &args, cluster.user)?;
-    let address = super::address(&cluster.password, &format!("127.0.0.1:{port}"))?;
-    let options = client::options(&address)?;
-    let answered = wait::until(limit, "an answer of the PostgreSQL server", async || {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Ok(Err(status));
-        }
-        match options.connect().await {
-            Ok(connection) => {
-                drop(connection.close().await);
-                Ok(Ok(()))
-            }
-            Err(error) => Err(error),
-        }
-    });
-    match answered.await? {
-        Ok(()) => Ok(Some(address)),
-        Err(_) if last_words(run).contains("could not bind") => Ok(None),
-        Err(status) => {
-            Err(Error::new(format!("the PostgreSQL server ended: {status}")).cause(last_words(run)))
-        }
-    }
+    let arguments = move |port: u16| {
+        let place =
+            ["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
+        let settings = SETTINGS.iter().chain(&OF_A_PROCESS);
+        let settings = settings.flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
+        Ok(place.into_iter().chain(settings).collect())
+    };
+    Ok(Process {
+        program: postgres.clone(),
+        arguments: Box::new(arguments),
+        user,
+        port_taken: "could not bind",
+    })
 }
 
 /// Removes the System V shared memory of a server that was killed: its next start would do that, and there is none. `dir` is a directory of data, this one's
@@ -159,12 +107,6 @@ pub(crate) fn release_memory(dir: &Path) {
         // What refuses is 56 bytes.
         Command::new("ipcrm").args(["-m", number]).stdin(Stdio::null()).output().ok();
     }
-}
-
-fn last_words(run: &Run) -> String {
-    let log = std::fs::read_to_string(run.dir().join("postgres.log")).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
 /// PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody.

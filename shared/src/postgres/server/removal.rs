@@ -9,9 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 
-use super::{KEPT, LOGIN_LIMIT, Server, failed};
+use super::{LOGIN_LIMIT, Server, failed};
 use crate::address::Address;
-use crate::provider::{REACH_LIMIT, reach};
 use crate::run::cleaner::Refused;
 use crate::wait;
 
@@ -27,9 +26,6 @@ const LIMITS: &str = "SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN
     FROM pg_settings WHERE name IN ('lock_timeout', 'default_transaction_read_only', 'statement_timeout', 'transaction_timeout',
         'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
-/// A kept container that is being removed: the engine lets connections in until it is gone.
-const GOING_LIMIT: Duration = Duration::from_secs(3);
-
 /// The server at which a keeper is at work, which calls for one database after the other.
 enum At {
     /// One login for all of them: a debug build takes 40 ms for each.
@@ -43,17 +39,17 @@ pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
     static AT: Mutex<Option<(Address, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
     let mut at = AT.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = at.take().filter(|(address, _)| *address == server.address).map(|(_, at)| at);
+    let known = at.take().filter(|(address, _)| address == server.address()).map(|(_, at)| at);
     let done = match known {
         Some(known) => remove_at(known, &server, name, note),
         None => open(&server).and_then(|open| remove_at(open, &server, name, note)),
     };
     let left = match done {
         Ok(left) => left,
-        Err(Refused::Unreachable(_)) if server.whose == KEPT && is_gone(&server) => At::Gone,
+        Err(Refused::Unreachable(why)) => server.known.refused(why).map(|()| At::Gone)?,
         Err(refused) => return Err(refused),
     };
-    *at = Some((server.address, left));
+    *at = Some((server.address().clone(), left));
     Ok(())
 }
 
@@ -75,14 +71,6 @@ fn open(server: &Server) -> Result<At, Refused> {
     let runtime = runtime.map_err(|error| away(&error))?;
     let admin = runtime.block_on(within(LOGIN_LIMIT, login(server)))?;
     Ok(At::Open(runtime, admin))
-}
-
-fn is_gone(server: &Server) -> bool {
-    let reached = || match reach(&server.address, REACH_LIMIT) {
-        Ok(()) => Err("its port is open"),
-        Err(_) => Ok(()),
-    };
-    wait::until_blocking(GOING_LIMIT, "the end of a kept server", reached).is_ok()
 }
 
 fn away(error: &dyn std::fmt::Display) -> Refused {

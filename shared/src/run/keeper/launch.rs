@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::{KEEPER_VAR, LOG};
 use crate::Error;
-use crate::run::unwritable;
+use crate::run::{DIR_VAR, unwritable};
 
 /// Prefixes of what decides how servers, engines and state are reached.
 const KEPT_PREFIXES: [&str; 3] = ["TESTENV_", "DOCKER_", "TESTCONTAINERS_"];
@@ -62,6 +62,8 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         // A binary that measures its coverage would leave the keeper's in the root directory.
         .env("LLVM_PROFILE_FILE", "/dev/null")
         .envs(vars.iter().copied())
+        // It may keep what was left in another base than its starter's.
+        .envs(dir.parent().and_then(Path::parent).map(|of_base| (DIR_VAR, of_base)))
         .env(KEEPER_VAR, dir)
         .current_dir("/")
         .process_group(0)

@@ -1,0 +1,51 @@
+//! A server in a container of the run.
+
+use testcontainers_modules::testcontainers::ContainerRequest;
+
+use super::{Data, Origin, Secrets, Served, Server, address, until_it_answers};
+use crate::Error;
+use crate::address::Address;
+use crate::docker::{self, Chosen, memory};
+use crate::provider::say;
+use crate::run::Run;
+
+pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Error> {
+    let (name, secrets) = (S::SERVICE.name, Secrets::new());
+    let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
+    let unset = format!("{} is not set", S::SERVICE.url_var);
+    say(name, &format!("a container of {image} ({}; {unset})", image.why));
+    let container = parts::<S>(&image, &secrets).await?;
+    let place = docker::on_engine(async move {
+        let (request, data) = container;
+        let ports = const { &[S::PORT] };
+        let started = docker::start_with(run, name, request, ports, data, S::START_LIMIT).await?;
+        started.address(S::PORT).await
+    });
+    let address = made_safe::<S>(&secrets, &place.await?).await?;
+    Server::greet::<S>(address, Origin::Owned).await
+}
+
+/// What a container is started of: the request, and its directories in memory.
+pub(super) async fn parts<S: Served>(
+    image: &Chosen,
+    secrets: &Secrets,
+) -> Result<(ContainerRequest<S::Image>, memory::Mounts), Error> {
+    let of = image.clone();
+    let (inside, data) = docker::on_engine(async move {
+        let data = match S::DATA {
+            Data::OfTheImage { var, usual } => memory::of(&of, var, usual).await?,
+            Data::At(dirs) => memory::at(dirs),
+        };
+        Ok::<_, Error>((docker::is_among_containers().await?, data))
+    })
+    .await?;
+    Ok((S::container(image, secrets, inside), data))
+}
+
+/// The address of a started server, once it takes the lasting password and no other.
+pub(super) async fn made_safe<S: Served>(secrets: &Secrets, place: &str) -> Result<Address, Error> {
+    S::secure(secrets, place).await?;
+    let address = address::<S>(&secrets.lasting, place)?;
+    until_it_answers::<S>(&address).await?;
+    Ok(address)
+}

@@ -1,0 +1,72 @@
+//! A server that is kept between runs: found again, or started to be kept.
+//!
+//! One that runs and does not let this run in may serve others: it is left alone, and the run has a server of its own.
+
+use std::time::Duration;
+
+use super::{Origin, Secrets, Served, Server, address, container};
+use crate::docker::reuse::{Found, Kept};
+use crate::provider::{REUSE_VAR, say};
+use crate::run::Run;
+use crate::{Error, docker, wait};
+
+/// A kept server that has no connection left may have one again in a moment; one that hangs is not waited for.
+const GREET_LIMIT: Duration = Duration::from_secs(5);
+
+pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Error> {
+    let name = S::SERVICE.name;
+    let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
+    let kept = Kept::lock(name, &image, &S::SETTINGS).await?;
+    let container = kept.container();
+    let (kept, found) = docker::on_engine(async move {
+        let found = kept.find(S::PORT).await;
+        (kept, found)
+    })
+    .await;
+    let unusable = match found? {
+        Found::Running(place, password) => {
+            let address = address::<S>(&password, &place)?;
+            let greet = async || Server::greet::<S>(address.clone(), Origin::Kept).await;
+            match wait::until(GREET_LIMIT, "an answer", greet).await {
+                Ok(server) => {
+                    kept.used(run).await?;
+                    say(name, &format!("the kept container of {image} ({REUSE_VAR})"));
+                    return Ok(server);
+                }
+                Err(error) => error.to_string(),
+            }
+        }
+        Found::Nothing => {
+            say(name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
+            kept.used(run).await?;
+            return start::<S>(kept, &image).await;
+        }
+        Found::Unusable(why) => why,
+    };
+    say(
+        name,
+        &format!(
+            "the kept container {container} is left alone, and this run starts a server of its own ({}); `cargo course reuse stop` ends it",
+            unusable.replace('\n', ";")
+        ),
+    );
+    container::provide::<S>(run).await
+}
+
+async fn start<S: Served>(kept: Kept, image: &docker::Chosen) -> Result<Server, Error> {
+    let secrets = Secrets::new();
+    let (request, data) = container::parts::<S>(image, &secrets).await?;
+    let noted = secrets.lasting.clone();
+    let (_kept, place) = docker::on_engine(async move {
+        let ports = const { &[S::PORT] };
+        let started = kept.start(S::SERVICE.name, &noted, request, ports, data, S::START_LIMIT);
+        let place = match started.await {
+            Ok(started) => started.address(S::PORT).await,
+            Err(error) => Err(error),
+        };
+        (kept, place)
+    })
+    .await;
+    let address = container::made_safe::<S>(&secrets, &place?).await?;
+    Server::greet::<S>(address, Origin::Kept).await
+}

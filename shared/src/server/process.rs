@@ -1,0 +1,84 @@
+//! A server as a process of this machine, on a port of 127.0.0.1.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use nix::unistd::{Gid, Uid};
+
+use super::{Secrets, Served, address};
+use crate::address::Address;
+use crate::run::Run;
+use crate::{Error, wait};
+
+/// Somebody may take the port between the look and the start.
+const TRIES: usize = 5;
+
+/// So many lines of a server's log are its last words.
+const LAST_WORDS: usize = 5;
+
+/// The arguments for a port; called anew for each port that is tried, and may write a file of settings.
+type Arguments = Box<dyn Fn(u16) -> Result<Vec<String>, Error>>;
+
+/// A server that can be started.
+pub(crate) struct Process {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Arguments,
+    /// Whom it runs as, where that is somebody else.
+    pub(crate) user: Option<(Uid, Gid)>,
+    /// What its log says where another program has its port.
+    pub(crate) port_taken: &'static str,
+}
+
+/// Starts the server; returns its address when it answers.
+pub(super) async fn start<S: Served>(
+    run: &'static Run,
+    process: &Process,
+    secrets: &Secrets,
+) -> Result<Address, Error> {
+    let name = S::SERVICE.name;
+    for _ in 0..TRIES {
+        if let Some(address) = try_start::<S>(run, process, secrets).await? {
+            return Ok(address);
+        }
+    }
+    Err(Error::new(format!("the {name} server lost the race for its port {TRIES} times"))
+        .cause(last_words(run, name))
+        .fix("cargo course doctor"))
+}
+
+/// Nothing when the port was taken meanwhile.
+async fn try_start<S: Served>(
+    run: &'static Run,
+    process: &Process,
+    secrets: &Secrets,
+) -> Result<Option<Address>, Error> {
+    let name = S::SERVICE.name;
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
+    let arguments = (process.arguments)(port)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut child = run.start_native_as(name, &process.program, &arguments, process.user)?;
+    // With the password that only this server knows: who else answers there is not ours.
+    let address = address::<S>(&secrets.lasting, &format!("127.0.0.1:{port}"))?;
+    let what = format!("an answer of the {name} server");
+    let answered = wait::until(S::START_LIMIT, &what, async || {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Ok(Err(status));
+        }
+        S::answers(&address).await.map(Ok)
+    });
+    match answered.await? {
+        Ok(()) => Ok(Some(address)),
+        Err(_) if last_words(run, name).contains(process.port_taken) => Ok(None),
+        Err(status) => Err(Error::new(format!("the {name} server ended: {status}"))
+            .cause(last_words(run, name))
+            .fix("cargo course doctor")),
+    }
+}
+
+fn last_words(run: &Run, service: &str) -> String {
+    let log = std::fs::read_to_string(run.dir().join(format!("{service}.log")));
+    let log = log.unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
+}
