@@ -66,5 +66,5 @@ mod given_addresses;
 #[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
 mod p11_secrets;
 mod faults;
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod reuse;

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::lab::{self, Lab, PROMISED};
 
-fn topics(brokers: &str) -> BTreeSet<String> {
+pub(crate) fn topics(brokers: &str) -> BTreeSet<String> {
     let client: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
     let metadata = client.fetch_metadata(None, Duration::from_secs(10)).unwrap();

@@ -6,15 +6,31 @@ use std::time::{Duration, Instant};
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{Lab, PROMISED, line};
 
+/// What a test has, one for each service.
+const PARTS: &[&str] = &[
+    "postgres",
+    "redis",
+    #[cfg(feature = "kafka")]
+    "topic",
+];
+
 fn reusing(lab: &Lab, cache: &std::path::Path, end: &str) -> std::process::Command {
-    let mut actor = lab.actor("postgres", end);
+    using(lab, "postgres", cache, end)
+}
+
+fn using(lab: &Lab, part: &str, cache: &std::path::Path, end: &str) -> std::process::Command {
+    let mut actor = lab.actor(part, end);
     actor.env("TESTENV_REUSE", "1").env("TESTENV_CACHE_DIR", cache).env_remove("CI");
     actor
 }
 
 /// A run of one test that keeps its server, or would; what it says, and how long it takes.
 fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, Duration) {
-    let mut actor = reusing(lab, cache, "pass");
+    run_of(lab, "postgres", cache, ci)
+}
+
+fn run_of(lab: &Lab, part: &str, cache: &std::path::Path, ci: Option<&str>) -> (String, Duration) {
+    let mut actor = using(lab, part, cache, "pass");
     if let Some(ci) = ci {
         actor.env("CI", ci);
     }
@@ -42,14 +58,20 @@ fn kept(lab: &Lab) -> Vec<String> {
 
 #[test]
 fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
+    for part in PARTS {
+        finds_the_first_ones_server(part);
+    }
+}
+
+fn finds_the_first_ones_server(part: &str) {
     let lab = Lab::new();
     let cache = tempfile::tempdir().unwrap();
 
-    let (first, _) = run(&lab, cache.path(), None);
+    let (first, _) = run_of(&lab, part, cache.path(), None);
     let servers = kept(&lab);
-    let (second, _) = run(&lab, cache.path(), None);
+    let (second, _) = run_of(&lab, part, cache.path(), None);
     let same = kept(&lab);
-    let (third, _) = run(&lab, cache.path(), Some("true"));
+    let (third, _) = run_of(&lab, part, cache.path(), Some("true"));
 
     assert!(
         first.contains("to be kept") && second.contains("the kept container"),
@@ -63,7 +85,7 @@ fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
     assert_eq!(kept(&lab), servers, "the run under CI neither used nor ended it");
 
     docker(&["rm", "--force", "--volumes", &servers[0]]);
-    let (fourth, _) = run(&lab, cache.path(), None);
+    let (fourth, _) = run_of(&lab, part, cache.path(), None);
     assert!(fourth.contains("to be kept"), "one that is gone is started anew: {fourth}");
     docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
     lab.expect_nothing_left(PROMISED);
@@ -72,16 +94,56 @@ fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
 /// As `cargo course reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
 #[test]
 fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
-    let lab = Lab::new();
-    let cache = tempfile::tempdir().unwrap();
-    let mut test = reusing(&lab, cache.path(), "wait").spawn().unwrap();
-    assert_eq!(line(&mut test), "postgres");
+    for part in PARTS {
+        let lab = Lab::new();
+        let cache = tempfile::tempdir().unwrap();
+        let mut test = using(&lab, part, cache.path(), "wait").spawn().unwrap();
+        line(&mut test);
 
-    docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
-    drop(test.stdin.take());
-    test.wait().unwrap();
+        docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+        drop(test.stdin.take());
+        test.wait().unwrap();
 
-    lab.expect_nothing_left(PROMISED);
+        lab.expect_nothing_left(PROMISED);
+    }
+}
+
+/// What a run makes on a kept server goes with the run.
+#[test]
+fn nothing_of_a_run_stays_on_a_kept_server() {
+    for part in PARTS {
+        let lab = Lab::new();
+        let cache = tempfile::tempdir().unwrap();
+        let mut first = using(&lab, part, cache.path(), "wait");
+        let mut first = first.env("TESTENV_RUN_ID", "first").spawn().unwrap();
+        line(&mut first);
+        let service = if *part == "topic" { "kafka" } else { *part };
+        let address = lab.address_of("first", service);
+        let content = || match *part {
+            "postgres" => {
+                let names = "SELECT datname FROM pg_database WHERE datname ~ '^test_'";
+                docker(&["exec", &kept(&lab)[0], "psql", "-tAU", "postgres", "-c", names])
+            }
+            "redis" => {
+                let mut server =
+                    redis::Client::open(address.clone()).unwrap().get_connection().unwrap();
+                let info: String = redis::cmd("INFO").arg("keyspace").query(&mut server).unwrap();
+                info.lines().filter(|line| line.starts_with("db")).collect()
+            }
+            #[cfg(feature = "kafka")]
+            "topic" => crate::p4_given_servers::topics(&address).into_iter().collect(),
+            _ => unreachable!("no part {part}"),
+        };
+        assert_ne!(content(), "", "{part}: nothing was made");
+
+        drop(first.stdin.take());
+        first.wait().unwrap();
+        lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
+
+        assert_eq!(content(), "", "{part}");
+        docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+        lab.expect_nothing_left(PROMISED);
+    }
 }
 
 /// As "too many clients" does, or an hour of a hung disk: the server runs, serves one run, and lets nobody else in.
