@@ -117,7 +117,7 @@ impl Row {
     }
 }
 
-fn url(service: &Service) -> Way {
+fn url(service: &'static Service) -> Way {
     let var = service.url_var;
     let cure = Some(format!("unset {var}, or name a server that answers"));
     match service.given() {

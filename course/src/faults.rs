@@ -137,7 +137,7 @@ impl Source {
     }
 
     fn service(&self, name: &Spanned<String>) -> Result<&'static Service, Error> {
-        SERVICES.iter().find(|service| service.name == name.get_ref()).ok_or_else(|| {
+        SERVICES.iter().copied().find(|service| service.name == name.get_ref()).ok_or_else(|| {
             let known: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
             self.error(name.span().start, &format!("there is no service `{}`", name.get_ref()))
                 .fix(format!("name one of these: {}", known.join(", ")))

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use testenv::Error;
 use testenv::images::Image;
 use testenv::provider::{SERVICES, Service};
-use testenv::{Error, images::ALL};
 
 use crate::install::{self, Installer, find_program};
 use crate::process::{Guard, no_scratch};
@@ -59,25 +59,22 @@ pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
         Setup { course, installer: install.then(Installer::new), done: 0, gaps: Vec::new() };
     setup.tools()?;
     setup.nextest()?;
-    let by_url = |image: &Image| {
-        SERVICES.iter().find(|service| {
-            service.image == image
-                && std::env::var(service.url_var).is_ok_and(|url| !url.is_empty())
-        })
-    };
-    let wanted: Vec<&Image> = ALL.iter().filter(|image| by_url(image).is_none()).collect();
-    for service in ALL.iter().filter_map(by_url) {
+    let by_url =
+        |service: &&Service| std::env::var(service.url_var).is_ok_and(|url| !url.is_empty());
+    let (given, wanted): (Vec<&Service>, Vec<&Service>) =
+        SERVICES.iter().copied().partition(by_url);
+    for service in given {
         say::out(format_args!(
             "{}: {} names a server, so no image is needed",
             service.name, service.url_var
         ));
     }
     if !wanted.is_empty() && setup.engine()? {
-        for image in wanted {
-            setup.image(image)?;
+        for service in wanted {
+            setup.image(service.image)?;
         }
     } else if !wanted.is_empty() && engine::silence().is_some() {
-        for service in SERVICES.iter().filter(|it| it.fetched && wanted.contains(&it.image)) {
+        for service in wanted.into_iter().filter(|service| service.fetched) {
             setup.programs(service)?;
         }
     }

@@ -52,12 +52,30 @@ const NO_SECRETS: &[&str] = &[
     "user",
 ];
 
-/// How addresses of a service are written.
+/// How the addresses of a service are written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// The service, in an error.
+    pub(crate) name: &'static str,
+    /// Where an address names none.
+    pub(crate) port: u16,
+    /// What such an address looks like.
+    pub(crate) example: &'static str,
+    /// Before `://`, the usual one first.
+    pub(crate) schemes: &'static [&'static str],
+    /// The same over TLS.
+    pub(crate) tls: &'static [&'static str],
+    pub(crate) form: Form,
+}
+
+/// What else a URL can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum Form {
+    /// The host, the port and the database as parameters too; a directory as host is a socket's. As libpq reads it.
     Postgres,
+    /// A database's number as path; with a scheme that ends in `unix`, the path of a socket.
     Redis,
-    /// Kafka's: a list without user and password.
+    /// No URL: a list of `host:port` without user and password.
     Brokers,
 }
 
@@ -75,7 +93,7 @@ pub(crate) enum Place {
 /// `Display` and `Debug` hide the password; [`Address::whole`] does not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    dialect: Dialect,
+    dialect: &'static Dialect,
     scheme: String,
     user: Option<String>,
     password: Option<String>,
@@ -136,7 +154,7 @@ impl Address {
         password: Option<&'a str>,
         shown: impl Fn(&str, &'a str) -> Option<&'a str>,
     ) -> String {
-        if self.dialect == Dialect::Brokers {
+        if self.dialect.form == Form::Brokers {
             return self.places.iter().map(Place::to_string).collect::<Vec<_>>().join(",");
         }
         // The socket of a Redis is the path of its URL, so that all else has to be parameters.

@@ -28,6 +28,7 @@ pub use redis::{Redis, fresh_redis};
 // Where a server comes from.
 pub mod address;
 pub mod images;
+mod service;
 pub mod provider;
 pub mod programs;
 pub mod reuse;
@@ -39,11 +40,22 @@ mod server;
 
 // What a run owns, and how it ends.
 pub mod run;
-mod services;
 mod current_test;
 mod secret;
 #[cfg(any(feature = "kafka", all(feature = "integration", feature = "service")))]
 mod verdict;
+
+/// What this binary can remove beside a run's own things.
+const CLEANERS: &[&run::cleaner::Cleaner] = &[
+    #[cfg(feature = "integration")]
+    &docker::CLEANER,
+    #[cfg(all(feature = "integration", feature = "kafka"))]
+    &kafka::CLEANER,
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    &postgres::CLEANER,
+    #[cfg(all(feature = "integration", feature = "redis"))]
+    &redis::CLEANER,
+];
 
 /// Runs before `main` in every process that links the harness.
 ///
@@ -56,6 +68,6 @@ fn before_main() {
     postgres::forget_options_of_the_shell();
     #[cfg(feature = "integration")]
     provider::tell_testcontainers();
-    run::keep_if_asked(services::CLEANERS);
+    run::keep_if_asked(CLEANERS);
     fault::refuse_unknown();
 }

@@ -6,7 +6,7 @@
 //! let names: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
 //! assert_eq!(names, [POSTGRES.name, REDIS.name, KAFKA.name]);
 //!
-//! let service: &Service = &POSTGRES;
+//! let service: &'static Service = &POSTGRES;
 //! match service.choose() {
 //!     Ok(Way::Url(url)) => say(service.name, &format!("{}={url}", service.url_var)),
 //!     Ok(Way::Docker(engine)) => say(service.name, &format!("Docker at {engine}")),
@@ -53,6 +53,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::service::{ALL as SERVICES, KAFKA, POSTGRES, REDIS, Service};
 pub use engine::{docker_host, docker_is_local, ping_docker};
 #[cfg(feature = "integration")]
 pub(crate) use engine::{host_of, tell_testcontainers};
@@ -61,8 +62,7 @@ pub(crate) use reach::first_byte;
 pub use reach::reach;
 
 use crate::Error;
-use crate::address::{Address, Dialect};
-use crate::images::{self, Image};
+use crate::address::Address;
 use crate::programs;
 
 /// Forces a way: `docker` or `native`.
@@ -76,73 +76,6 @@ pub const REUSE_LABEL: &str = "testenv.reuse";
 
 /// A server or an engine on this machine or in its network answers in milliseconds; with two of them the whole choice stays within a second or so.
 pub const REACH_LIMIT: Duration = Duration::from_millis(800);
-
-/// A service that the harness can hand out.
-#[derive(Debug)]
-pub struct Service {
-    /// As users write it.
-    pub name: &'static str,
-    /// The variable with the address of a server that somebody else runs.
-    pub url_var: &'static str,
-    pub(crate) dialect: Dialect,
-    /// The image for Docker.
-    pub image: &'static Image,
-    /// The programs of the native way; none where there is no native way.
-    pub native: &'static [&'static str],
-    /// Where distributions have them beside the PATH; `*` stands for a version.
-    pub places: &'static [&'static str],
-    /// Whether `cargo course setup` fetches them where there is no engine.
-    pub fetched: bool,
-    /// What stands in for it in the plain tier; empty where nothing does.
-    pub embedded: &'static str,
-}
-
-/// PostgreSQL, version 13 or later.
-pub const POSTGRES: Service = Service {
-    name: "postgres",
-    url_var: "TESTENV_POSTGRES_URL",
-    dialect: Dialect::Postgres,
-    image: &images::POSTGRES,
-    native: &["initdb", "postgres"],
-    // Debian and Ubuntu; PostgreSQL's own packages for Red Hat; Homebrew on its three prefixes.
-    places: &[
-        "/usr/lib/postgresql/*/bin",
-        "/usr/pgsql-*/bin",
-        "/opt/homebrew/opt/postgresql@*/bin",
-        "/usr/local/opt/postgresql@*/bin",
-        "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
-    ],
-    fetched: true,
-    embedded: "",
-};
-
-/// Redis, version 6 or later.
-pub const REDIS: Service = Service {
-    name: "redis",
-    url_var: "TESTENV_REDIS_URL",
-    dialect: Dialect::Redis,
-    image: &images::REDIS,
-    native: &["redis-server"],
-    // Beside a PATH that was emptied: Debian's package; one's own build, or Homebrew on Intel; Homebrew.
-    places: &["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
-    fetched: false,
-    embedded: "",
-};
-
-/// Apache Kafka.
-pub const KAFKA: Service = Service {
-    name: "kafka",
-    url_var: "TESTENV_KAFKA_BROKERS",
-    dialect: Dialect::Brokers,
-    image: &images::KAFKA,
-    native: &[],
-    places: &[],
-    fetched: false,
-    embedded: "librdkafka's mock broker",
-};
-
-/// All of them, in the order in which the course meets them.
-pub const SERVICES: &[Service] = &[POSTGRES, REDIS, KAFKA];
 
 /// The way that was chosen.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,7 +94,7 @@ impl Service {
     /// # Errors
     ///
     /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, or no way is open.
-    pub fn choose(&self) -> Result<Way, Error> {
+    pub fn choose(&'static self) -> Result<Way, Error> {
         let missing = || Error::new(format!("no {} server for the integration tier", self.name));
         let var = self.url_var;
         let correct =
@@ -177,7 +110,7 @@ impl Service {
                 };
             }
             Err(why) => {
-                let example = format!("export {var}={}", self.dialect.example());
+                let example = format!("export {var}={}", self.dialect.example);
                 return Err(missing().tried(var).cause(why).fix(correct).fix(example));
             }
         }
@@ -222,8 +155,8 @@ impl Service {
     ///
     /// assert_eq!(KAFKA.address("one, [::1]:9093").unwrap().whole(), "one:9092,[::1]:9093");
     /// ```
-    pub fn address(&self, text: &str) -> Result<Address, String> {
-        Address::read(self.dialect, text)
+    pub fn address(&'static self, text: &str) -> Result<Address, String> {
+        Address::read(&self.dialect, text)
     }
 
     /// The address of the server that somebody else runs, where [`Service::url_var`] holds one.
@@ -231,7 +164,7 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::address`].
-    pub fn given(&self) -> Result<Option<Address>, String> {
+    pub fn given(&'static self) -> Result<Option<Address>, String> {
         match env::var(self.url_var) {
             Ok(text) if !text.trim().is_empty() => self.address(&text).map(Some),
             Err(env::VarError::NotUnicode(_)) => Err("its value is not UTF-8".into()),

@@ -153,7 +153,7 @@ async fn provide<S: Served>(run: &'static Run) -> Result<String, Error> {
 
 impl Server {
     /// Reads what [`Server::note`] wrote.
-    pub(crate) fn read(service: &Service, note: &str) -> Result<Server, Error> {
+    pub(crate) fn read(service: &'static Service, note: &str) -> Result<Server, Error> {
         let broken =
             || Error::new(format!("the run's note of its {} server is broken", service.name));
         let mut words = note.split_whitespace();

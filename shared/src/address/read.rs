@@ -8,55 +8,10 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::{Address, Dialect, NO_SECRETS, Place};
+use super::{Address, Dialect, Form, NO_SECRETS, Place};
 
 /// Where a PostgreSQL of this machine has its socket: Debian, Red Hat; where it is built from source.
 const SOCKETS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
-
-impl Dialect {
-    fn name(self) -> &'static str {
-        match self {
-            Dialect::Postgres => "PostgreSQL",
-            Dialect::Redis => "Redis",
-            Dialect::Brokers => "Kafka",
-        }
-    }
-
-    fn port(self) -> u16 {
-        match self {
-            Dialect::Postgres => 5432,
-            Dialect::Redis => 6379,
-            Dialect::Brokers => 9092,
-        }
-    }
-
-    /// What such an address looks like.
-    pub(crate) fn example(self) -> &'static str {
-        match self {
-            Dialect::Postgres => "postgres://<user>:<password>@<host>:<port>/<database>",
-            Dialect::Redis => "redis://<user>:<password>@<host>:<port>",
-            Dialect::Brokers => "<host>:<port>,<host>:<port>",
-        }
-    }
-
-    /// Before `://`, the usual one first.
-    fn schemes(self) -> &'static [&'static str] {
-        match self {
-            Dialect::Postgres => &["postgres", "postgresql"],
-            Dialect::Redis => &["redis", "valkey", "redis+unix", "valkey+unix", "unix"],
-            Dialect::Brokers => &["plaintext", "kafka"],
-        }
-    }
-
-    /// The same over TLS.
-    fn tls(self) -> &'static [&'static str] {
-        match self {
-            Dialect::Postgres => &[],
-            Dialect::Redis => &["rediss", "valkeys"],
-            Dialect::Brokers => &["ssl", "sasl_ssl"],
-        }
-    }
-}
 
 impl Address {
     /// Reads an address as people write it.
@@ -64,18 +19,17 @@ impl Address {
     /// # Errors
     ///
     /// Says what is wrong with it, and nothing that could be a secret.
-    pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Address, String> {
-        let read = match dialect {
-            Dialect::Brokers => brokers(text.trim()),
-            _ => url(dialect, text.trim()),
+    pub(crate) fn read(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
+        let (read, what) = match dialect.form {
+            Form::Brokers => (brokers(dialect, text.trim()), "list of brokers"),
+            Form::Postgres | Form::Redis => (url(dialect, text.trim()), "URL"),
         };
-        let what = if dialect == Dialect::Brokers { "list of brokers" } else { "URL" };
-        read.map_err(|why| format!("the {} {what} did not parse: {why}", dialect.name()))
+        read.map_err(|why| format!("the {} {what} did not parse: {why}", dialect.name))
     }
 }
 
-fn url(dialect: Dialect, text: &str) -> Result<Address, String> {
-    let usual = dialect.schemes()[0];
+fn url(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
+    let usual = dialect.schemes[0];
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err(format!("{} does not begin with {usual}://", named(text)));
     };
@@ -106,21 +60,22 @@ fn url(dialect: Dialect, text: &str) -> Result<Address, String> {
         database: None,
         parameters: parameters(dialect, url.query().unwrap_or_default())?,
     };
-    match dialect {
-        Dialect::Postgres => postgres(&mut address, &url)?,
-        _ => redis(&mut address, &url)?,
+    match dialect.form {
+        Form::Postgres => postgres(&mut address, &url)?,
+        Form::Redis => redis(&mut address, &url)?,
+        Form::Brokers => unreachable!("a list of brokers is no URL"),
     }
     Ok(address)
 }
 
-fn check_scheme(dialect: Dialect, scheme: &str) -> Result<(), String> {
-    if dialect.schemes().contains(&scheme) {
+fn check_scheme(dialect: &'static Dialect, scheme: &str) -> Result<(), String> {
+    if dialect.schemes.contains(&scheme) {
         return Ok(());
     }
-    if dialect.tls().contains(&scheme) {
+    if dialect.tls.contains(&scheme) {
         return Err(format!("{scheme}:// asks for TLS, and the client here is built without"));
     }
-    let usual = dialect.schemes()[0];
+    let usual = dialect.schemes[0];
     Err(match named(scheme).as_str() {
         "it" => format!("it does not begin with {usual}://"),
         scheme => format!("it begins with {scheme}, not with {usual}://"),
@@ -167,7 +122,7 @@ fn credentials(login: &str) -> Result<(Option<String>, Option<String>), String> 
     Ok((decoded("user", user)?, decoded("password", password)?))
 }
 
-fn parameters(dialect: Dialect, query: &str) -> Result<Vec<(String, String)>, String> {
+fn parameters(dialect: &'static Dialect, query: &str) -> Result<Vec<(String, String)>, String> {
     let mut parameters = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
@@ -176,7 +131,7 @@ fn parameters(dialect: Dialect, query: &str) -> Result<Vec<(String, String)>, St
             );
         };
         // As psql reads a password; the clients here take a `+` of everything else for a space.
-        let as_typed = dialect == Dialect::Postgres && ["password", "user"].contains(&name);
+        let as_typed = dialect.form == Form::Postgres && ["password", "user"].contains(&name);
         let value = if as_typed { value.to_owned() } else { value.replace('+', " ") };
         let (name, value) = (decoded(name), decoded(&value));
         let (Some(name), Some(value)) = (name, value) else {
@@ -198,7 +153,7 @@ fn take(address: &mut Address, name: &str) -> Option<String> {
 fn postgres(address: &mut Address, url: &Url) -> Result<(), String> {
     let port = match take(address, "port") {
         Some(port) => port.parse().map_err(|_| "its port is no number")?,
-        None => url.port().unwrap_or(Dialect::Postgres.port()),
+        None => url.port().unwrap_or(address.dialect.port),
     };
     let host = take(address, "host");
     let host = take(address, "hostaddr").or(host).or_else(|| match url.host()? {
@@ -252,7 +207,7 @@ fn redis(address: &mut Address, url: &Url) -> Result<(), String> {
         if host.is_empty() {
             return Err("it names no host".into());
         }
-        address.places.push(Place::Tcp(host, url.port().unwrap_or(Dialect::Redis.port())));
+        address.places.push(Place::Tcp(host, url.port().unwrap_or(address.dialect.port)));
         Some(path.trim_matches('/').to_owned()).filter(|path| !path.is_empty())
     };
     if number.as_deref().is_some_and(|number| number.parse::<u32>().is_err()) {
@@ -262,17 +217,18 @@ fn redis(address: &mut Address, url: &Url) -> Result<(), String> {
     Ok(())
 }
 
-fn brokers(text: &str) -> Result<Address, String> {
+fn brokers(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
     if text.contains('@') {
         return Err("it holds an `@`, and there is no user or password in it".into());
     }
     let listed = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    let places: Vec<Place> = listed.map(broker).collect::<Result<_, _>>()?;
+    let places: Vec<Place> =
+        listed.map(|entry| broker(dialect, entry)).collect::<Result<_, _>>()?;
     if places.is_empty() {
         return Err("it names no broker".into());
     }
     Ok(Address {
-        dialect: Dialect::Brokers,
+        dialect,
         scheme: String::new(),
         user: None,
         password: None,
@@ -282,24 +238,24 @@ fn brokers(text: &str) -> Result<Address, String> {
     })
 }
 
-fn broker(entry: &str) -> Result<Place, String> {
+fn broker(dialect: &'static Dialect, entry: &str) -> Result<Place, String> {
     let wrong = || format!("{} is no host:port", named(entry));
     let rest = match entry.split_once("://") {
         Some((scheme, rest)) => {
-            check_scheme(Dialect::Brokers, &scheme.to_ascii_lowercase())?;
+            check_scheme(dialect, &scheme.to_ascii_lowercase())?;
             rest
         }
         None => entry,
     };
     if rest.parse::<Ipv6Addr>().is_ok() {
-        return Ok(Place::Tcp(rest.to_owned(), Dialect::Brokers.port()));
+        return Ok(Place::Tcp(rest.to_owned(), dialect.port));
     }
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => {
             let number = port.parse().ok().filter(|port| *port > 0);
             (host, number.ok_or_else(|| format!("the port of {} is no number", named(host)))?)
         }
-        _ => (rest, Dialect::Brokers.port()),
+        _ => (rest, dialect.port),
     };
     let number = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     if let Some(number) = number.filter(|number| number.parse::<Ipv6Addr>().is_ok()) {

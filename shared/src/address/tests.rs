@@ -1,14 +1,15 @@
 //! Addresses as people write them.
 
 use super::{Address, Dialect};
+use crate::provider::{KAFKA, POSTGRES, REDIS};
 
-fn whole(dialect: Dialect, text: &str) -> String {
+fn whole(dialect: &'static Dialect, text: &str) -> String {
     Address::read(dialect, text).map_or_else(|why| why, |address| address.whole())
 }
 
 /// The same for a PostgreSQL, as `user password place database`.
 fn parts(text: &str) -> String {
-    match Address::read(Dialect::Postgres, text) {
+    match Address::read(&POSTGRES.dialect, text) {
         Err(why) => why,
         Ok(it) => {
             let (user, password) = (it.user.unwrap_or_default(), it.password.unwrap_or_default());
@@ -19,7 +20,7 @@ fn parts(text: &str) -> String {
 
 #[test]
 fn what_a_postgresql_url_leaves_out_is_the_usual() {
-    let whole = |text| whole(Dialect::Postgres, text);
+    let whole = |text| whole(&POSTGRES.dialect, text);
 
     assert_eq!(whole("postgres://user:password@host/db"), "postgres://user:password@host:5432/db");
     assert_eq!(whole("postgresql://host"), "postgresql://host:5432/postgres");
@@ -48,7 +49,7 @@ fn what_a_parameter_says_is_part_of_the_address() {
 
 #[test]
 fn a_socket_is_written_in_each_way_that_psql_knows() {
-    let whole = |text| whole(Dialect::Postgres, text);
+    let whole = |text| whole(&POSTGRES.dialect, text);
 
     let socket = "postgres://u:p@%2Frun%2Fpg:5432/db";
     assert_eq!(whole("postgres://u:p@/db?host=/run/pg"), socket);
@@ -80,9 +81,9 @@ fn a_password_may_be_typed_as_it_is_where_there_is_one_way_to_read_it() {
 
         assert_eq!(parts(&format!("postgres://me:{typed}@h/db")), read);
         // And so reads whoever is given the whole.
-        let whole = whole(Dialect::Postgres, &format!("postgres://me:{typed}@h/db"));
+        let whole = whole(&POSTGRES.dialect, &format!("postgres://me:{typed}@h/db"));
         assert_eq!(parts(&whole), read);
-        let redis = Address::read(Dialect::Redis, &format!("redis://me:{typed}@h/3")).unwrap();
+        let redis = Address::read(&REDIS.dialect, &format!("redis://me:{typed}@h/3")).unwrap();
         assert_eq!(redis.password.as_deref(), Some(meant));
     }
 }
@@ -100,7 +101,7 @@ fn a_password_that_can_be_read_in_two_ways_is_refused_with_what_to_quote() {
         ("postgres://u:%ffhunter2@h/db", "%25"),
         ("redis://u:2222/hunter2@h/3", "%2F"),
     ] {
-        let dialect = if text.starts_with("redis") { Dialect::Redis } else { Dialect::Postgres };
+        let dialect = if text.starts_with("redis") { &REDIS.dialect } else { &POSTGRES.dialect };
         let why = whole(dialect, text);
 
         assert!(why.contains("did not parse") && why.contains(code), "{text}: {why}");
@@ -129,27 +130,27 @@ fn an_error_for_a_text_that_is_no_address_holds_no_secret() {
         "rediss://:hunter2@h",
         "broker:9092,app:hunter2@h:9092",
     ] {
-        for dialect in [Dialect::Postgres, Dialect::Redis, Dialect::Brokers] {
+        for dialect in [&POSTGRES.dialect, &REDIS.dialect, &KAFKA.dialect] {
             let Err(why) = Address::read(dialect, text) else { panic!("{dialect:?}: {text}") };
 
             assert!(why.contains("did not parse"), "{why}");
             assert!(!why.contains("hunter2"), "{why}");
         }
     }
-    assert!(whole(Dialect::Postgres, "nonsense").contains("`nonsense`"));
+    assert!(whole(&POSTGRES.dialect, "nonsense").contains("`nonsense`"));
 }
 
 #[test]
 fn what_is_printed_of_an_address_hides_its_secrets() {
     let given = "postgres://app:hunter2@h/db?sslmode=disable&sslpassword=hunter2&a=hunter2";
-    let address = Address::read(Dialect::Postgres, given).unwrap();
+    let address = Address::read(&POSTGRES.dialect, given).unwrap();
     let shown = "postgres://app:***@h:5432/db?sslmode=disable&sslpassword=***&a=***";
 
     assert_eq!(address.to_string(), shown);
     assert_eq!(format!("{address:?}"), format!("Address({shown})"));
     assert_eq!(address.whole(), given.replace("@h/", "@h:5432/"));
     for given in ["redis://:hunter2@h", "unix:///run/redis.sock?pass=hunter2"] {
-        let address = Address::read(Dialect::Redis, given).unwrap();
+        let address = Address::read(&REDIS.dialect, given).unwrap();
         assert_eq!(format!("{address} {address:?}").matches("***").count(), 2, "{address}");
         assert!(!format!("{address} {address:?}").contains("hunter2"), "{address}");
     }
@@ -157,7 +158,7 @@ fn what_is_printed_of_an_address_hides_its_secrets() {
 
 #[test]
 fn a_redis_is_named_in_each_way_that_its_client_knows() {
-    let whole = |text| whole(Dialect::Redis, text);
+    let whole = |text| whole(&REDIS.dialect, text);
 
     assert_eq!(whole("redis://localhost"), "redis://localhost:6379");
     assert_eq!(whole("redis://[::1]/2?protocol=resp3"), "redis://[::1]:6379/2?protocol=resp3");
@@ -170,7 +171,7 @@ fn a_redis_is_named_in_each_way_that_its_client_knows() {
 
 #[test]
 fn brokers_are_a_list_with_spaces_numbers_and_without_ports() {
-    let whole = |text| whole(Dialect::Brokers, text);
+    let whole = |text| whole(&KAFKA.dialect, text);
 
     assert_eq!(whole("a:1,b:2"), "a:1,b:2");
     assert_eq!(whole(" a , b:2,\n"), "a:9092,b:2");
@@ -188,7 +189,7 @@ fn a_url_of_the_harness_is_read_as_it_was_written() {
         "postgres://postgres:0f@127.0.0.1:32768/postgres?sslmode=disable",
         "redis://:0f@127.0.0.1:32768",
     ] {
-        let dialect = if url.starts_with("redis") { Dialect::Redis } else { Dialect::Postgres };
+        let dialect = if url.starts_with("redis") { &REDIS.dialect } else { &POSTGRES.dialect };
         assert_eq!(whole(dialect, url), url);
     }
 }

@@ -215,7 +215,7 @@ impl Lab {
     }
 
     /// The address of a service's server, as a run of the lab has noted it.
-    #[cfg(any(feature = "kafka", feature = "redis"))]
+    #[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
     pub(crate) fn address_of(&self, run: &str, service: &str) -> String {
         let note = self.base().join(run).join(format!("{service}.json"));
         let text = std::fs::read_to_string(note).unwrap();

@@ -1,0 +1,24 @@
+//! Kafka, as data.
+
+use crate::address::{Dialect, Form};
+use crate::images;
+use crate::service::Service;
+
+/// Apache Kafka.
+pub static KAFKA: Service = Service {
+    name: "kafka",
+    url_var: "TESTENV_KAFKA_BROKERS",
+    dialect: Dialect {
+        name: "Kafka",
+        port: 9092,
+        example: "<host>:<port>,<host>:<port>",
+        schemes: &["plaintext", "kafka"],
+        tls: &["ssl", "sasl_ssl"],
+        form: Form::Brokers,
+    },
+    image: &images::KAFKA,
+    native: &[],
+    places: &[],
+    fetched: false,
+    embedded: "librdkafka's mock broker",
+};
