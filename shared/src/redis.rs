@@ -47,8 +47,8 @@ mod written;
 use std::fmt;
 use std::time::Duration;
 
+use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
-use redis::{IntoConnectionInfo, RedisError};
 
 /// What a run leased on a server that does not end with it.
 pub(crate) const CLEANER: Cleaner =
@@ -140,7 +140,7 @@ impl Redis {
             .into_connection_info()
             .expect("the server was greeted under this address");
         let opened = stream::open(&info).await;
-        opened.unwrap_or_else(|cause| panic!("{}", failed(cause)))
+        opened.unwrap_or_else(|cause| panic!("{}", server::failed(cause)))
     }
 }
 
@@ -202,14 +202,4 @@ async fn make(test: String) -> Result<Redis, Error> {
     let address =
         REDIS.address(&url).map_err(|cause| Error::new("no address of a database").cause(cause))?;
     Ok(Redis { url, address, held: Held::new(REDIS.name, test), lease: Some(lease) })
-}
-
-/// What a server that was greeted when the run began says, or does not say, later.
-fn failed(cause: RedisError) -> Error {
-    let what = if cause.is_io_error() {
-        "the Redis server does not answer any more"
-    } else {
-        "the Redis server refuses what a test needs"
-    };
-    Error::new(what).cause(cause).fix("cargo course doctor")
 }

@@ -50,7 +50,9 @@ pub(crate) mod held;
 mod known;
 mod join;
 mod keeper;
+pub(crate) mod layout;
 mod machine;
+mod member;
 mod native;
 mod open_files;
 mod orphans;
@@ -58,106 +60,15 @@ pub(crate) mod owned;
 mod process;
 mod sweep;
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::Duration;
-
-pub use base::DIR_VAR;
 pub use join::{Attendance, ID_VAR, attend};
 pub use keeper::GRACE_VAR;
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use keeper::grace;
+pub use layout::DIR_VAR;
+pub use member::Run;
 
-use crate::{Error, wait};
-
-const MEMBERS: &str = "members";
-const JOINS: &str = "joins";
-const RUNNERS: &str = "runners";
-const TOKEN: &str = "token";
-/// What decided which servers serve; see `join`.
-const ASKED: &str = "asked";
-/// The extension of the files that say why something could not be started.
-const FAILED: &str = "failed";
-
-/// The first use of an image may pull a gigabyte; every other process of the run waits for that one.
-const SERVER_LIMIT: Duration = Duration::from_secs(300);
-
-/// The run that this process belongs to; it belongs until it ends.
-pub struct Run {
-    dir: PathBuf,
-    token: String,
-    _member: File,
-}
-
-impl Run {
-    /// Joins the run of this process: makes it where this is the first process, with a keeper that ends it after the last.
-    ///
-    /// # Errors
-    ///
-    /// When the run's directory cannot be made or written (see [`DIR_VAR`]), or no process can be started.
-    pub fn join() -> Result<&'static Run, Error> {
-        static RUN: OnceLock<Result<Run, Error>> = OnceLock::new();
-        RUN.get_or_init(join::join).as_ref().map_err(Clone::clone)
-    }
-
-    /// The directory of the run; gone, with what is in it, when the run is.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// A word that no other run has, ever: 16 hexadecimal digits. What a run makes outside carries it in its name or label.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// Returns what `start` returned in whichever process of the run called it first; `start` runs once a run.
-    ///
-    /// A start that failed is not tried again: every later caller gets the same error at once, not after another wait.
-    ///
-    /// # Errors
-    ///
-    /// What `start` said, or that another process of the run was starting it for five minutes.
-    pub async fn once(
-        &'static self,
-        server: &str,
-        start: impl AsyncFnOnce(&'static Run) -> Result<String, Error>,
-    ) -> Result<String, Error> {
-        let (ready, failed) =
-            (self.dir.join(format!("{server}.json")), self.dir.join(format!("{server}.{FAILED}")));
-        let known = || match (std::fs::read_to_string(&ready), std::fs::read_to_string(&failed)) {
-            (Ok(text), _) => Some(Ok(text)),
-            (_, Ok(why)) => Some(Err(Error::new(why))),
-            _ => None,
-        };
-        if let Some(outcome) = known() {
-            return outcome;
-        }
-        let path = self.dir.join(format!("{server}.lock"));
-        let lock = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|cause| unwritable(&path, &cause))?;
-        wait::until(
-            SERVER_LIMIT,
-            &format!("{server}, which another process of this run is starting"),
-            async || lock.try_lock(),
-        )
-        .await?;
-        if let Some(outcome) = known() {
-            return outcome;
-        }
-        let outcome = start(self).await;
-        let (path, text) = match &outcome {
-            Ok(text) => (&ready, text.clone()),
-            Err(error) => (&failed, error.to_string()),
-        };
-        publish(path, &text).map_err(|cause| unwritable(path, &cause))?;
-        outcome
-    }
-}
+#[cfg(all(feature = "integration", feature = "service"))]
+use crate::Error;
 
 /// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
 #[cfg(all(feature = "integration", feature = "service"))]
@@ -188,23 +99,6 @@ pub(crate) fn note_settings() {
 pub(crate) fn keep_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
     cleaner::register(cleaners);
     keeper::keep_if_asked();
-}
-
-/// Writes a file that nobody sees half-written, and nobody else reads: an address of a server holds its password.
-fn publish(path: &Path, text: &str) -> io::Result<()> {
-    let scratch = path.with_extension("new");
-    crate::secret::write(&scratch, text)?;
-    std::fs::rename(scratch, path)
-}
-
-pub(crate) fn token(run: &Path) -> String {
-    std::fs::read_to_string(run.join(TOKEN)).unwrap_or_default()
-}
-
-pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
-    Error::new(format!("cannot write {}", path.display())).cause(cause).fix(format!(
-        "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
-    ))
 }
 
 /// Where the runs of this user are.

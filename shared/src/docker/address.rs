@@ -2,7 +2,8 @@
 
 use testcontainers_modules::testcontainers::core::ContainerPort;
 
-use super::{docker_client_instance, here, limited, query, query_limit};
+use super::client::{docker_client_instance, limited, query, query_limit};
+use super::here;
 use crate::Error;
 use crate::provider::{docker_host, docker_is_local, host_of};
 

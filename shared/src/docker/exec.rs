@@ -6,7 +6,7 @@ use testcontainers_modules::testcontainers::bollard::container::LogOutput;
 use testcontainers_modules::testcontainers::bollard::exec::StartExecResults;
 use testcontainers_modules::testcontainers::bollard::models::ExecConfig;
 
-use super::docker_client_instance;
+use super::client::docker_client_instance;
 
 /// How a program ended.
 pub(crate) struct Finished {

@@ -11,7 +11,7 @@ use testcontainers_modules::testcontainers::bollard::models::{
 };
 use tokio::sync::OnceCell;
 
-use super::{docker_client_instance, is_missing, limited, query, query_limit};
+use super::client::{docker_client_instance, is_missing, limited, query, query_limit};
 use crate::Error;
 
 /// The container that this process runs in.

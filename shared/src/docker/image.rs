@@ -8,7 +8,9 @@ use testcontainers_modules::testcontainers::bollard::auth::DockerCredentials;
 use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use testcontainers_modules::testcontainers::bollard::models::CreateImageInfo;
 
-use super::{Error, credentials, docker_client_instance, limited, query, query_limit};
+use super::client::{docker_client_instance, limited, query, query_limit};
+use super::credentials;
+use crate::Error;
 use crate::images::Image;
 use crate::provider::say;
 

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 #[cfg(feature = "service")]
-use super::{Chosen, docker_client_instance, limited, query_limit};
+use super::client::{docker_client_instance, limited, query_limit};
+#[cfg(feature = "service")]
+use super::image::Chosen;
 #[cfg(feature = "service")]
 use crate::Error;
 

@@ -6,9 +6,12 @@ use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::errors::Error as EngineError;
 use tokio::task::JoinSet;
 
-use super::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL, docker_client_instance, here, query, wait};
+use super::client::{RUNTIME, docker_client_instance, query};
+use super::here;
+use super::start::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL};
 use crate::run::cleaner::Refused;
 use crate::run::{Owner, Runs};
+use crate::wait;
 
 /// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
 const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
@@ -23,7 +26,7 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
         return Err(Refused::Stays(why.into()));
     }
     let filter = format!("{TOKEN_LABEL}={token}");
-    super::RUNTIME.block_on(async {
+    RUNTIME.block_on(async {
         let stays = |why: &dyn std::fmt::Display| Refused::Stays(why.to_string());
         let engine = docker_client_instance().await.map_err(|error| stays(&error))?;
         let mut quiet = 0;
@@ -42,7 +45,7 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
 
 /// Removes containers of runs that are over and have no notes any more, because their directory was deleted. Blocks; for the keeper.
 pub(super) fn sweep_orphans() {
-    super::RUNTIME.block_on(async {
+    RUNTIME.block_on(async {
         let Ok(engine) = docker_client_instance().await else { return };
         let mut filters = HashMap::new();
         filters.insert("label".to_owned(), vec![OWNER_LABEL.to_owned(), TOKEN_LABEL.to_owned()]);

@@ -17,8 +17,11 @@ use std::time::Duration;
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, Image};
 
-use super::{Chosen, Scope, Started, address, docker_client_instance, query};
-use crate::provider::{REUSE_LABEL, REUSE_VAR, say};
+use super::address;
+use super::client::{docker_client_instance, is_missing, query};
+use super::image::Chosen;
+use super::start::{self, Scope, Started};
+use crate::provider::{REUSE_LABEL, REUSE_VAR, docker_host, say};
 use crate::reuse::{LOCK, NAME, NOTE, dir, open, owner, publish, users};
 use crate::run::{Run, held};
 use crate::{Error, wait};
@@ -84,7 +87,7 @@ impl Kept {
     ) -> Result<Kept, Error> {
         let mut hasher = DefaultHasher::new();
         let owner = owner()?;
-        (service, image.to_string(), super::docker_host(), env!("CARGO_PKG_VERSION"), &owner)
+        (service, image.to_string(), docker_host(), env!("CARGO_PKG_VERSION"), &owner)
             .hash(&mut hasher);
         settings.hash(&mut hasher);
         let hash = format!("{:016x}", hasher.finish());
@@ -120,7 +123,7 @@ impl Kept {
         let look = engine.inspect_container(&container, None::<query::InspectContainerOptions>);
         let inspected = match look.await {
             Ok(inspected) => inspected,
-            Err(error) if super::is_missing(&error) => return Ok(Found::Nothing),
+            Err(error) if is_missing(&error) => return Ok(Found::Nothing),
             Err(error) => return Err(failed(error.to_string())),
         };
         let state = inspected.state.unwrap_or_default();
@@ -142,7 +145,7 @@ impl Kept {
         let options = query::RemoveContainerOptionsBuilder::new().v(true).build();
         // Without force: one that somebody started meanwhile stays.
         match engine.remove_container(&id, Some(options)).await {
-            Err(error) if !super::is_missing(&error) => Err(failed(error.to_string())),
+            Err(error) if !is_missing(&error) => Err(failed(error.to_string())),
             _ => Ok(Found::Nothing),
         }
     }
@@ -151,7 +154,7 @@ impl Kept {
     ///
     /// # Errors
     ///
-    /// As [`super::start`].
+    /// As [`super::start()`].
     pub(crate) async fn start<I: Image>(
         &self,
         service: &'static str,
@@ -167,10 +170,10 @@ impl Kept {
             labels: vec![
                 (REUSE_LABEL, self.hash.clone()),
                 (crate::reuse::OWNER_LABEL, self.owner.clone()),
-                (super::OWNER_LABEL, crate::run::Owner::of(&crate::run::base_dir()).to_string()),
+                (start::OWNER_LABEL, crate::run::Owner::of(&crate::run::base_dir()).to_string()),
             ],
         };
-        super::launch(scope, service, request, ports, tmpfs, limit).await
+        start::launch(scope, service, request, ports, tmpfs, limit).await
     }
 
     /// Has the run use the server until it ends.

@@ -43,7 +43,7 @@ impl Bell {
             }
             Err(why) => {
                 let line = format!("no FIFO in {} ({why}); looking every {LOOK:?}", run.display());
-                super::maintainer::log(&line);
+                log(&line);
             }
         }
         bell
@@ -85,4 +85,9 @@ pub(super) fn ring(run: &Path) {
         .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
         .open(run.join(BELL));
     bell.and_then(|mut bell| bell.write_all(b"!")).ok(); // the keeper looks without a ring, too
+}
+
+/// To the keeper's log.
+pub(super) fn log(line: &str) {
+    writeln!(std::io::stderr(), "copies: {line}").ok(); // there is no other place to say it
 }

@@ -14,7 +14,7 @@ use super::server::{self, Server};
 use super::{client, ready};
 use crate::provider::{POSTGRES, say};
 use crate::run::cleaner::Refused;
-use crate::run::{self, Run, owned};
+use crate::run::{self, Run, layout, owned};
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};
 
@@ -182,7 +182,7 @@ pub(super) async fn give_way(
         let name = name_of(file);
         server::drop_surely(server, admin, &name).await?;
         std::fs::remove_file(file).ok(); // its process may have let go of it meanwhile
-        std::fs::remove_file(owned::file(run, "postgres", &name)).ok(); // there is none on the run's own server
+        std::fs::remove_file(layout::note(run, "postgres", &name)).ok(); // there is none on the run's own server
         return Ok(());
     }
     let oldest = sqlx::query_as(AssertSqlSafe(format!("{MARKED} ORDER BY since LIMIT 1")));

@@ -10,7 +10,6 @@ mod make;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,13 +18,12 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use self::make::Wanted;
-use super::bell::Bell;
+use super::bell::{Bell, log};
 use super::ready::{self, LOCK, USED};
 use super::server::{self, Server};
 use super::template::hold;
-use crate::run;
 use crate::run::cleaner::Refused;
-use crate::run::owned;
+use crate::run::layout;
 use crate::wait;
 
 /// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.
@@ -69,11 +67,6 @@ pub(crate) fn settle() {
     *ENDED.blocking_lock() = true;
 }
 
-/// To the keeper's log.
-pub(super) fn log(line: &str) {
-    writeln!(std::io::stderr(), "copies: {line}").ok(); // there is no other place to say it
-}
-
 fn serve(dir: &Path) -> Result<Infallible, String> {
     let words = |error: std::io::Error| error.to_string();
     // A keeper with other services may serve the same run.
@@ -92,7 +85,7 @@ fn serve(dir: &Path) -> Result<Infallible, String> {
         };
         let server = Server::read(&text).map_err(|error| error.to_string())?;
         let maker =
-            Maker { dir, server: &server, text: &text, token: run::token(dir), bell: &bell };
+            Maker { dir, server: &server, text: &text, token: layout::token(dir), bell: &bell };
         Ok(maker.work().await)
     })
 }
@@ -170,7 +163,7 @@ impl Maker<'_> {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 match server::drop_surely(self.server, admin, &name).await {
                     Ok(()) => {
-                        for gone in [&file, &owned::file(self.dir, "postgres", &name)] {
+                        for gone in [&file, &layout::note(self.dir, "postgres", &name)] {
                             std::fs::remove_file(gone).ok(); // the run may be gone
                         }
                         due.remove(&file);

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::bell::ring;
-use super::template::Built;
-use crate::run::{self, Run};
+use crate::run::{Run, layout};
 use crate::{Error, secret, wait};
 
 pub(super) const READY: &str = "ready";
@@ -55,7 +54,8 @@ pub(super) fn dir(run: &Path) -> PathBuf {
 pub(super) fn announce(run: &Run, template: &str) -> Result<(), Error> {
     let dir = dir(run.dir()).join(template);
     for folder in [READY, TAKEN, USED, KEPT, WAITING, REFUSED] {
-        std::fs::create_dir_all(dir.join(folder)).map_err(|cause| run::unwritable(&dir, &cause))?;
+        std::fs::create_dir_all(dir.join(folder))
+            .map_err(|cause| layout::unwritable(&dir, &cause))?;
     }
     ring(run.dir());
     Ok(())
@@ -75,8 +75,8 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
 }
 
 /// Takes a ready database: its name, and the file that stands for it.
-pub(super) async fn take(run: &'static Run, template: &Built) -> Result<(String, PathBuf), Error> {
-    let dir = dir(run.dir()).join(&template.name);
+pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
+    let dir = dir(run.dir()).join(template);
     if let Some(taken) = try_take(&dir) {
         ring(run.dir());
         return Ok(taken);
@@ -101,7 +101,7 @@ pub(super) async fn take(run: &'static Run, template: &Built) -> Result<(String,
 /// The copy that all tests of the run share under a name; the first that asks takes it.
 pub(super) async fn take_shared(
     run: &'static Run,
-    template: &Built,
+    template: &str,
     name: &str,
 ) -> Result<String, Error> {
     once(run, name, async || take(run, template).await.map(|(database, _)| Ok(database))).await
@@ -115,7 +115,7 @@ pub(super) async fn once(
     make: impl AsyncFnOnce() -> Result<Result<String, Error>, Error>,
 ) -> Result<String, Error> {
     let dir = dir(run.dir()).with_file_name("pg.once");
-    std::fs::create_dir_all(&dir).map_err(|cause| run::unwritable(&dir, &cause))?;
+    std::fs::create_dir_all(&dir).map_err(|cause| layout::unwritable(&dir, &cause))?;
     let file = |kind: &str| dir.join(format!("{name}.{kind}"));
     let (made, failed, lock_path) = (file("made"), file("failed"), file("lock"));
     let known = || match (std::fs::read_to_string(&made), std::fs::read_to_string(&failed)) {
@@ -126,7 +126,7 @@ pub(super) async fn once(
     if let Some(outcome) = known() {
         return outcome;
     }
-    let lock = File::create(&lock_path).map_err(|cause| run::unwritable(&lock_path, &cause))?;
+    let lock = File::create(&lock_path).map_err(|cause| layout::unwritable(&lock_path, &cause))?;
     let what = format!("{name}, which another test is making");
     wait::until(ONCE_LIMIT, &what, async || lock.try_lock()).await?;
     if let Some(outcome) = known() {
@@ -137,7 +137,7 @@ pub(super) async fn once(
         Ok(text) => (&made, text.clone()),
         Err(error) => (&failed, error.to_string()),
     };
-    publish(&dir, path, &text).map_err(|cause| run::unwritable(path, &cause))?;
+    publish(&dir, path, &text).map_err(|cause| layout::unwritable(path, &cause))?;
     outcome
 }
 
@@ -253,7 +253,7 @@ impl Waiting {
         let word = secret::word();
         let file = dir.join(WAITING).join(&word);
         // Without it, nobody would tell this test that a copy cannot be made.
-        std::fs::write(&file, "").map_err(|cause| run::unwritable(&file, &cause))?;
+        std::fs::write(&file, "").map_err(|cause| layout::unwritable(&file, &cause))?;
         Ok(Waiting { file, refused: dir.join(REFUSED).join(word) })
     }
 

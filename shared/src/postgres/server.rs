@@ -1,63 +1,25 @@
-//! What is PostgreSQL's own about the server of a run.
+//! The server of the run, as each process knows it.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
-use testcontainers_modules::postgres::Postgres;
-use testcontainers_modules::testcontainers::core::ContainerPort;
-use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
-use tokio::sync::OnceCell;
+use sqlx::postgres::PgConnectOptions;
 
-use super::{client, failed};
+use super::client;
+use crate::Error;
 use crate::address::Address;
-use crate::docker::Chosen;
-use crate::provider::{POSTGRES, Service, first_byte, say};
-use crate::run::Run;
-use crate::server::{self, Data, Origin, Process, Secrets, Served};
-use crate::{Error, wait};
+use crate::provider::POSTGRES;
+use crate::server::{self, Origin};
 
-mod native;
 mod removal;
 
-pub(crate) use native::release_memory;
 pub(crate) use removal::remove;
 pub(super) use removal::{drop_database, drop_surely, is_lost, login};
 
-/// A server that accepts connections and says nothing is named within the two seconds that a wrong address may take.
-const SIGN_LIMIT: Duration = Duration::from_millis(1500);
-
-/// It may be a PostgreSQL to which nine runs come at once: with every core busy it was seen to take two seconds for its first byte.
-const BUSY_LIMIT: Duration = Duration::from_secs(5);
-
 /// The server may be busy with the beginnings or the ends of other runs.
-const LOGIN_LIMIT: Duration = Duration::from_secs(10);
-
-/// "Do you speak TLS?": the only request that any server answers before it asks for a name; one byte, `S` or `N`.
-const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-
-/// `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`: the latter came with 13.
-const OLDEST: i32 = 130_000;
+pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Of our own servers: 64 tests with ten connections each, the harness's own, and room.
 pub(super) const CONNECTIONS: usize = 1000;
-
-/// Nothing here survives a crash, and nothing has to.
-const SETTINGS: &[&str] = &[
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    // As CONNECTIONS.
-    "max_connections=1000",
-    "shared_buffers=128MB",
-    // A copy and a drop ask for a checkpoint: there should never be much to write.
-    "max_wal_size=1GB",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "autovacuum=off",
-    "jit=off",
-];
 
 /// The server of this run, as each of its processes knows it.
 pub(super) struct Server {
@@ -70,7 +32,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    fn new(known: server::Server) -> Result<Server, Error> {
+    pub(super) fn new(known: server::Server) -> Result<Server, Error> {
         let broken = |_| Error::new("the run's note of its PostgreSQL server has no version");
         Ok(Server {
             is_ours: known.is_owned(),
@@ -111,162 +73,9 @@ impl Server {
     }
 }
 
-/// The server of the run, as this process knows it.
-pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> {
-    static SERVER: OnceCell<(&Run, Server)> = OnceCell::const_new();
-    let found = SERVER.get_or_try_init(async || {
-        let (run, known) = server::connect::<Postgresql>().await?;
-        Ok((run, Server::new(known)?))
-    });
-    found.await.map(|(run, server)| (*run, server))
-}
-
-struct Postgresql;
-
-impl Served for Postgresql {
-    const SERVICE: &'static Service = &POSTGRES;
-    const PORT: ContainerPort = ContainerPort::Tcp(5432);
-    const DATA: Data = Data::OfTheImage { var: "PGDATA", usual: "/var/lib/postgresql/data" };
-    /// Measured 1 s on two cores; a loaded machine takes several times that.
-    const START_LIMIT: Duration = Duration::from_secs(60);
-    const SETTINGS: &'static [&'static str] = SETTINGS;
-    type Image = Postgres;
-
-    fn container(image: &Chosen, secrets: &Secrets, _: bool) -> ContainerRequest<Postgres> {
-        Postgres::default()
-            .with_user("postgres")
-            .with_password(&secrets.first)
-            .with_name(&image.name)
-            .with_tag(&image.tag)
-            // SCRAM's 4096 rounds cost a debug build 38 ms per connection, md5 1 ms; the password is made up and not used elsewhere.
-            .with_env_var("POSTGRES_INITDB_ARGS", "--auth-host=md5 --no-sync")
-            .with_env_var("POSTGRES_HOST_AUTH_METHOD", "md5")
-            .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
-    }
-
-    fn url(password: &str, place: &str) -> String {
-        format!("postgres://postgres:{password}@{place}/postgres?sslmode=disable")
-    }
-
-    async fn secure(secrets: &Secrets, place: &str) -> Result<(), Error> {
-        let failed = |cause: sqlx::Error| {
-            Error::new("the PostgreSQL server of the container takes no password").cause(cause)
-        };
-        // In a message of its own: what a message holds is logged before any of it is done.
-        let quiet = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
-        let alter = format!("ALTER ROLE postgres PASSWORD '{}'", secrets.lasting);
-        let options = client::options(&server::address::<Postgresql>(&secrets.first, place)?)?;
-        // The server is ready when it says so, the engine's way to it a moment later.
-        let what = "a login to the PostgreSQL server of the container";
-        let mut admin = wait::until(LOGIN_LIMIT, what, async || options.connect().await).await?;
-        admin.execute(sqlx::raw_sql(quiet)).await.map_err(failed)?;
-        admin.execute(sqlx::raw_sql(AssertSqlSafe(alter))).await.map_err(failed)?;
-        drop(admin.close().await);
-        Ok(())
-    }
-
-    async fn process(
-        run: &'static Run,
-        programs: &[PathBuf],
-        secrets: &Secrets,
-    ) -> Result<Process, Error> {
-        native::prepare(run, programs, secrets)
-    }
-
-    async fn answers(address: &Address) -> Result<(), String> {
-        let options = client::options(address).map_err(|error| error.to_string())?;
-        let session = options.connect().await.map_err(|error| error.to_string())?;
-        // Nobody waits for the goodbye.
-        drop(session.close().await);
-        Ok(())
-    }
-
-    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
-        let (version, mut admin) = greet(address, origin == Origin::External).await?;
-        let facts = version.to_string();
-        if origin != Origin::Owned {
-            let known = server::Server { origin, facts: facts.clone(), address: address.clone() };
-            failed::sweep(&Server::new(known)?, &mut admin).await?;
-        }
-        drop(admin.close().await);
-        Ok(facts)
-    }
-}
-
-/// The version of the server and a session, once it is sure that databases can be made there.
-async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Error> {
-    let refused = |cause: String| {
-        let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
-        if given {
-            let var = POSTGRES.url_var;
-            error.fix(format!(
-                "correct {var}, or `unset {var}` to have a server started for the run"
-            ))
-        } else {
-            error.fix("cargo course doctor")
-        }
-    };
-    let options = client::options(address)?;
-    let start = Instant::now();
-    let mut sign = first_byte(address, SSL_REQUEST, SIGN_LIMIT);
-    if sign.is_err() && start.elapsed() >= SIGN_LIMIT {
-        say(
-            POSTGRES.name,
-            &format!("no answer within {SIGN_LIMIT:?}; waiting {BUSY_LIMIT:?} more"),
-        );
-        sign = first_byte(address, SSL_REQUEST, BUSY_LIMIT);
-    }
-    let sign = sign.map_err(refused)?;
-    if !matches!(sign, b'S' | b'N') {
-        return Err(refused("it does not speak PostgreSQL's protocol".into()));
-    }
-    let connected = tokio::time::timeout(LOGIN_LIMIT, options.connect()).await;
-    let mut admin = connected
-        .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
-        .map_err(|error| refused(error.to_string()))?;
-    // Most servers say it with their greeting; a fork may say there what is no number.
-    let version = match admin.server_version_num() {
-        Some(version) => version.cast_signed(),
-        None => asked(&mut admin, "SELECT current_setting('server_version_num')::int")
-            .await
-            .map_err(refused)?,
-    };
-    if version < OLDEST {
-        return Err(refused(format!(
-            "it is version {}; {} is the oldest that can be used",
-            version / 10_000,
-            OLDEST / 10_000
-        )));
-    }
-    let right = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user";
-    let may: bool = asked(&mut admin, right).await.map_err(refused)?;
-    if !may {
-        return Err(
-            refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")
-        );
-    }
-    Ok((version, admin))
-}
-
-/// The answer of a server that has let us in, and may fall silent all the same.
-async fn asked<T>(admin: &mut PgConnection, sql: &'static str) -> Result<T, String>
-where
-    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
-{
-    let answer = sqlx::query_scalar(sql).fetch_one(admin);
-    let answer = tokio::time::timeout(LOGIN_LIMIT, answer).await;
-    let answer = answer.map_err(|_| format!("no answer to a query within {LOGIN_LIMIT:?}"))?;
-    answer.map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{CONNECTIONS, SETTINGS, Server};
-
-    #[test]
-    fn the_limit_that_a_failed_test_is_told_is_the_servers() {
-        assert!(SETTINGS.contains(&format!("max_connections={CONNECTIONS}").as_str()));
-    }
+    use super::Server;
 
     #[test]
     fn a_given_password_stands_in_no_command() {

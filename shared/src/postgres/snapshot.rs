@@ -16,8 +16,9 @@ mod program;
 
 use std::path::Path;
 
+use super::db::Db;
+use super::template::Template;
 use super::whole::Lacks;
-use super::{Db, Template};
 use crate::Error;
 
 /// Writes the database to a file, from which [`Template::snapshot`] makes others like it.

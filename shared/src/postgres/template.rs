@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::migrate::Migrator;
 
 use self::build::NotBuilt;
-use super::Db;
+use super::db::Db;
 use super::ready;
 use super::server::Server;
 use crate::run::{Run, apart};
@@ -74,11 +74,6 @@ enum Source {
     /// What it is, as a failure names it, and the text.
     Sql(String, String),
     Builder(Arc<Builder>),
-}
-
-/// A template that is there.
-pub(super) struct Built {
-    pub(super) name: String,
 }
 
 impl Template {
@@ -162,12 +157,12 @@ impl Template {
         &self,
         run: &'static Run,
         server: &'static Server,
-    ) -> Result<Built, Error> {
+    ) -> Result<String, Error> {
         /// The names of what this process knows to be there: the second test of a process asks nobody.
         static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
         let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = known().get(&self.key) {
-            return Ok(Built { name: name.clone() });
+            return Ok(name.clone());
         }
         let template = self.clone();
         let name = apart(async move || {
@@ -182,7 +177,7 @@ impl Template {
         })
         .await?;
         known().insert(self.key.clone(), name.clone());
-        Ok(Built { name })
+        Ok(name)
     }
 
     async fn register(&self, run: &'static Run, server: &Server) -> Result<String, NotBuilt> {

@@ -6,9 +6,9 @@ use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 use tokio::sync::OnceCell;
 
-use super::ready;
-use super::server::{self, Server};
+use super::server::Server;
 use super::template::Template;
+use super::{ready, served};
 use crate::Error;
 use crate::run::{Run, apart};
 use crate::wait::{self, HeldClock};
@@ -65,7 +65,7 @@ impl DerefMut for Tx {
 async fn start() -> Result<Tx, Error> {
     wait::expect_timer()?;
     let _until_it_has_begun = HeldClock::new();
-    let (run, server) = server::connect().await?;
+    let (run, server) = served::connect().await?;
     let database = shared(run, server).await?;
     let options = server.options.clone().database(database);
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);

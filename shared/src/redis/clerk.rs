@@ -9,15 +9,15 @@ use std::time::Instant;
 
 use redis::{Connection, RedisResult, cmd};
 
-use super::failed;
 use super::leases::{self, Standing};
 use super::relay::Relay;
-use super::server::Server;
+use super::server::{Server, failed};
 use super::steward::{Answer, Lease, Order};
 use super::written::Commands;
 use crate::Error;
 use crate::provider::{REDIS, say};
-use crate::run::{Run, unwritable};
+use crate::run::Run;
+use crate::run::layout::unwritable;
 
 /// The files of the numbers, below the run's directory.
 const FILES: &str = "redis";

@@ -245,6 +245,16 @@ fn count(connection: &mut Connection) -> RedisResult<u32> {
     Ok(beyond)
 }
 
+/// What a server that was greeted when the run began says, or does not say, later.
+pub(super) fn failed(cause: RedisError) -> Error {
+    let what = if cause.is_io_error() {
+        "the Redis server does not answer any more"
+    } else {
+        "the Redis server refuses what a test needs"
+    };
+    Error::new(what).cause(cause).fix("cargo course doctor")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{DATABASES, SETTINGS, Server};

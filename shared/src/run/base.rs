@@ -12,12 +12,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{MEMBERS, TOKEN, known};
+use super::known;
+use super::layout::{self, DIR_VAR, MEMBERS, TOKEN};
 use crate::secret::word;
 use crate::{Error, wait};
-
-/// Where runs live, in the place of the temporary directory. It is made if it is missing, and never removed.
-pub const DIR_VAR: &str = "TESTENV_DIR";
 
 /// The file that is locked; what it says marks the base as made by the harness.
 const LOCK: &str = ".lock";
@@ -91,7 +89,7 @@ impl Base {
     /// Makes a directory that holds `files` from the moment in which it can be seen.
     pub(crate) fn make_run(&self, dir: &Path, files: &[(&str, &str)]) -> io::Result<()> {
         complete(&self.path, dir, |scratch| {
-            std::fs::create_dir(super::owned::dir(scratch))?;
+            std::fs::create_dir(layout::notes(scratch))?;
             files
                 .iter()
                 .try_for_each(|(name, text)| crate::secret::write(&scratch.join(name), text))

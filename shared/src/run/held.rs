@@ -15,7 +15,9 @@ use std::{sync::Mutex, time::Duration};
 use crate::{Error, wait};
 
 #[cfg(all(feature = "integration", feature = "service"))]
-use super::Run;
+use super::layout::unwritable;
+#[cfg(all(feature = "integration", feature = "service"))]
+use super::member::Run;
 
 /// Whoever has a lock exclusively holds it for the second that removing a server takes.
 #[cfg(all(feature = "integration", feature = "service"))]
@@ -39,7 +41,7 @@ pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
         std::fs::write(&scratch, lock.as_os_str().as_encoded_bytes())?;
         std::fs::rename(scratch, dir.join(format!("{:016x}", hasher.finish())))
     });
-    written.map_err(|cause| super::unwritable(&dir, &cause))
+    written.map_err(|cause| unwritable(&dir, &cause))
 }
 
 /// Has this process hold what its run holds.
@@ -63,7 +65,7 @@ async fn take(lock: &Path) -> Result<(), Error> {
     if taken().iter().any(|(path, _)| path == lock) {
         return Ok(());
     }
-    let file = open(lock).map_err(|cause| super::unwritable(lock, &cause))?;
+    let file = open(lock).map_err(|cause| unwritable(lock, &cause))?;
     let what = format!("the lock {}, which another process holds alone", lock.display());
     wait::until(LIMIT, &what, async || file.try_lock_shared()).await?;
     taken().push((lock.to_owned(), file));

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::base::{Base, DIR_VAR};
+use super::base::Base;
 use super::keeper::{self, GRACE_VAR, KEEPER_VAR};
+use super::layout::{ASKED, DIR_VAR, FAILED, JOINS, MEMBERS, RUNNERS, TOKEN, token, unwritable};
 use super::machine::Machine;
+use super::member::Run;
 use super::process::{self, Process};
-use super::{ASKED, FAILED, JOINS, MEMBERS, RUNNERS, Run, TOKEN, owned, sweep, token, unwritable};
+use super::{owned, sweep};
 use crate::secret::word;
 use crate::{Error, wait};
 
@@ -93,6 +95,18 @@ fn read_asked() -> String {
     lines.sort();
     let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
     format!("{}here={} {}\n", lines.concat(), Machine::here(), network.display())
+}
+
+impl Run {
+    /// Joins the run of this process: makes it where this is the first process, with a keeper that ends it after the last.
+    ///
+    /// # Errors
+    ///
+    /// When the run's directory cannot be made or written (see [`DIR_VAR`]), or no process can be started.
+    pub fn join() -> Result<&'static Run, Error> {
+        static RUN: OnceLock<Result<Run, Error>> = OnceLock::new();
+        RUN.get_or_init(join).as_ref().map_err(Clone::clone)
+    }
 }
 
 /// A file name that no other id has: what is not plain is replaced, and told apart by a hash.

@@ -18,8 +18,9 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::base::{self, Base};
 use super::held::Held;
+use super::layout::{self, JOINS, MEMBERS, RUNNERS, unwritable};
 use super::process::Process;
-use super::{JOINS, MEMBERS, RUNNERS, cleaner, owned, sweep, unwritable};
+use super::{cleaner, owned, sweep};
 use crate::{Error, wait};
 
 pub(super) use launch::start;
@@ -141,7 +142,7 @@ fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
         .write(true)
         .open(&path)
         .map_err(|cause| unwritable(&path, &cause))?;
-    let token = super::token(dir);
+    let token = layout::token(dir);
     let mut run =
         Kept { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
     writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Pid, Uid};
 
+use super::layout::{note, unwritable};
+use super::member::Run;
 use super::process::{Process, STATUS_SH};
-use super::{Run, owned, unwritable};
 use crate::{Error, wait};
 
 /// A server without clients ends on SIGTERM in some milliseconds.
@@ -42,7 +43,7 @@ impl Run {
     ) -> Result<Child, Error> {
         let log_path = self.dir().join(format!("{name}.log"));
         let log = File::create(&log_path).map_err(|cause| unwritable(&log_path, &cause))?;
-        let note_path = owned::file(self.dir(), "native", name);
+        let note_path = note(self.dir(), "native", name);
         let note = File::create(&note_path).map_err(|cause| unwritable(&note_path, &cause))?;
 
         // The shell notes itself on its standard output, which is the note: another user could not open the file.

@@ -6,7 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{MEMBERS, base, owned};
+use super::layout::MEMBERS;
+use super::{base, owned};
 
 /// The files of runs of this user that processes hold open, as far as this process may look.
 ///

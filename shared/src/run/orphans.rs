@@ -11,7 +11,7 @@ use super::base::{self, Base};
 use super::machine::Machine;
 use super::open_files::OpenFiles;
 use super::process::Process;
-use super::{known, native, owned};
+use super::{known, layout, native, owned};
 
 /// The file in a directory of data that names its run.
 const OWNER: &str = "owner";
@@ -60,7 +60,7 @@ impl Runs {
     pub(crate) fn look() -> Runs {
         let dirs = known::all().into_iter().flat_map(|base| Base::runs_in(&base));
         Runs {
-            with_a_directory: dirs.map(|dir| super::token(&dir)).collect(),
+            with_a_directory: dirs.map(|dir| layout::token(&dir)).collect(),
             open: OpenFiles::look(),
         }
     }
@@ -77,7 +77,7 @@ impl Runs {
 
     /// Whether a run of this user has no directory that could be seen from here; its processes may be alive.
     pub(crate) fn has_no_directory(&self, owner: &Owner, token: &str) -> bool {
-        let has_one = self.with_a_directory.contains(token) || super::token(&owner.run) == token;
+        let has_one = self.with_a_directory.contains(token) || layout::token(&owner.run) == token;
         owner.is_this_user() && !token.is_empty() && !has_one
     }
 }
@@ -85,7 +85,7 @@ impl Runs {
 /// Makes the directory of a server's data, outside of the run's own: noted first, and named after the run that it belongs to.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn make_data_dir(
-    run: &super::Run,
+    run: &super::member::Run,
     service: &str,
     parent: &Path,
 ) -> Result<PathBuf, crate::Error> {
@@ -98,7 +98,7 @@ pub(crate) fn make_data_dir(
         // A umask may take from the mode above.
         .and_then(|()| std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)))
         .and_then(|()| crate::secret::write(&dir.join(OWNER), &Owner::of(run.dir()).to_string()))
-        .map_err(|cause| super::unwritable(&dir, &cause))?;
+        .map_err(|cause| layout::unwritable(&dir, &cause))?;
     Ok(dir)
 }
 
@@ -167,7 +167,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join(base::name()).join("deleted under us");
         std::fs::create_dir_all(&run).unwrap();
-        let member = std::fs::File::create(run.join(super::super::MEMBERS)).unwrap();
+        let member = std::fs::File::create(run.join(layout::MEMBERS)).unwrap();
         std::fs::remove_dir_all(dir.path().join(base::name())).unwrap();
         let owner = Owner::of(&run);
 

@@ -26,30 +26,23 @@ pub(super) fn kinds() -> Vec<&'static str> {
     OWN.into_iter().chain(cleaner::all().iter().map(|cleaner| cleaner.kind)).collect()
 }
 
-pub(super) fn dir(run: &Path) -> PathBuf {
-    run.join("owned")
-}
-
-/// The file that stands for a thing.
-pub(crate) fn file(run: &Path, kind: &str, name: &str) -> PathBuf {
-    dir(run).join(format!("{kind}.{name}"))
-}
+pub(super) use super::layout::notes as dir;
 
 /// Notes a thing. Call it before the thing is made.
 #[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(kinds().contains(&kind), "the keeper can remove a {kind}");
-    let file = file(run, kind, name);
+    let file = super::layout::note(run, kind, name);
     // A note that is changed is whole at every moment, too: half of one would name no server. Its scratch file is no note.
     let scratch = run.join(format!("note-{}", crate::secret::word()));
     crate::secret::write(&scratch, content)
         .and_then(|()| std::fs::rename(&scratch, &file))
-        .map_err(|cause| super::unwritable(&file, &cause))
+        .map_err(|cause| super::layout::unwritable(&file, &cause))
 }
 
 /// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
-    let token = super::token(run);
+    let token = super::layout::token(run);
     let mut refused = Vec::new();
     for file in files(run) {
         let label = label(&file);
@@ -188,7 +181,8 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{FORGOTTEN, away, dir, file, note, remove_all};
+    use super::super::layout::note as file;
+    use super::{FORGOTTEN, away, dir, note, remove_all};
 
     /// A note of a database on a server that does not answer.
     fn run() -> tempfile::TempDir {

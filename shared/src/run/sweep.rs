@@ -6,7 +6,8 @@ use std::fs::File;
 use std::path::Path;
 
 use super::base::Base;
-use super::{MEMBERS, cleaner, keeper, known, orphans, owned};
+use super::layout::MEMBERS;
+use super::{cleaner, keeper, known, orphans, owned};
 
 /// Starts keepers for the runs in `base` that provably have no owner: no process holds them, and no keeper that can remove all that they made.
 ///
@@ -59,13 +60,14 @@ mod tests {
     use std::path::Path;
 
     use super::super::keeper::file_of;
+    use super::super::layout;
     use super::{can_help, owned};
 
     fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
         let run = tempfile::tempdir().unwrap();
         std::fs::create_dir(owned::dir(run.path())).unwrap();
         for kind in kinds {
-            std::fs::write(owned::file(run.path(), kind, "a"), "").unwrap();
+            std::fs::write(layout::note(run.path(), kind, "a"), "").unwrap();
         }
         run
     }

@@ -2,7 +2,7 @@
 
 use testcontainers_modules::testcontainers::ContainerRequest;
 
-use super::{Data, Origin, Secrets, Served, Server, address, until_it_answers};
+use super::served::{Data, Origin, Secrets, Served, Server, address, until_it_answers};
 use crate::Error;
 use crate::address::Address;
 use crate::docker::{self, Chosen, memory};

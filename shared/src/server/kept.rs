@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{Origin, Secrets, Served, Server, address, container};
+use super::container;
+use super::served::{Origin, Secrets, Served, Server, address};
 use crate::docker::reuse::{Found, Kept};
 use crate::provider::{REUSE_VAR, say};
 use crate::run::Run;

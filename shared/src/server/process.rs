@@ -1,11 +1,8 @@
 //! A server as a process of this machine, on a port of 127.0.0.1.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 
-use nix::unistd::{Gid, Uid};
-
-use super::{Secrets, Served, address};
+use super::served::{Process, Secrets, Served, address};
 use crate::address::Address;
 use crate::run::Run;
 use crate::{Error, wait};
@@ -15,19 +12,6 @@ const TRIES: usize = 5;
 
 /// So many lines of a server's log are its last words.
 const LAST_WORDS: usize = 5;
-
-/// The arguments for a port; called anew for each port that is tried, and may write a file of settings.
-type Arguments = Box<dyn Fn(u16) -> Result<Vec<String>, Error>>;
-
-/// A server that can be started.
-pub(crate) struct Process {
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Arguments,
-    /// Whom it runs as, where that is somebody else.
-    pub(crate) user: Option<(Uid, Gid)>,
-    /// What its log says where another program has its port.
-    pub(crate) port_taken: &'static str,
-}
 
 /// Starts the server; returns its address when it answers.
 pub(super) async fn start<S: Served>(

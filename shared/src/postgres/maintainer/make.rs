@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use super::{ENDED, Maker, REST, log, number_in, templates};
+use super::{ENDED, Maker, REST, number_in, templates};
+use crate::postgres::bell::log;
 use crate::postgres::ready::{self, READY, USED};
 use crate::postgres::template::hold;
 use crate::postgres::whole::Lacks;

@@ -9,8 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 
-use super::{LOGIN_LIMIT, Server, failed};
+use super::{LOGIN_LIMIT, Server};
 use crate::address::Address;
+use crate::postgres::failed;
 use crate::run::cleaner::Refused;
 use crate::wait;
 

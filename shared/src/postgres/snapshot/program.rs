@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::Db;
 use crate::address::Place;
-use crate::postgres::server::{self, Server};
+use crate::postgres::db::Db;
+use crate::postgres::served;
+use crate::postgres::server::Server;
 use crate::provider::POSTGRES;
-use crate::run::{Run, owned};
+use crate::run::{Run, layout};
 use crate::{Error, docker, programs, secret};
 
 const PROGRAM: &str = "pg_dump";
@@ -36,21 +37,21 @@ const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// The text of a dump of the database.
 pub(super) async fn dump(db: &Db) -> Result<String, Error> {
-    let (_, server) = server::connect().await?;
+    let (_, server) = served::connect().await?;
     let major = server.version / 10_000;
     let mut missing =
         Error::new(format!("no {PROGRAM} for the PostgreSQL server of version {major}"));
 
     // A server of ours that is no process of this machine is a container.
-    if server.is_ours && !owned::file(db.run.dir(), "native", POSTGRES.name).exists() {
+    if server.is_ours && !layout::note(db.run().dir(), "native", POSTGRES.name).exists() {
         match in_container(db).await? {
             Ok(text) => return Ok(text),
             Err(why) => missing = missing.tried(format!("in the server's container: {why}")),
         }
     }
     let password = server.address().password();
-    let file = password.map(|password| Passfile::write(db.run, password)).transpose()?;
-    let (command, name) = (on_this_machine(server, file.as_ref()), db.name.clone());
+    let file = password.map(|password| Passfile::write(db.run(), password)).transpose()?;
+    let (command, name) = (on_this_machine(server, file.as_ref()), db.name().to_owned());
     let found = tokio::task::spawn_blocking(move || match choose(major) {
         Ok(program) => {
             let _read_by_the_program = file;
@@ -70,9 +71,9 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
 
 /// The dump, or why there is no such program in the container.
 async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
-    let container = docker::name_of(db.run, POSTGRES.name);
+    let container = docker::name_of(db.run(), POSTGRES.name);
     // By the server's socket, where the image asks for no password: none has to stand in the environment of a program.
-    let to = ["--username=postgres", "--dbname", &db.name];
+    let to = ["--username=postgres", "--dbname", db.name()];
     let command = [PROGRAM].iter().chain(&ARGS).chain(&to).map(|word| (*word).to_owned()).collect();
     let done = docker::on_engine(async move {
         tokio::time::timeout(LIMIT, docker::execute(&container, command)).await
@@ -132,7 +133,7 @@ impl Passfile {
             return Err(refused("pg_dump can be given no password with a line break".into()));
         }
         secret::write(&file.0, &format!("*:*:*:*:{quoted}\n"))
-            .map_err(|cause| crate::run::unwritable(&file.0, &cause))?;
+            .map_err(|cause| layout::unwritable(&file.0, &cause))?;
         Ok(file)
     }
 }

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use super::{Source, Template, hold, identity};
 use crate::Error;
 use crate::postgres::server::{self, Server};
-use crate::run::{Run, owned};
+use crate::run::{Run, layout, owned};
 
 /// A template that is there, and the session that holds it.
 pub(super) struct Held {
@@ -95,7 +95,7 @@ impl Template {
         }
         if !server.is_ours {
             // Gone with the run at the latest: the name is no database any more.
-            std::fs::remove_file(owned::file(run.dir(), "postgres", &scratch)).ok();
+            std::fs::remove_file(layout::note(run.dir(), "postgres", &scratch)).ok();
         }
         Ok(())
     }

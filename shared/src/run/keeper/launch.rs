@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::{KEEPER_VAR, LOG};
 use crate::Error;
-use crate::run::{DIR_VAR, unwritable};
+use crate::run::layout::{DIR_VAR, unwritable};
 
 /// Prefixes of what decides how servers, engines and state are reached.
 const KEPT_PREFIXES: [&str; 3] = ["TESTENV_", "DOCKER_", "TESTCONTAINERS_"];

@@ -1,0 +1,160 @@
+//! A container is started, labelled with whose it is.
+
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::runners::AsyncRunner;
+use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, Image, ImageExt};
+
+use super::client::limited;
+use super::{address, here, memory};
+use crate::Error;
+use crate::provider::{docker_host, docker_is_local};
+use crate::run::{Owner, Run, owned};
+
+/// The label with the run's token.
+pub const TOKEN_LABEL: &str = "testenv.run";
+/// The label with the machine and the run's directory: by them a later run can tell whether the run is over.
+pub const OWNER_LABEL: &str = "testenv.owner";
+/// The label with the id of the container that the tests run in, where they run in one: with it ends every process of the run.
+pub const JOB_LABEL: &str = "testenv.job";
+/// The label with the service.
+pub const SERVICE_LABEL: &str = "testenv.service";
+
+/// Making a container takes a tenth of a second; beside twenty others on a slow disk it takes many.
+const CREATE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A container that was started for the run, and that only the keeper ends.
+pub struct Started<I: Image> {
+    // Dropping testcontainers' handle would remove the container under the other processes of the run.
+    container: ManuallyDrop<ContainerAsync<I>>,
+}
+
+impl<I: Image> Started<I> {
+    /// The address of a port of the container on this side, as `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not tell.
+    pub async fn address(&self, port: ContainerPort) -> Result<String, Error> {
+        address::of(self.container.id(), port).await
+    }
+}
+
+/// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network or a volume with a client of your own: what
+/// carries the run's token as its [`TOKEN_LABEL`] is then removed when the run ends.
+///
+/// # Errors
+///
+/// When the run's directory cannot be written.
+pub fn note(run: &Run) -> Result<(), Error> {
+    owned::note(run.dir(), "docker", "engine", &engine_vars())
+}
+
+/// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local, `tmpfs` directories in memory.
+///
+/// # Errors
+///
+/// When the engine refuses or the server in it does not get ready within `limit`; the container's last words are in the message.
+pub async fn start<I: Image>(
+    run: &Run,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: &'static [&'static str],
+    limit: Duration,
+) -> Result<Started<I>, Error> {
+    start_with(run, service, request, ports, memory::at(tmpfs), limit).await
+}
+
+/// The same with directories in memory that the image named.
+pub(crate) async fn start_with<I: Image>(
+    run: &Run,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: HashMap<String, String>,
+    limit: Duration,
+) -> Result<Started<I>, Error> {
+    note(run)?;
+    let name = name_of(run, service);
+    let owner = (OWNER_LABEL, Owner::of(run.dir()).to_string());
+    let scope = Scope { name, labels: vec![(TOKEN_LABEL, run.token().to_owned()), owner] };
+    launch(scope, service, request, ports, tmpfs, limit).await
+}
+
+/// Whose a container is: its name, and the labels by which it is found.
+pub(super) struct Scope {
+    pub(super) name: String,
+    pub(super) labels: Vec<(&'static str, String)>,
+}
+
+pub(super) async fn launch<I: Image>(
+    scope: Scope,
+    service: &'static str,
+    request: ContainerRequest<I>,
+    ports: &'static [ContainerPort],
+    tmpfs: HashMap<String, String>,
+    limit: Duration,
+) -> Result<Started<I>, Error> {
+    let job = here::job().await?;
+    let network = job.and_then(|job| job.network.as_deref());
+    // Of a container that is reached over a network of the engine's, nothing has to be published further.
+    let local = docker_is_local() || network.is_some();
+    let request = request
+        .with_container_name(scope.name)
+        .with_labels(scope.labels)
+        .with_labels(job.map(|job| (JOB_LABEL, &job.id)))
+        .with_label(SERVICE_LABEL, service)
+        .with_startup_timeout(limit)
+        .with_host_config_modifier(move |config| {
+            bind(config, ports, tmpfs.clone(), local);
+            if let Some(network) = network {
+                config.network_mode = Some(network.to_owned());
+            }
+        });
+    // The limit is for the server; the engine has its own time to make the container, and testcontainers waits two minutes for each of its answers.
+    let what = format!("the start of the {service} container");
+    match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
+        Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),
+        Err(cause) => Err(Error::new(format!("the {service} container did not get ready"))
+            .tried(format!("Docker at {}", docker_host()))
+            .cause(cause)
+            .fix("cargo course doctor")),
+    }
+}
+
+/// The name of the run's container of a service.
+pub(crate) fn name_of(run: &Run, service: &str) -> String {
+    format!("testenv-{}-{service}", run.token())
+}
+
+fn bind(
+    config: &mut HostConfig,
+    ports: &[ContainerPort],
+    tmpfs: HashMap<String, String>,
+    local: bool,
+) {
+    if local {
+        let binding = || {
+            Some(vec![PortBinding {
+                host_ip: Some("127.0.0.1".into()),
+                host_port: Some("0".into()),
+            }])
+        };
+        config.publish_all_ports = Some(false);
+        config.port_bindings =
+            Some(ports.iter().map(|port| (port.to_string(), binding())).collect());
+    }
+    config.tmpfs = Some(tmpfs);
+}
+
+/// What a later sweep needs to reach the same engine.
+fn engine_vars() -> String {
+    let vars = ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"].into_iter();
+    let set = vars.filter_map(|var| Some(format!("{var}={}\n", std::env::var(var).ok()?)));
+    format!("DOCKER_HOST={}\n", docker_host()) + &set.collect::<String>()
+}

@@ -1,0 +1,45 @@
+//! What is in a run's directory, and how it is read and written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Where runs live, in the place of the temporary directory. It is made if it is missing, and never removed.
+pub const DIR_VAR: &str = "TESTENV_DIR";
+
+pub(super) const MEMBERS: &str = "members";
+pub(super) const JOINS: &str = "joins";
+pub(super) const RUNNERS: &str = "runners";
+pub(super) const TOKEN: &str = "token";
+/// What decided which servers serve; see `join`.
+pub(super) const ASKED: &str = "asked";
+/// The extension of the files that say why something could not be started.
+pub(super) const FAILED: &str = "failed";
+
+/// Where the notes of things are; see `owned`.
+pub(super) fn notes(run: &Path) -> PathBuf {
+    run.join("owned")
+}
+
+/// The file that stands for a thing.
+pub(crate) fn note(run: &Path, kind: &str, name: &str) -> PathBuf {
+    notes(run).join(format!("{kind}.{name}"))
+}
+
+/// Writes a file that nobody sees half-written, and nobody else reads: an address of a server holds its password.
+pub(super) fn publish(path: &Path, text: &str) -> io::Result<()> {
+    let scratch = path.with_extension("new");
+    crate::secret::write(&scratch, text)?;
+    std::fs::rename(scratch, path)
+}
+
+pub(crate) fn token(run: &Path) -> String {
+    std::fs::read_to_string(run.join(TOKEN)).unwrap_or_default()
+}
+
+pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
+    Error::new(format!("cannot write {}", path.display())).cause(cause).fix(format!(
+        "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
+    ))
+}

@@ -1,0 +1,216 @@
+//! What a server is, and what differs between services.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::unistd::{Gid, Uid};
+use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::{ContainerRequest, Image};
+
+use crate::address::Address;
+use crate::docker::Chosen;
+use crate::provider::{REACH_LIMIT, Service, reach};
+use crate::run::Run;
+use crate::run::cleaner::Refused;
+use crate::{Error, secret, wait};
+
+/// A kept container that is being removed: the engine lets connections in until it is gone.
+const GOING_LIMIT: Duration = Duration::from_secs(3);
+
+/// Who started a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This run; it ends with it.
+    Owned,
+    /// An earlier run of the same user: `TESTENV_REUSE`.
+    Kept,
+    /// Somebody else.
+    External,
+}
+
+/// The server of a run, as its directory keeps it for the other processes and the keeper: `<origin> <facts> <address>`.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) origin: Origin,
+    /// What [`Served::greet`] learned, in one word.
+    pub(crate) facts: String,
+    pub(crate) address: Address,
+}
+
+/// The facts of a service of which nothing has to be known.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "of the others something is"))]
+pub(crate) const NO_FACTS: &str = "-";
+
+/// The passwords of a server of ours.
+pub(crate) struct Secrets {
+    /// For the start: it stands in the environment of a container, where whoever may use the engine can read it.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "the others read a file"))]
+    pub(crate) first: String,
+    /// What clients log in with.
+    pub(crate) lasting: String,
+}
+
+/// Where an image has its data, which is put into memory.
+pub(crate) enum Data {
+    /// Where a variable of the image says, else where most images have it.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "redis")),
+        expect(dead_code, reason = "Kafka is told where")
+    )]
+    OfTheImage { var: &'static str, usual: &'static str },
+    /// Where the request of the container says.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "the others leave it as it is"))]
+    At(&'static [&'static str]),
+}
+
+/// The arguments for a port; called anew for each port that is tried, and may write a file of settings.
+type Arguments = Box<dyn Fn(u16) -> Result<Vec<String>, Error>>;
+
+/// A server that can be started.
+pub(crate) struct Process {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Arguments,
+    /// Whom it runs as, where that is somebody else.
+    pub(crate) user: Option<(Uid, Gid)>,
+    /// What its log says where another program has its port.
+    pub(crate) port_taken: &'static str,
+}
+
+/// What differs between services.
+pub(crate) trait Served: 'static {
+    /// Its description.
+    const SERVICE: &'static Service;
+    /// Where the server listens in its container.
+    const PORT: ContainerPort;
+    /// Where its data is in its container.
+    const DATA: Data;
+    /// For a start, from nothing to an answer.
+    const START_LIMIT: Duration;
+    /// What a server of ours is told; a kept server that was told other things is another one.
+    const SETTINGS: &'static [&'static str];
+    /// The container, for testcontainers.
+    type Image: Image + 'static;
+
+    /// A container of an image; `inside` says that its clients are in other containers of the same network.
+    fn container(image: &Chosen, secrets: &Secrets, inside: bool) -> ContainerRequest<Self::Image>;
+
+    /// The address of a server of ours that takes `password` at `place`, `host:port`.
+    fn url(password: &str, place: &str) -> String;
+
+    /// Has the server of a container take the lasting password in the place of the first one.
+    async fn secure(_secrets: &Secrets, _place: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Prepares the server as a process of this machine, of the service's native programs.
+    async fn process(
+        _run: &'static Run,
+        _programs: &[PathBuf],
+        _secrets: &Secrets,
+    ) -> Result<Process, Error> {
+        Err(Error::new(format!("{} has no native way", Self::SERVICE.name)))
+    }
+
+    /// Tries whether a server of ours answers; it is asked again until it does.
+    async fn answers(address: &Address) -> Result<(), String>;
+
+    /// Makes sure that a server can be used, and returns what has to be known of it, in one word. One of ours has answered before.
+    async fn greet(address: &Address, origin: Origin) -> Result<String, Error>;
+}
+
+impl Server {
+    /// Reads what [`Server::note`] wrote.
+    pub(crate) fn read(service: &'static Service, note: &str) -> Result<Server, Error> {
+        let broken =
+            || Error::new(format!("the run's note of its {} server is broken", service.name));
+        let mut words = note.split_whitespace();
+        let (Some(origin), Some(facts), Some(url)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(broken());
+        };
+        let origin = [Origin::Owned, Origin::Kept, Origin::External]
+            .into_iter()
+            .find(|known| known.to_string() == origin)
+            .ok_or_else(broken)?;
+        let address = service.address(url).map_err(|cause| broken().cause(cause))?;
+        Ok(Server { origin, facts: facts.to_owned(), address })
+    }
+
+    /// With the password: whoever can read it may use the server.
+    pub(crate) fn note(&self) -> String {
+        format!("{} {} {}", self.origin, self.facts, self.address.whole())
+    }
+
+    /// Whether it ends with the run, and takes what was made on it along.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.origin == Origin::Owned
+    }
+
+    pub(super) async fn greet<S: Served>(
+        address: Address,
+        origin: Origin,
+    ) -> Result<Server, Error> {
+        let facts = S::greet(&address, origin).await?;
+        Ok(Server { origin, facts, address })
+    }
+
+    /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that it was kept, and is gone with what was on it.
+    pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
+        let is_away = || reach(&self.address, REACH_LIMIT).is_err();
+        let gone = || if is_away() { Ok(()) } else { Err("its port is open") };
+        match self.origin {
+            Origin::Kept if wait::until_blocking(GOING_LIMIT, "its end", gone).is_ok() => Ok(()),
+            _ if is_away() => Err(Refused::Unreachable(why)),
+            _ => Err(Refused::Stays(why)),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Owned => "owned",
+            Origin::Kept => "kept",
+            Origin::External => "external",
+        })
+    }
+}
+
+impl Secrets {
+    pub(super) fn new() -> Secrets {
+        Secrets { first: secret::password(), lasting: secret::password() }
+    }
+}
+
+/// Reads the address of a server of ours.
+pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address, Error> {
+    S::SERVICE.address(&S::url(password, place)).map_err(|cause| {
+        let name = S::SERVICE.name;
+        Error::new(format!("the {name} server is at no address of this machine's")).cause(cause)
+    })
+}
+
+/// Waits until a server of ours answers. It is ready when it says so, the engine's way to it a moment later.
+pub(super) async fn until_it_answers<S: Served>(address: &Address) -> Result<(), Error> {
+    let what = format!("an answer of the {} server", S::SERVICE.name);
+    wait::until(S::START_LIMIT, &what, async || S::answers(address).await).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Server};
+    use crate::provider::REDIS;
+
+    #[test]
+    fn a_server_is_read_as_it_was_written() {
+        for text in ["owned 256 redis://:secret@127.0.0.1:1234", "external 16 redis://h:6379"] {
+            assert_eq!(Server::read(&REDIS, text).unwrap().note(), text);
+        }
+        let kept = Server::read(&REDIS, "kept 16 redis://h:6379").unwrap();
+        assert_eq!((kept.origin, kept.is_owned()), (Origin::Kept, false));
+        for broken in ["", "kept 16", "somebody's 16 redis://h:6379", "kept 16 h:6379"] {
+            assert!(Server::read(&REDIS, broken).is_err(), "{broken}");
+        }
+    }
+}
