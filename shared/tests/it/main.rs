@@ -43,8 +43,6 @@ mod p3_redis;
 #[cfg(all(feature = "integration", feature = "redis"))]
 mod p4_redis;
 #[cfg(all(feature = "integration", feature = "redis"))]
-mod p7_redis;
-#[cfg(all(feature = "integration", feature = "redis"))]
 mod p8_redis;
 mod p4_nothing_is_left;
 #[cfg(all(feature = "integration", feature = "redis"))]
@@ -58,8 +56,6 @@ mod p10_only_ours;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod p10_beside_others;
 #[cfg(all(feature = "integration", feature = "kafka"))]
-mod p7_loopback;
-#[cfg(all(feature = "integration", feature = "kafka"))]
 mod p8_the_cure_is_named;
 #[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
 mod given_addresses;
@@ -68,3 +64,7 @@ mod p11_secrets;
 mod faults;
 #[cfg(all(feature = "integration", feature = "postgres", feature = "redis"))]
 mod reuse;
+#[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
+mod every_service;
+#[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
+mod promises;

@@ -62,7 +62,7 @@ fn job(lab: &Lab, name: &str, runs: usize) -> Vec<String> {
 }
 
 #[test]
-fn two_users_two_checkouts_and_two_containers_at_once_touch_nothing_of_each_other() {
+pub(crate) fn two_users_two_checkouts_and_two_containers_at_once_touch_nothing_of_each_other() {
     let lab = Lab::new();
     let actor = Path::new(env!("CARGO_BIN_EXE_testenv-actor"));
     let checkout = |name: &str| {

@@ -96,29 +96,36 @@ fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_password_of_a_postgresql_in_a_container_is_a_secret() {
+pub(crate) fn the_password_of_a_postgresql_in_a_container_is_a_secret() {
     is_kept_secret("postgres", &[("TESTENV_PROVIDER", "docker")]);
 }
 
 #[test]
-fn the_password_of_a_native_postgresql_is_a_secret() {
+pub(crate) fn the_password_of_a_native_postgresql_is_a_secret() {
     is_kept_secret("postgres", &[("TESTENV_PROVIDER", "native")]);
 }
 
 #[test]
-fn the_password_of_a_kept_postgresql_is_a_secret() {
+pub(crate) fn the_password_of_a_kept_postgresql_is_a_secret() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().to_str().unwrap();
     is_kept_secret("postgres", &[("TESTENV_REUSE", "1"), ("TESTENV_CACHE_DIR", cache)]);
 }
 
 #[test]
-fn the_password_of_a_redis_in_a_container_is_a_secret() {
+pub(crate) fn the_password_of_a_kept_redis_is_a_secret() {
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    is_kept_secret("redis", &[("TESTENV_REUSE", "1"), ("TESTENV_CACHE_DIR", cache)]);
+}
+
+#[test]
+pub(crate) fn the_password_of_a_redis_in_a_container_is_a_secret() {
     is_kept_secret("redis", &[("TESTENV_PROVIDER", "docker")]);
 }
 
 #[test]
-fn the_password_of_a_native_redis_is_a_secret() {
+pub(crate) fn the_password_of_a_native_redis_is_a_secret() {
     is_kept_secret("redis", &[("TESTENV_PROVIDER", "native")]);
 }
 

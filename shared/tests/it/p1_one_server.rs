@@ -25,7 +25,7 @@ fn passed(mut command: Command, words: &[&str]) {
 const TESTS: [&str; 4] = ["--test", "many", "--test", "many_databases"];
 
 #[test]
-fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
+pub(crate) fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
     let lab = Lab::new();
 
     let started = started(&lab, || {
@@ -39,7 +39,7 @@ fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
 }
 
 #[test]
-fn two_hundred_processes_under_nextest_start_one_server_of_a_kind() {
+pub(crate) fn two_hundred_processes_under_nextest_start_one_server_of_a_kind() {
     let lab = Lab::new();
 
     let started = started(&lab, || {
@@ -53,7 +53,7 @@ fn two_hundred_processes_under_nextest_start_one_server_of_a_kind() {
 }
 
 #[test]
-fn sixteen_processes_racing_a_cold_start_start_one_broker() {
+pub(crate) fn sixteen_processes_racing_a_cold_start_start_one_broker() {
     let lab = Lab::new();
 
     let started = started(&lab, || sixteen_race(&lab, "topic", &[]));

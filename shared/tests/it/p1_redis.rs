@@ -4,7 +4,7 @@ use crate::lab::engine::started;
 use crate::lab::{Lab, PROMISED, sixteen_race};
 
 #[test]
-fn sixteen_processes_racing_a_cold_start_start_one_container_of_redis() {
+pub(crate) fn sixteen_processes_racing_a_cold_start_start_one_container_of_redis() {
     let lab = Lab::new();
 
     let started = started(&lab, || {
@@ -16,7 +16,7 @@ fn sixteen_processes_racing_a_cold_start_start_one_container_of_redis() {
 }
 
 #[test]
-fn sixteen_processes_racing_a_cold_start_start_one_redis_server() {
+pub(crate) fn sixteen_processes_racing_a_cold_start_start_one_redis_server() {
     let lab = Lab::new();
 
     sixteen_race(&lab, "redis", &[("TESTENV_PROVIDER", "native")]);

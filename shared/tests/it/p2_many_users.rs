@@ -53,7 +53,7 @@ async fn two_branches_keep_their_templates_when_they_are_tested_in_turn() {
 }
 
 #[test]
-fn runs_that_begin_at_once_on_a_cold_server_build_each_template_once() {
+pub(crate) fn runs_that_begin_at_once_on_a_cold_server_build_each_template_once() {
     let (given, labs) = (Given::start(), [Lab::new(), Lab::new(), Lab::new()]);
     let counted = tempfile::NamedTempFile::new().unwrap();
     let vars = [("PROJECT", "shop"), ("COUNTED_IN", counted.path().to_str().unwrap())];

@@ -4,7 +4,7 @@ use crate::lab::engine::started;
 use crate::lab::{Lab, PROMISED, sixteen_race};
 
 #[test]
-fn sixteen_processes_racing_a_cold_start_and_an_unbuilt_template_build_one_of_each() {
+pub(crate) fn sixteen_processes_racing_a_cold_start_and_an_unbuilt_template_build_one_of_each() {
     let lab = Lab::new();
 
     let started = started(&lab, || sixteen_race(&lab, "postgres", &[]));

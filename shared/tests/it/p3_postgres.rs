@@ -1,6 +1,5 @@
 //! P3 for PostgreSQL: a database is private, migrated, and given back without waiting (P9).
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use sqlx::SqlSafeStr;
@@ -103,18 +102,6 @@ async fn a_database_that_is_given_back_is_dropped() {
     })
     .await
     .unwrap();
-}
-
-#[test]
-fn a_database_asked_for_outside_a_runtime_is_refused_with_the_cure() {
-    let refused = std::panic::catch_unwind(|| {
-        let mut asked = std::pin::pin!(fresh_db());
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        let _never_ready = asked.as_mut().poll(&mut context).is_ready();
-    });
-
-    let words = *refused.unwrap_err().downcast::<String>().unwrap();
-    assert!(words.contains("to fix: write #[tokio::test]"), "{words}");
 }
 
 /// What a template that cannot be built says.

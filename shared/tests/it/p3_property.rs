@@ -175,7 +175,7 @@ async fn every_deed_is_seen_where_it_is_done() {
 }
 
 #[test]
-fn whatever_is_done_in_a_database_is_seen_in_no_other() {
+pub(crate) fn whatever_is_done_in_a_database_is_seen_in_no_other() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let seed = std::env::var(SEED_VAR).map(|seed| seed.parse().expect("the seed is a number"));
     let seed = seed.unwrap_or_else(|_| RandomState::new().hash_one(0));

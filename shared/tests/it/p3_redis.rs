@@ -11,7 +11,7 @@ use crate::lab::{self, Lab, PROMISED};
 use crate::p4_redis::Given;
 
 #[tokio::test]
-async fn flushdb_keys_and_scan_stay_inside_a_database() {
+pub(crate) async fn flushdb_keys_and_scan_stay_inside_a_database() {
     let (one, other) = (fresh_redis().await, fresh_redis().await);
     let (mut one, mut other) = (one.connection().await, other.connection().await);
     let () = one.set("key", "one").await.unwrap();
@@ -41,7 +41,7 @@ async fn a_database_is_empty_whatever_was_there_before() {
 }
 
 #[tokio::test]
-async fn live_databases_are_all_different() {
+pub(crate) async fn live_databases_are_all_different() {
     let mut live = Vec::new();
     for _ in 0..200 {
         live.push(fresh_redis().await);
@@ -110,7 +110,7 @@ fn forty_parallel_tests_pass_on_a_server_of_sixteen_databases() {
 }
 
 #[test]
-fn forty_processes_of_two_machines_pass_on_a_server_of_sixteen_databases() {
+pub(crate) fn forty_processes_of_two_machines_pass_on_a_server_of_sixteen_databases() {
     let given = Given::start();
     given.write(3, "theirs");
     let theirs = given.keys();
@@ -151,7 +151,7 @@ fn runner(lab: &Lab) -> Child {
 }
 
 #[test]
-fn a_failed_test_leaves_its_database_and_says_how_to_open_it() {
+pub(crate) fn a_failed_test_leaves_its_database_and_says_how_to_open_it() {
     let lab = Lab::new();
     let mut runner = runner(&lab);
 

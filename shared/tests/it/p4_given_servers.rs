@@ -16,7 +16,7 @@ pub(crate) fn topics(brokers: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_killed_run_leaves_no_topic_on_a_broker_that_it_was_given() {
+pub(crate) fn a_killed_run_leaves_no_topic_on_a_broker_that_it_was_given() {
     let theirs = Lab::new();
     let mut owner = theirs.actor("topic", "wait").env("TESTENV_RUN_ID", "theirs").spawn().unwrap();
     let their_topic = lab::line(&mut owner);

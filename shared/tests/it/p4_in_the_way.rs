@@ -134,7 +134,8 @@ async fn a_role_that_is_named_after_a_database_goes_with_it_and_no_other_does() 
 
 /// What looks like the database of a failed test may be somebody's: the name and the role that made it tell, and a superuser is not asked.
 #[tokio::test]
-async fn of_databases_that_are_marked_as_failed_only_this_roles_are_swept_with_their_roles() {
+pub(crate) async fn of_databases_that_are_marked_as_failed_only_this_roles_are_swept_with_their_roles()
+ {
     let (given, lab) = (Given::start(), Lab::new());
     given.role("alice").await;
     let databases = ["books", "test_0123456789abcdef_1_1", "test_0123456789abcdef_1_2"];

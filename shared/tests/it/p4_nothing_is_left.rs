@@ -126,7 +126,7 @@ fn nothing_is_left_of_a_native_server_after_every_kind_of_end() {
 
 #[cfg(feature = "integration")]
 #[test]
-fn nothing_is_left_of_a_container_after_every_kind_of_end() {
+pub(crate) fn nothing_is_left_of_a_container_after_every_kind_of_end() {
     every_kind_of_end(1, "docker", &[]);
 }
 

@@ -8,12 +8,12 @@ use crate::p4_nothing_is_left::{
 };
 
 #[test]
-fn nothing_is_left_of_a_database_in_a_container_after_every_kind_of_end() {
+pub(crate) fn nothing_is_left_of_a_database_in_a_container_after_every_kind_of_end() {
     every_kind_of_end(2, "postgres", &[("TESTENV_PROVIDER", "docker".into())]);
 }
 
 #[test]
-fn nothing_is_left_of_a_native_cluster_after_every_kind_of_end() {
+pub(crate) fn nothing_is_left_of_a_native_cluster_after_every_kind_of_end() {
     every_kind_of_end(3, "postgres", &[("TESTENV_PROVIDER", "native".into())]);
 }
 
@@ -30,7 +30,7 @@ fn a_native_cluster_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run
 }
 
 #[tokio::test]
-async fn no_database_of_ours_is_left_on_a_given_server_after_every_kind_of_end() {
+pub(crate) async fn no_database_of_ours_is_left_on_a_given_server_after_every_kind_of_end() {
     let theirs = Lab::new();
     let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
     let url = lab::line(&mut owner);

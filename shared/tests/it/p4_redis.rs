@@ -49,17 +49,17 @@ impl Given {
 }
 
 #[test]
-fn nothing_is_left_of_a_redis_in_a_container_after_every_kind_of_end() {
+pub(crate) fn nothing_is_left_of_a_redis_in_a_container_after_every_kind_of_end() {
     every_kind_of_end(5, "redis", &[("TESTENV_PROVIDER", "docker".into())]);
 }
 
 #[test]
-fn nothing_is_left_of_a_native_redis_after_every_kind_of_end() {
+pub(crate) fn nothing_is_left_of_a_native_redis_after_every_kind_of_end() {
     every_kind_of_end(6, "redis", &[("TESTENV_PROVIDER", "native".into())]);
 }
 
 #[test]
-fn no_key_of_ours_is_left_on_a_given_redis_after_every_kind_of_end() {
+pub(crate) fn no_key_of_ours_is_left_on_a_given_redis_after_every_kind_of_end() {
     let given = Given::start();
     for number in [0, 1, 7] {
         given.write(number, "theirs");
@@ -137,7 +137,7 @@ fn leased(given: &Given) -> u32 {
 
 /// An application that takes a database for its own, which was empty a moment ago.
 #[test]
-fn what_an_application_writes_into_a_leased_database_stays_after_every_kind_of_end() {
+pub(crate) fn what_an_application_writes_into_a_leased_database_stays_after_every_kind_of_end() {
     use nix::sys::signal::{Signal, kill};
     let given = Given::start();
     let mut theirs = BTreeMap::new();

@@ -36,7 +36,7 @@ fn server_of(member: std::process::Child) -> String {
 }
 
 #[test]
-fn joins_and_leaves_at_random_meet_one_server() {
+pub(crate) fn joins_and_leaves_at_random_meet_one_server() {
     let lab = Lab::new();
 
     let met = servers_met(&lab, lab::load(40, 1000), 2000, 300);
@@ -57,7 +57,7 @@ fn without_a_grace_gaps_between_processes_end_the_run() {
 }
 
 #[test]
-fn the_end_of_one_run_does_not_touch_another() {
+pub(crate) fn the_end_of_one_run_does_not_touch_another() {
     let lab = Lab::new();
     let mut stays = lab.actor("native", "wait").env("TESTENV_RUN_ID", "stays").spawn().unwrap();
     let mut ends = lab.actor("native", "pass").env("TESTENV_RUN_ID", "ends").spawn().unwrap();

@@ -86,7 +86,7 @@ fn told<'a>(said: &'a str, test: &str, words: &str) -> &'a str {
 }
 
 #[test]
-fn of_tests_that_fail_in_every_way_each_leaves_one_database_and_says_so_once() {
+pub(crate) fn of_tests_that_fail_in_every_way_each_leaves_one_database_and_says_so_once() {
     let (given, lab) = (Given::start(), Lab::new());
 
     let (said, passed) = run(&given, cargo(&lab, &["test"], &[]), "fail");

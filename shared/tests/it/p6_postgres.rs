@@ -4,25 +4,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::lab::{self, Lab, PROMISED};
 
-#[test]
-fn a_failed_test_hands_over_the_next_commands() {
-    let lab = Lab::new();
-    let mut failed = lab.actor("postgres", "panic");
-    failed.stderr(std::process::Stdio::piped());
-
-    let output = failed.output().unwrap();
-
-    let said = String::from_utf8(output.stderr).unwrap();
-    for words in
-        ["look at it: psql 'postgres://", "export TESTENV_GRACE_MS=600000", "run it again: "]
-    {
-        assert!(said.contains(words), "`{words}` in: {said}");
-    }
-    lab.expect_nothing_left(PROMISED);
-}
-
 #[tokio::test]
-async fn on_a_given_server_the_database_of_a_failed_test_stays_for_an_hour() {
+pub(crate) async fn on_a_given_server_the_database_of_a_failed_test_stays_for_an_hour() {
     let (theirs, ours) = (Lab::new(), Lab::new());
     let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
     let url = lab::line(&mut owner);

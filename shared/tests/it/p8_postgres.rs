@@ -13,7 +13,7 @@ fn expect(vars: &[(&str, &str)], words: &[&str]) {
 }
 
 #[test]
-fn a_url_that_leads_nowhere() {
+pub(crate) fn a_url_that_leads_nowhere() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
 
     expect(
@@ -95,7 +95,7 @@ fn a_text_that_is_no_url() {
 }
 
 #[test]
-fn neither_url_nor_docker_nor_programs() {
+pub(crate) fn neither_url_nor_docker_nor_programs() {
     let vars = [("DOCKER_HOST", "unix:///nonexistent"), ("TESTENV_PROVIDER", "docker")];
 
     expect(

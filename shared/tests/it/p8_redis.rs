@@ -1,7 +1,6 @@
 //! P8 for Redis: what is wrong with a given server is said within two seconds, with the cure.
 
 use std::net::TcpListener;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -17,7 +16,7 @@ fn expect(url: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_redis_url_that_leads_nowhere() {
+pub(crate) fn a_redis_url_that_leads_nowhere() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
 
     expect(&format!("redis://{free}"), &[VAR, "refused", "to fix: correct TESTENV_REDIS_URL"]);
@@ -104,16 +103,4 @@ fn a_redis_that_died_in_the_middle_of_a_run() {
     // The next run has a server of its own.
     assert!(lab.actor("redis", "pass").envs(vars).status().unwrap().success());
     lab.expect_nothing_left(PROMISED);
-}
-
-#[test]
-fn a_redis_asked_for_outside_a_runtime() {
-    let asked = std::panic::catch_unwind(|| {
-        let mut asking = std::pin::pin!(testenv::fresh_redis());
-        asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).map(drop)
-    });
-
-    let said = *asked.unwrap_err().downcast::<String>().unwrap();
-    assert!(said.contains("inside a Tokio runtime only"), "{said}");
-    assert!(said.contains("to fix: write #[tokio::test]"), "{said}");
 }

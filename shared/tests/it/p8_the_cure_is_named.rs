@@ -10,7 +10,7 @@ fn expect(vars: &[(&str, &str)], words: &[&str]) {
 }
 
 #[test]
-fn a_url_that_leads_nowhere() {
+pub(crate) fn a_url_that_leads_nowhere() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
 
     expect(
@@ -28,7 +28,7 @@ fn a_url_that_is_no_address() {
 }
 
 #[test]
-fn a_url_whose_server_is_no_broker() {
+pub(crate) fn a_url_whose_server_is_no_broker() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = mute.local_addr().unwrap().to_string();
 

@@ -57,7 +57,7 @@ fn kept(lab: &Lab) -> Vec<String> {
 }
 
 #[test]
-fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
+pub(crate) fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
     for part in PARTS {
         finds_the_first_ones_server(part);
     }
@@ -93,7 +93,7 @@ fn finds_the_first_ones_server(part: &str) {
 
 /// As `cargo course reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
 #[test]
-fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
+pub(crate) fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
     for part in PARTS {
         let lab = Lab::new();
         let cache = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
 
 /// What a run makes on a kept server goes with the run.
 #[test]
-fn nothing_of_a_run_stays_on_a_kept_server() {
+pub(crate) fn nothing_of_a_run_stays_on_a_kept_server() {
     for part in PARTS {
         let lab = Lab::new();
         let cache = tempfile::tempdir().unwrap();
