@@ -126,6 +126,7 @@ pub fn runtime() -> &'static Runtime {
 }
 
 /// Runs `work` where the engine's client lives; callable from any runtime.
+#[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
 pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {

@@ -214,5 +214,7 @@ pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
 /// Where the runs of this user are.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use base::path as base_dir;
+#[cfg(all(feature = "integration", feature = "postgres"))]
+pub(crate) use orphans::make_data_dir;
 #[cfg(feature = "integration")]
-pub(crate) use orphans::{Owner, Runs, make_data_dir};
+pub(crate) use orphans::{Owner, Runs};

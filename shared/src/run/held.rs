@@ -5,12 +5,15 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 #[cfg(all(feature = "integration", feature = "postgres"))]
-use std::{sync::Mutex, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Mutex,
+    time::Duration,
+};
 
 #[cfg(all(feature = "integration", feature = "postgres"))]
 use crate::{Error, wait};

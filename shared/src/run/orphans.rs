@@ -83,7 +83,7 @@ impl Runs {
 }
 
 /// Makes the directory of a server's data, outside of the run's own: noted first, and named after the run that it belongs to.
-#[cfg(feature = "integration")]
+#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn make_data_dir(
     run: &super::Run,
     service: &str,
