@@ -214,3 +214,18 @@ fn the_commands_of_the_documents_name_what_exists() {
         }
     }
 }
+
+#[test]
+fn the_harness_names_no_command_that_exists_only_here() {
+    let course = concat!("cargo ", "course");
+    let sources = root().join("shared/src");
+    // The one place that knows how this workspace calls the program.
+    let cure = sources.join("cure.rs");
+
+    let named: Vec<PathBuf> = files(&sources, "")
+        .into_iter()
+        .filter(|path| *path != cure && read(path).contains(course))
+        .collect();
+
+    assert_eq!(named, Vec::<PathBuf>::new(), "say `crate::cure::command(…)`");
+}

@@ -2,6 +2,7 @@
 
 // Said aloud in every test.
 mod error;
+pub mod cure;
 pub mod fault;
 pub mod wait;
 

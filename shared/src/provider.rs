@@ -91,7 +91,7 @@ pub struct Service {
     pub native: &'static [&'static str],
     /// Where distributions have them beside the PATH; `*` stands for a version.
     pub places: &'static [&'static str],
-    /// Whether `cargo course setup` fetches them where there is no engine.
+    /// Whether `testenv setup` fetches them where there is no engine.
     pub fetched: bool,
     /// What stands in for it in the plain tier; empty where nothing does.
     pub embedded: &'static str,
@@ -204,10 +204,10 @@ impl Service {
             }
         }
         if self.fetched {
-            error = error.fix("cargo course setup");
+            error = error.fix(crate::cure::command("setup"));
         }
         Err(error
-            .fix("cargo course setup --install")
+            .fix(crate::cure::command("setup --install"))
             .fix(format!("export {}=<address of a server of yours>", self.url_var)))
     }
 

@@ -212,5 +212,5 @@ fn failed(cause: RedisError) -> Error {
     } else {
         "the Redis server refuses what a test needs"
     };
-    Error::new(what).cause(cause).fix("cargo course doctor")
+    Error::new(what).cause(cause).fix(crate::cure::command("doctor"))
 }

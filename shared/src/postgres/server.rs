@@ -258,8 +258,9 @@ async fn kept(
     say(
         POSTGRES.name,
         &format!(
-            "the kept container {container} is left alone, and this run starts a server of its own ({}); `cargo course reuse stop` ends it",
-            unusable.replace('\n', ";")
+            "the kept container {container} is left alone, and this run starts a server of its own ({}); `{}` ends it",
+            unusable.replace('\n', ";"),
+            crate::cure::command("reuse stop")
         ),
     );
     Ok((OURS, own_container(run).await?, None))
@@ -295,7 +296,7 @@ async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Er
                 "correct {var}, or `unset {var}` to have a server started for the run"
             ))
         } else {
-            error.fix("cargo course doctor")
+            error.fix(crate::cure::command("doctor"))
         }
     };
     let options = client::options(address)?;

@@ -28,7 +28,7 @@ pub(super) async fn start(
         }
     }
     let lost = Error::new(format!("redis-server lost the race for its port {TRIES} times"));
-    Err(lost.cause(last_words(run)).fix("cargo course doctor"))
+    Err(lost.cause(last_words(run)).fix(crate::cure::command("doctor")))
 }
 
 /// The URL of the server, or nothing when its port was taken meanwhile.
@@ -65,7 +65,7 @@ async fn serve(
         Err(_) if last_words(run).contains("Address already in use") => Ok(None),
         Err(status) => Err(Error::new(format!("redis-server ended: {status}"))
             .cause(last_words(run))
-            .fix("cargo course doctor")),
+            .fix(crate::cure::command("doctor"))),
     }
 }
 

@@ -69,7 +69,7 @@ fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
     lab.expect_nothing_left(PROMISED);
 }
 
-/// As `cargo course reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
+/// As `testenv reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
 #[test]
 fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
     let lab = Lab::new();

@@ -43,7 +43,7 @@ pub(super) async fn start(
     let unusable = |cause: String| {
         Error::new(format!("no cluster in {}", dir.display()))
             .cause(cause)
-            .fix("cargo course doctor")
+            .fix(crate::cure::command("doctor"))
     };
     let (password, file) = (secret::password(), dir.join("password"));
     secret::write(&file, &password).map_err(|error| unusable(error.to_string()))?;
