@@ -12,7 +12,6 @@ mod check;
 mod dev;
 mod grade;
 mod libtest;
-mod process;
 mod suite;
 
 // The learner: what was done, what is next.
@@ -20,23 +19,15 @@ mod learn;
 mod progress;
 mod reset;
 
-// The machine: what serves, and how to provide what is missing.
-mod doctor;
-mod engine;
-mod images;
-mod install;
-mod reuse;
+// The machine: what the course needs beside what the harness provides.
 mod setup;
-mod steps;
 mod test_all;
-
-// What a person reads.
-mod say;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use testenv::Error;
+use testenv::tools::{self, process, say};
 
 use crate::learn::Learner;
 use crate::tasks::Course;
@@ -157,12 +148,12 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Next) => learn::next(&course),
         Some(Word::Doctor) => {
             tasks::warn_of_a_space(&course.root);
-            Ok(doctor::doctor())
+            Ok(tools::doctor())
         }
         Some(Word::Setup { install }) => setup::setup(&course, install),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
-        Some(Word::Reuse(ReuseWord::List)) => reuse::list(),
-        Some(Word::Reuse(ReuseWord::Stop)) => reuse::stop(),
+        Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
+        Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {
             dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
         }

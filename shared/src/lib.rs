@@ -35,6 +35,11 @@ pub mod reuse;
 #[cfg(feature = "integration")]
 pub mod docker;
 
+// What the program `testenv` does; not for tests.
+#[cfg(feature = "tools")]
+#[doc(hidden)]
+pub mod tools;
+
 // What a run owns, and how it ends.
 pub mod run;
 mod current_test;
