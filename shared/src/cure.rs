@@ -28,6 +28,12 @@ pub fn command(words: &str) -> String {
     command_with(named.as_deref(), &env::var_os("PATH").unwrap_or_default(), FOLDER, words)
 }
 
+/// Returns the call of cargo that builds `testenv` with these features of this crate, and runs it.
+#[cfg(feature = "tools")]
+pub(crate) fn built_with(features: &str, words: &str) -> String {
+    built(FOLDER, features, words)
+}
+
 fn command_with(named: Option<&str>, path: &OsStr, folder: &str, words: &str) -> String {
     match named.map(str::trim).filter(|named| !named.is_empty()) {
         Some(named) => format!("{named} {words}"),

@@ -218,3 +218,7 @@ pub(crate) use base::path as base_dir;
 pub(crate) use orphans::make_data_dir;
 #[cfg(feature = "integration")]
 pub(crate) use orphans::{Owner, Runs};
+#[cfg(any(feature = "integration", feature = "tools"))]
+pub(crate) use sweep::Fate;
+#[cfg(feature = "tools")]
+pub(crate) use sweep::sweep_by_hand;

@@ -10,8 +10,9 @@ mod install;
 mod setup;
 mod steps;
 
-// What runs keep.
+// What runs left, and what they keep.
 mod reuse;
+mod sweep;
 
 // What a person reads, and the processes that are started for that person.
 pub mod process;
@@ -20,3 +21,4 @@ pub mod say;
 pub use doctor::doctor;
 pub use reuse::{list as reuse_list, stop as reuse_stop};
 pub use setup::{BUILD_TOOLS, CargoProgram, Setup, Tool};
+pub use sweep::sweep;

@@ -36,6 +36,9 @@ enum Word {
     /// The servers that are kept between runs (`TESTENV_REUSE=1`)
     #[command(subcommand, after_help = EXIT_CODES)]
     Reuse(ReuseWord),
+    /// Removes what is left of runs that are over, as the next run would do; says what it leaves, and why
+    #[command(after_help = EXIT_CODES)]
+    Sweep,
 }
 
 #[derive(Subcommand)]
@@ -64,5 +67,6 @@ fn run(word: Word) -> Result<ExitCode, Error> {
         }
         Word::Reuse(ReuseWord::List) => tools::reuse_list(),
         Word::Reuse(ReuseWord::Stop) => tools::reuse_stop(),
+        Word::Sweep => Ok(tools::sweep()),
     }
 }

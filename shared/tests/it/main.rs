@@ -68,3 +68,5 @@ mod p11_secrets;
 mod faults;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod reuse;
+#[cfg(feature = "tools")]
+mod sweep;
