@@ -13,7 +13,7 @@ fn reusing(lab: &Lab, cache: &std::path::Path, end: &str) -> std::process::Comma
 }
 
 /// A run of one test that keeps its server, or would; what it says, and how long it takes.
-fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, std::time::Duration) {
+fn run(lab: &Lab, cache: &std::path::Path, ci: Option<&str>) -> (String, Duration) {
     let mut actor = reusing(lab, cache, "pass");
     if let Some(ci) = ci {
         actor.env("CI", ci);
