@@ -19,6 +19,9 @@ mod learn;
 mod progress;
 mod reset;
 
+// The source: what is asked of every line.
+mod lint;
+
 // The machine: what the course needs beside what the harness provides.
 mod setup;
 mod test_all;
@@ -120,6 +123,12 @@ enum DevWord {
         #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         limit: u64,
     },
+    /// Runs everything that is asked of every line: format, clippy, documentation, licences
+    Lint {
+        /// Also builds cargo-deny where it is missing
+        #[arg(long)]
+        install: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -157,5 +166,6 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {
             dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
         }
+        Some(Word::Dev(DevWord::Lint { install })) => lint::lint(&course, install),
     }
 }

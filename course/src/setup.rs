@@ -19,6 +19,7 @@ const NEXTEST: CargoProgram = CargoProgram {
     install: "--locked cargo-nextest@0.9.151 --no-default-features --features default-no-update",
     purpose: "to run the harness's tests in the integration tier",
     takes: "two to four minutes",
+    cure: "setup --install",
 };
 
 /// Provides what is missing. The exit code is 0 when nothing is missing any more.

@@ -229,3 +229,15 @@ fn the_harness_names_no_command_that_exists_only_here() {
 
     assert_eq!(named, Vec::<PathBuf>::new(), "say `crate::cure::command(…)`");
 }
+
+#[test]
+fn the_lints_are_listed_once() {
+    for path in ["justfile", ".ci/run", ".github/workflows/integration.yml"] {
+        let text = read(&root().join(path));
+
+        assert!(text.contains("cargo course dev lint"), "{path} does not call the list");
+        for lint in ["cargo clippy", "cargo fmt --all", "cargo doc --quiet", "deny check bans"] {
+            assert!(!text.contains(lint), "{path}: `{lint}` belongs to course/src/lint.rs");
+        }
+    }
+}

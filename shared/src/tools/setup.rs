@@ -45,6 +45,8 @@ pub struct CargoProgram {
     pub purpose: &'static str,
     /// How long building it takes, in words.
     pub takes: &'static str,
+    /// The words of this program that build it.
+    pub cure: &'static str,
 }
 
 /// Provides what is missing, step by step; [`Setup::finish`] tells what still is.
@@ -101,14 +103,14 @@ impl Setup {
     ///
     /// When it cannot be built.
     pub fn cargo_program(&mut self, program: &CargoProgram) -> Result<(), Error> {
-        let CargoProgram { name, install, purpose, takes } = program;
+        let CargoProgram { name, install, purpose, takes, cure } = program;
         if install::find_cargo_program(name).is_some() {
             return Ok(());
         }
         let line = format!("cargo install {install}");
         if self.installer.is_none() {
             let gap = Error::new(format!("{name} {purpose}"));
-            self.gaps.push(gap.fix(line).fix(command("setup --install")));
+            self.gaps.push(gap.fix(line).fix(command(cure)));
             return Ok(());
         }
         let mut build = Command::new(cargo());
@@ -149,6 +151,12 @@ impl Setup {
             }
         }
         Ok(())
+    }
+
+    /// Whether something is missing still.
+    #[must_use]
+    pub fn lacks_something(&self) -> bool {
+        !self.gaps.is_empty()
     }
 
     /// Says what is missing, with the cures. The exit code is 0 when nothing is missing any more.
