@@ -13,11 +13,8 @@ test-all *args:
     cargo course test-all {{args}}
 
 # What CI asks of every line.
-lint:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy --workspace --all-targets --features integration -- -D warnings
-    cargo deny check bans licenses sources
+lint *args:
+    cargo course dev lint {{args}}
 
 docs:
     cargo doc --workspace --no-deps --features integration

@@ -12,7 +12,6 @@ mod check;
 mod dev;
 mod grade;
 mod libtest;
-mod process;
 mod suite;
 
 // The learner: what was done, what is next.
@@ -20,23 +19,18 @@ mod learn;
 mod progress;
 mod reset;
 
-// The machine: what serves, and how to provide what is missing.
-mod doctor;
-mod engine;
-mod images;
-mod install;
-mod reuse;
-mod setup;
-mod steps;
-mod test_all;
+// The source: what is asked of every line.
+mod lint;
 
-// What a person reads.
-mod say;
+// The machine: what the course needs beside what the harness provides.
+mod setup;
+mod test_all;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use testenv::Error;
+use testenv::tools::{self, process, say};
 
 use crate::learn::Learner;
 use crate::tasks::Course;
@@ -129,6 +123,12 @@ enum DevWord {
         #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         limit: u64,
     },
+    /// Runs everything that is asked of every line: format, clippy, documentation, licences
+    Lint {
+        /// Also builds cargo-deny where it is missing
+        #[arg(long)]
+        install: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -157,14 +157,15 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Next) => learn::next(&course),
         Some(Word::Doctor) => {
             tasks::warn_of_a_space(&course.root);
-            Ok(doctor::doctor())
+            Ok(tools::doctor())
         }
         Some(Word::Setup { install }) => setup::setup(&course, install),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
-        Some(Word::Reuse(ReuseWord::List)) => reuse::list(),
-        Some(Word::Reuse(ReuseWord::Stop)) => reuse::stop(),
+        Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
+        Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {
             dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
         }
+        Some(Word::Dev(DevWord::Lint { install })) => lint::lint(&course, install),
     }
 }

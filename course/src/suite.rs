@@ -115,7 +115,7 @@ pub(crate) fn build(
     targets: &[&str],
     tier: Tier,
 ) -> Result<Result<BTreeMap<String, Suite>, Refused>, Error> {
-    let mut command = Command::new(cargo());
+    let mut command = Command::new(process::cargo());
     command.current_dir(&course.root).args([
         "test",
         "--no-run",
@@ -163,14 +163,9 @@ pub(crate) fn build(
 
 /// Runs a test command over the whole workspace in one run, its output going where ours goes.
 pub(crate) fn stream(course: &Course, arguments: &[&str], run: &str) -> Result<bool, Error> {
-    let mut command = Command::new(cargo());
+    let mut command = Command::new(process::cargo());
     command.current_dir(&course.root).args(arguments).env(testenv::run::ID_VAR, run);
     Ok(command.status().map_err(|e| Error::new("cannot run cargo").cause(e))?.success())
-}
-
-/// The cargo that runs us, so that a `+toolchain` is kept.
-pub(crate) fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn colour() -> bool {

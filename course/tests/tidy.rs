@@ -214,3 +214,30 @@ fn the_commands_of_the_documents_name_what_exists() {
         }
     }
 }
+
+#[test]
+fn the_harness_names_no_command_that_exists_only_here() {
+    let course = concat!("cargo ", "course");
+    let sources = root().join("shared/src");
+    // The one place that knows how this workspace calls the program.
+    let cure = sources.join("cure.rs");
+
+    let named: Vec<PathBuf> = files(&sources, "")
+        .into_iter()
+        .filter(|path| *path != cure && read(path).contains(course))
+        .collect();
+
+    assert_eq!(named, Vec::<PathBuf>::new(), "say `crate::cure::command(…)`");
+}
+
+#[test]
+fn the_lints_are_listed_once() {
+    for path in ["justfile", ".ci/run", ".github/workflows/integration.yml"] {
+        let text = read(&root().join(path));
+
+        assert!(text.contains("cargo course dev lint"), "{path} does not call the list");
+        for lint in ["cargo clippy", "cargo fmt --all", "cargo doc --quiet", "deny check bans"] {
+            assert!(!text.contains(lint), "{path}: `{lint}` belongs to course/src/lint.rs");
+        }
+    }
+}

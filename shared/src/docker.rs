@@ -28,13 +28,14 @@
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), testenv::Error> {
-//! use testenv::docker::{self, Chosen, OWNER_LABEL, SERVICE_LABEL, TOKEN_LABEL};
+//! use testenv::docker::{self, Chosen, JOB_LABEL, OWNER_LABEL, SERVICE_LABEL, TOKEN_LABEL};
 //! use testenv::run::Run;
 //!
 //! let run = Run::join()?;
 //! docker::note(run)?;
 //! println!("docker network create --label {TOKEN_LABEL}={} mine", run.token());
 //! println!("docker ps --format '{{{{.Label \"{OWNER_LABEL}\"}}}} {{{{.Label \"{SERVICE_LABEL}\"}}}}'");
+//! println!("docker ps --filter label={JOB_LABEL}=<id of the container that the tests run in>");
 //!
 //! let image: Chosen = docker::resolve(&testenv::images::REDIS).await?;
 //! println!("{image}: {}", image.why);

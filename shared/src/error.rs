@@ -12,10 +12,10 @@ use std::fmt;
 /// let error = testenv::Error::new("no Kafka broker")
 ///     .tried("TESTENV_KAFKA_BROKERS: not set")
 ///     .cause("nothing listens on /var/run/docker.sock")
-///     .fix("cargo course setup --install");
+///     .fix("testenv setup --install");
 /// assert_eq!(
 ///     error.to_string(),
-///     "no Kafka broker\n  tried: TESTENV_KAFKA_BROKERS: not set\n  cause: nothing listens on /var/run/docker.sock\n  to fix: cargo course setup --install",
+///     "no Kafka broker\n  tried: TESTENV_KAFKA_BROKERS: not set\n  cause: nothing listens on /var/run/docker.sock\n  to fix: testenv setup --install",
 /// );
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl Image {
         format!("{prefix}{separator}{}:{}", self.name, self.tag)
     }
 
-    /// The substitute that `cargo course setup` builds from ordinary packages where no registry answers.
+    /// The substitute that `testenv setup` builds from ordinary packages where no registry answers.
     pub fn local(&self) -> String {
         format!("testenv.local/{}:{}", self.service, self.local_tag)
     }

@@ -2,6 +2,7 @@
 
 // Said aloud in every test.
 mod error;
+pub mod cure;
 pub mod fault;
 pub mod wait;
 
@@ -37,6 +38,10 @@ pub mod docker;
 
 #[cfg(all(feature = "integration", feature = "service"))]
 mod server;
+// What the program `testenv` does; not for tests.
+#[cfg(feature = "tools")]
+#[doc(hidden)]
+pub mod tools;
 
 // What a run owns, and how it ends.
 pub mod run;

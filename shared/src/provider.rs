@@ -95,6 +95,20 @@ impl Service {
     ///
     /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, or no way is open.
     pub fn choose(&'static self) -> Result<Way, Error> {
+        self.choose_by(
+            |address| reach(address, REACH_LIMIT),
+            || ping_docker(REACH_LIMIT),
+            || self.native_programs(),
+        )
+    }
+
+    /// Chooses like [`Service::choose`], from these answers; only a question that decides is asked.
+    pub(crate) fn choose_by(
+        &'static self,
+        reach: impl FnOnce(&Address) -> Result<(), String>,
+        docker: impl FnOnce() -> Result<(), String>,
+        native: impl FnOnce() -> Result<Vec<PathBuf>, String>,
+    ) -> Result<Way, Error> {
         let missing = || Error::new(format!("no {} server for the integration tier", self.name));
         let var = self.url_var;
         let correct =
@@ -102,7 +116,7 @@ impl Service {
         match self.given() {
             Ok(None) => {}
             Ok(Some(address)) => {
-                return match reach(&address, REACH_LIMIT) {
+                return match reach(&address) {
                     Ok(()) => Ok(Way::Url(address)),
                     Err(why) => {
                         Err(missing().tried(format!("{var}={address}")).cause(why).fix(correct))
@@ -114,16 +128,12 @@ impl Service {
                 return Err(missing().tried(var).cause(why).fix(correct).fix(example));
             }
         }
-        let forced = set(PROVIDER_VAR);
-        if let Some(other) = forced.as_deref().filter(|way| !["docker", "native"].contains(way)) {
-            return Err(Error::new(format!("{PROVIDER_VAR}={other} is no way to a server"))
-                .fix(format!("export {PROVIDER_VAR}=docker, or =native, or unset it")));
-        }
+        let forced = forced()?;
         let mut error = missing().tried(format!("{}: not set", self.url_var));
         if forced.as_deref() == Some("native") {
             error = error.tried(format!("Docker: {PROVIDER_VAR}=native rules it out"));
         } else {
-            match ping_docker(REACH_LIMIT) {
+            match docker() {
                 Ok(()) => return Ok(Way::Docker(docker_host())),
                 Err(why) => error = error.tried(format!("Docker: {why}")),
             }
@@ -131,16 +141,16 @@ impl Service {
         if forced.as_deref() == Some("docker") {
             error = error.tried(format!("native: {PROVIDER_VAR}=docker rules it out"));
         } else {
-            match self.native_programs() {
+            match native() {
                 Ok(programs) => return Ok(Way::Native(programs)),
                 Err(why) => error = error.tried(format!("native: {why}")),
             }
         }
         if self.fetched {
-            error = error.fix("cargo course setup");
+            error = error.fix(crate::cure::command("setup"));
         }
         Err(error
-            .fix("cargo course setup --install")
+            .fix(crate::cure::command("setup --install"))
             .fix(format!("export {}=<address of a server of yours>", self.url_var)))
     }
 
@@ -183,6 +193,20 @@ impl Service {
         }
         programs::find(self.name, self.native, self.places)
     }
+}
+
+/// The way that [`PROVIDER_VAR`] forces.
+///
+/// # Errors
+///
+/// When there is no such way.
+pub(crate) fn forced() -> Result<Option<String>, Error> {
+    let forced = set(PROVIDER_VAR);
+    if let Some(other) = forced.as_deref().filter(|way| !["docker", "native"].contains(way)) {
+        return Err(Error::new(format!("{PROVIDER_VAR}={other} is no way to a server"))
+            .fix(format!("export {PROVIDER_VAR}=docker, or =native, or unset it")));
+    }
+    Ok(forced)
 }
 
 /// Says in one line, past libtest's capture, who serves and why.

@@ -105,6 +105,18 @@ pub fn claim(container: &str) -> Result<Result<Claim, String>, Error> {
     Ok(Ok(Claim { files, _locks: [starting, using] }))
 }
 
+/// Whether a live process uses the kept server whose container has this name.
+///
+/// # Errors
+///
+/// When the cache cannot be read.
+#[cfg(feature = "tools")]
+pub(crate) fn is_used(container: &str) -> Result<bool, Error> {
+    let path = users(container.strip_prefix(NAME).unwrap_or(container))?;
+    // Held for a moment: a run that wants the lock now waits for 20 s.
+    Ok(path.exists() && open(&path)?.try_lock().is_err())
+}
+
 /// The file whose shared lock says that a process uses the server.
 pub(crate) fn users(name: &str) -> Result<PathBuf, Error> {
     Ok(dir()?.join(format!("{name}.{USERS}")))

@@ -45,6 +45,8 @@
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;
+#[cfg(feature = "tools")]
+mod by_hand;
 pub(crate) mod cleaner;
 pub(crate) mod held;
 mod known;
@@ -104,6 +106,8 @@ pub(crate) fn keep_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
 /// Where the runs of this user are.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use base::path as base_dir;
+#[cfg(feature = "tools")]
+pub(crate) use by_hand::sweep as sweep_by_hand;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use orphans::make_data_dir;
 #[cfg(feature = "integration")]

@@ -1,6 +1,9 @@
 //! `dev check`: the proof that tasks are sound.
 
-use crate::workspace::{SOLUTION, Workspace};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::workspace::{SOLUTION, Said, Workspace};
 
 #[test]
 fn sound_tasks_are_counted_in_the_last_line() {
@@ -65,4 +68,25 @@ fn what_is_off_is_said_again_at_the_end_of_many_tasks() {
 
     let (_, end) = said.out.split_once("task02-more: sound").expect("the last task is sound");
     assert!(end.contains("off: the solution of task01-sum refuses the variant capitals"), "{end}");
+}
+
+#[test]
+fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
+    let workspace = Workspace::new();
+    workspace
+        .write("cargo", "#!/bin/sh\necho \"$*\" >> calls\ncase $* in *kafka*) exit 1 ;; esac\n");
+    workspace.write("bin/cargo-deny", "");
+    let cargo = workspace.root().join("cargo");
+    std::fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let path =
+        format!("{}:{}", workspace.root().join("bin").display(), std::env::var("PATH").unwrap());
+    let mut lint = workspace.command(&["dev", "lint"]);
+
+    let said = Said::of(&lint.env("CARGO", cargo).env("PATH", path).output().unwrap());
+
+    said.says(1, &["format: passed", "clippy, kafka: failed", "docs: passed"]);
+    assert!(said.last_line().starts_with("failed: cargo clippy"), "{}", said.out);
+    let calls = workspace.read("calls");
+    assert_eq!(calls.lines().next(), Some("fmt --all --check"));
+    assert_eq!(calls.lines().last(), Some("deny check bans licenses sources"));
 }

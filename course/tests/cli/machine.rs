@@ -123,6 +123,24 @@ fn the_doctor_says_which_server_would_serve() {
         .says(1, &["TESTENV_KAFKA_BROKERS=127.0.0.1:1", "to fix: unset TESTENV_KAFKA_BROKERS"]);
 }
 
+/// An engine that answers is chosen, whatever images it has: a test would pull one or fail.
+#[test]
+fn the_doctor_shows_the_way_that_a_test_would_take() {
+    let machine = Machine::with_client("echo 'Error: No such image: x' >&2; exit 1");
+    let forced = |way: &str| {
+        Said::of(&machine.command(&["doctor"]).env("TESTENV_PROVIDER", way).output().unwrap())
+    };
+    let native = format!("native {}/bin/postgres", machine.workspace.root().display());
+
+    let chosen = machine.course(&["doctor"]);
+
+    chosen.hides(&native);
+    chosen.says(1, &["postgres by native: the engine answers, so Docker is chosen"]);
+    chosen.says(1, &["to fix: export TESTENV_PROVIDER=native"]);
+    forced("native").says(1, &[&native]);
+    forced("podman").says(1, &["TESTENV_PROVIDER=podman is no way to a server"]);
+}
+
 #[test]
 fn the_doctor_prints_no_password() {
     let machine = Machine::with_client("exit 0");
@@ -222,9 +240,9 @@ fn a_recipe_that_needs_a_missing_program_names_its_package() {
 
 /// An engine with a kept server of this user's and one of somebody else's.
 const TWO_KEPT: &str = "case $* in
-    ps*testenv.reuse.owner=*) printf 'abc\\ttestenv-reuse-postgres-1\\tpostgres:17\\tUp 2 hours\\n' ;;
+    ps*testenv.reuse.owner=*) printf 'abc\\ttestenv-reuse-postgres-1\\tpostgres\\tpostgres:17\\t3 hours ago\\tUp 2 hours\\n' ;;
     ps*testenv.reuse*) for it in abc:1 def:2; do
-        printf '%s\\ttestenv-reuse-postgres-%s\\tpostgres:17\\tUp 2 hours\\n' ${it%:*} ${it#*:}
+        printf '%s\\ttestenv-reuse-postgres-%s\\tpostgres\\tpostgres:17\\t3 hours ago\\tUp 2 hours\\n' ${it%:*} ${it#*:}
     done ;;
     esac";
 
@@ -239,8 +257,8 @@ fn kept_servers_are_listed_and_only_this_users_are_stopped() {
     course(&["reuse", "list"]).says(
         0,
         &[
-            "testenv-reuse-postgres-1  postgres:17  Up 2 hours\n",
-            "testenv-reuse-postgres-2  postgres:17  Up 2 hours  (another user's",
+            "testenv-reuse-postgres-1  postgres  postgres:17  created 3 hours ago  Up 2 hours  (not in use)\n",
+            "testenv-reuse-postgres-2  postgres  postgres:17  created 3 hours ago  Up 2 hours  (another user's",
         ],
     );
     course(&["reuse", "stop"]).says(
@@ -262,11 +280,13 @@ fn a_kept_server_that_a_live_run_uses_is_not_stopped() {
     // As each process of the run does, until it ends.
     let users = std::fs::File::create(cache.join("reuse/postgres-1.users")).unwrap();
     users.lock_shared().unwrap();
-    let stop = || {
-        let mut stop = machine.command(&["reuse", "stop"]);
-        Said::of(&stop.env("TESTENV_CACHE_DIR", &cache).output().unwrap())
+    let reuse = |word: &str| {
+        let mut reuse = machine.command(&["reuse", word]);
+        Said::of(&reuse.env("TESTENV_CACHE_DIR", &cache).output().unwrap())
     };
+    let stop = || reuse("stop");
 
+    reuse("list").says(0, &["testenv-reuse-postgres-1  postgres  ", "  (in use)\n"]);
     stop().says(1, &["testenv-reuse-postgres-1 is left alone: a live run uses it"]);
     assert!(!machine.workspace.read("calls").contains("rm "));
     drop(users);

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cure::quoted;
+
 /// What decides what is built, and is followed by a value.
 const WITH_VALUE: [&str; 27] = [
     "-p",
@@ -151,16 +153,6 @@ fn joins_value(arg: &str) -> bool {
 /// As nextest's filters read it: a backslash begins an escape, a parenthesis ends the name.
 fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| r"\/(),".contains(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
-/// A word as a shell reads it, in quotes where it needs them.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        always_quoted(word)
-    }
 }
 
 /// A runner of somebody's own may name its tests in sentences; a shell takes all between these quotes but the quote itself.

@@ -95,7 +95,7 @@ async fn pinned_or_local(engine: &Docker, image: &Image) -> Result<Chosen, Error
     }
     Err(missing(image, &pinned, &why)
         .tried(format!("local substitute {local}: not built"))
-        .fix("cargo course setup")
+        .fix(crate::cure::command("setup"))
         .fix(format!("docker pull {pinned}")))
 }
 
@@ -113,7 +113,7 @@ async fn is_there(engine: &Docker, name: &str) -> Result<bool, Error> {
         Err(EngineError::DockerResponseServerError { status_code: 400 | 404, .. }) => Ok(false),
         Err(error) => Err(Error::new(format!("the Docker engine does not say {what}"))
             .cause(error)
-            .fix("cargo course doctor")),
+            .fix(crate::cure::command("doctor"))),
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::client::{RUNTIME, docker_client_instance, query};
 use super::here;
 use super::start::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL};
-use crate::run::cleaner::Refused;
+use crate::provider::docker_host;
+use crate::run::cleaner::{Fate, Refused};
 use crate::run::{Owner, Runs};
 use crate::wait;
 
@@ -43,22 +44,34 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
     })
 }
 
-/// Removes containers of runs that are over and have no notes any more, because their directory was deleted. Blocks; for the keeper.
-pub(super) fn sweep_orphans() {
+/// Removes containers of runs that are over and have no notes any more, because their directory was deleted, and tells what
+/// became of each. Blocks; for the keeper.
+pub(super) fn sweep_orphans() -> Vec<(String, Fate)> {
     RUNTIME.block_on(async {
-        let Ok(engine) = docker_client_instance().await else { return };
+        let away = |error: String| {
+            vec![(format!("containers at {}", docker_host()), Fate::Refused(error))]
+        };
+        let engine = match docker_client_instance().await {
+            Ok(engine) => engine,
+            Err(error) => return away(error.to_string()),
+        };
         let mut filters = HashMap::new();
         filters.insert("label".to_owned(), vec![OWNER_LABEL.to_owned(), TOKEN_LABEL.to_owned()]);
         let options =
             query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let containers = engine.list_containers(Some(options)).await.unwrap_or_default();
+        let containers = match engine.list_containers(Some(options)).await {
+            Ok(containers) => containers,
+            Err(error) => return away(error.to_string()),
+        };
         let owned = containers.into_iter().filter_map(|container| {
             let mut labels = container.labels?;
             let owner = Owner::parse(&labels.remove(OWNER_LABEL)?)?;
-            Some((owner, labels.remove(TOKEN_LABEL)?, labels.remove(JOB_LABEL)))
+            let name = container.names.unwrap_or_default().concat().replace('/', "");
+            Some((owner, labels.remove(TOKEN_LABEL)?, labels.remove(JOB_LABEL), name))
         });
-        let owned: Vec<(Owner, String, Option<String>)> = owned.collect();
-        let jobs: HashSet<&String> = owned.iter().filter_map(|(.., job)| job.as_ref()).collect();
+        let owned: Vec<(Owner, String, Option<String>, String)> = owned.collect();
+        let jobs: HashSet<&String> =
+            owned.iter().filter_map(|(_, _, job, _)| job.as_ref()).collect();
         let mut ended = HashSet::new();
         for job in jobs {
             if here::has_ended(&engine, job).await {
@@ -66,16 +79,29 @@ pub(super) fn sweep_orphans() {
             }
         }
         let runs = Runs::look();
-        let over = owned.into_iter().filter(|(owner, token, job)| {
+        let mut removed: HashMap<String, Result<usize, String>> = HashMap::new();
+        let mut fates = Vec::new();
+        for (owner, token, job, name) in owned {
             let has_ended = job.as_ref().is_some_and(|job| ended.contains(job));
-            runs.is_over(owner, token) || has_ended && runs.has_no_directory(owner, token)
-        });
-        let tokens: HashSet<String> = over.map(|(_, token, _)| token).collect();
-        for token in tokens {
-            // What refuses is tried again by the next run.
-            remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await.ok();
+            let is_over =
+                runs.is_over(&owner, &token) || has_ended && runs.has_no_directory(&owner, &token);
+            let fate = if is_over {
+                if !removed.contains_key(&token) {
+                    // What refuses is tried again by the next run.
+                    let gone = remove_labelled(&engine, &format!("{TOKEN_LABEL}={token}")).await;
+                    removed.insert(token.clone(), gone);
+                }
+                match &removed[&token] {
+                    Ok(_) => Fate::Removed,
+                    Err(why) => Fate::Refused(why.clone()),
+                }
+            } else {
+                Fate::Left("its run is not provably over".into())
+            };
+            fates.push((format!("container {name}"), fate));
         }
-    });
+        fates
+    })
 }
 
 /// Removes what carries the label; returns how many there were.

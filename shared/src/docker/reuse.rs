@@ -117,7 +117,7 @@ impl Kept {
         let failed = |cause: String| {
             Error::new(format!("the kept server {container} cannot be looked at"))
                 .cause(cause)
-                .fix("cargo course doctor")
+                .fix(crate::cure::command("doctor"))
         };
         let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
         let look = engine.inspect_container(&container, None::<query::InspectContainerOptions>);

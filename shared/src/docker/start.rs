@@ -11,9 +11,9 @@ use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, I
 
 use super::client::limited;
 use super::{address, here, memory};
-use crate::Error;
 use crate::provider::{docker_host, docker_is_local};
 use crate::run::{Owner, Run, owned};
+use crate::{Error, cure};
 
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";
@@ -123,7 +123,7 @@ pub(super) async fn launch<I: Image>(
         Err(cause) => Err(Error::new(format!("the {service} container did not get ready"))
             .tried(format!("Docker at {}", docker_host()))
             .cause(cause)
-            .fix("cargo course doctor")),
+            .fix(cure::command("doctor"))),
     }
 }
 

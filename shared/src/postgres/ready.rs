@@ -152,7 +152,7 @@ fn no_copy(why: String) -> Error {
     } else if is_gone {
         error.fix("run the tests again: a template that somebody dropped is built by the next run")
     } else {
-        error.fix("cargo course doctor")
+        error.fix(crate::cure::command("doctor"))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::docker::Chosen;
 use crate::provider::{POSTGRES, Service, first_byte, say};
 use crate::run::Run;
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
-use crate::{Error, wait};
+use crate::{Error, cure, wait};
 
 mod native;
 
@@ -143,7 +143,7 @@ async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Er
                 "correct {var}, or `unset {var}` to have a server started for the run"
             ))
         } else {
-            error.fix("cargo course doctor")
+            error.fix(cure::command("doctor"))
         }
     };
     let options = client::options(address)?;

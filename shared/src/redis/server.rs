@@ -15,7 +15,7 @@ use crate::provider::{REACH_LIMIT, REDIS, Service, reach};
 use crate::run::cleaner::Refused;
 use crate::run::{DIR_VAR, Run};
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
-use crate::{Error, secret};
+use crate::{Error, cure, secret};
 
 /// A server that accepts connections and is no Redis is found out within the two seconds that a wrong address may take.
 pub(super) const SIGN_LIMIT: Duration = Duration::from_millis(1100);
@@ -252,7 +252,7 @@ pub(super) fn failed(cause: RedisError) -> Error {
     } else {
         "the Redis server refuses what a test needs"
     };
-    Error::new(what).cause(cause).fix("cargo course doctor")
+    Error::new(what).cause(cause).fix(cure::command("doctor"))
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ use super::layout::{self, DIR_VAR, MEMBERS, TOKEN};
 use crate::secret::word;
 use crate::{Error, wait};
 
+/// How the name of a base begins; the user's number follows.
+pub(super) const PREFIX: &str = "testenv-runs-";
+
 /// The file that is locked; what it says marks the base as made by the harness.
 const LOCK: &str = ".lock";
 const MARK: &str = "testenv keeps its runs here, and removes this directory after the last.\n";
@@ -137,7 +140,7 @@ pub(crate) fn path() -> PathBuf {
 
 /// The base's own name, which is the same in every directory.
 pub(super) fn name() -> String {
-    format!("testenv-runs-{}", nix::unistd::geteuid())
+    format!("{PREFIX}{}", nix::unistd::geteuid())
 }
 
 /// Whether the open file is still the one that the path leads to.

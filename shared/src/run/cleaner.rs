@@ -17,8 +17,8 @@ pub(crate) struct Cleaner {
     pub(crate) serve: Option<fn(run: &Path)>,
     /// Returns when `serve` makes nothing any more, and never will.
     pub(crate) settle: Option<fn()>,
-    /// Removes what runs left of which no note exists any more. Blocks.
-    pub(crate) sweep: Option<fn()>,
+    /// Removes what runs left of which no note exists any more, and tells what became of each thing. Blocks.
+    pub(crate) sweep: Option<fn() -> Vec<(String, Fate)>>,
     /// Called before a directory of data is removed, which may be another service's.
     pub(crate) release: Option<fn(data: &Path)>,
 }
@@ -37,6 +37,17 @@ pub(crate) enum Refused {
     Unreachable(String),
     /// It is there, and whoever has it says no.
     Stays(String),
+}
+
+/// What became of something that a run left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is gone.
+    Removed,
+    /// It may be in use, or somebody else's.
+    Left(String),
+    /// Its run is over, and this program cannot remove it.
+    Refused(String),
 }
 
 impl From<String> for Refused {

@@ -14,6 +14,7 @@ use super::machine::Machine;
 use super::member::Run;
 use super::process::{self, Process};
 use super::{owned, sweep};
+use crate::cure::COMMAND_VAR;
 use crate::secret::word;
 use crate::{Error, wait};
 
@@ -78,8 +79,8 @@ pub(crate) fn asked() -> &'static str {
 }
 
 fn read_asked() -> String {
-    // Where and how long a run lives says nothing about its servers.
-    const OF_THE_RUN: [&str; 4] = [ID_VAR, DIR_VAR, GRACE_VAR, KEEPER_VAR];
+    // Where and how long a run lives, and what its errors name as a cure, says nothing about its servers.
+    const OF_THE_RUN: [&str; 5] = [ID_VAR, DIR_VAR, GRACE_VAR, KEEPER_VAR, COMMAND_VAR];
     let decides = |name: &str| {
         let ours = name.starts_with("TESTENV_") && !OF_THE_RUN.contains(&name);
         // A server is kept between runs except where `CI` is set.

@@ -29,7 +29,7 @@ pub(super) use launch::start;
 pub(super) const KEEPER_VAR: &str = "TESTENV_KEEPER";
 
 /// What the keeper could not remove, in the run's directory.
-const LOG: &str = "keeper.log";
+pub(super) const LOG: &str = "keeper.log";
 
 /// How long a run without any process is kept, in milliseconds, in the place of 2000.
 pub const GRACE_VAR: &str = "TESTENV_GRACE_MS";

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::base::{self, Base};
+use super::cleaner::Fate;
 use super::machine::Machine;
 use super::open_files::OpenFiles;
 use super::process::Process;
@@ -102,11 +103,14 @@ pub(crate) fn make_data_dir(
     Ok(dir)
 }
 
-/// Ends the servers and removes the data of runs whose directory was deleted. Blocks; for the keeper.
-pub(super) fn sweep() {
+/// Ends the servers and removes the data of runs whose directory was deleted, and tells what became of each. Blocks; for the keeper.
+pub(super) fn sweep() -> Vec<(String, Fate)> {
+    let mut fates = Vec::new();
     for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {
         if let Some(process) = Process::of(pid) {
-            native::end(&process).ok(); // another user's is not ours to end
+            // Another user's is not ours to end.
+            let fate = native::end(&process).map_or_else(Fate::Refused, |()| Fate::Removed);
+            fates.push((format!("server process {pid}"), fate));
         }
     }
     let dirs: Vec<PathBuf> = data_dirs().collect();
@@ -115,10 +119,17 @@ pub(super) fn sweep() {
         let text = std::fs::read_to_string(dir.join(OWNER)).unwrap_or_default();
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let token = name.rsplit('-').next().unwrap_or_default();
-        if Owner::parse(&text).is_some_and(|owner| runs.is_over(&owner, token)) {
-            owned::remove_dir(&dir).ok(); // the next run tries again
-        }
+        let fate = match Owner::parse(&text) {
+            None => Fate::Left("nothing in it says whose it is".into()),
+            Some(owner) if runs.is_over(&owner, token) => {
+                // The next run tries again.
+                owned::remove_dir(&dir).map_or_else(Fate::Refused, |()| Fate::Removed)
+            }
+            Some(_) => Fate::Left("its run is not provably over".into()),
+        };
+        fates.push((dir.display().to_string(), fate));
     }
+    fates
 }
 
 /// Directories that may hold the data of a run: in memory and in the temporary directories, never by a link.
@@ -128,7 +139,8 @@ fn data_dirs() -> impl Iterator<Item = PathBuf> {
     let entries = places.into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
     let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     dirs.map(|entry| entry.path()).filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DATA))
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(DATA) && !name.starts_with(base::PREFIX)
     })
 }
 

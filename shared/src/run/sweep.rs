@@ -6,8 +6,9 @@ use std::fs::File;
 use std::path::Path;
 
 use super::base::Base;
+use super::cleaner::{self, Fate};
 use super::layout::MEMBERS;
-use super::{cleaner, keeper, known, orphans, owned};
+use super::{keeper, known, orphans, owned};
 
 /// Starts keepers for the runs in `base` that provably have no owner: no process holds them, and no keeper that can remove all that they made.
 ///
@@ -15,16 +16,24 @@ use super::{cleaner, keeper, known, orphans, owned};
 pub(super) fn sweep(base: &Base, own: Option<&Path>) {
     base.remove_scratch();
     for dir in base.run_dirs().into_iter().filter(|dir| Some(dir.as_path()) != own) {
-        let Ok(members) = File::open(dir.join(MEMBERS)) else { continue };
-        if members.try_lock().is_ok() && can_help(&dir) {
-            // The engine it used, not the one of this run.
-            let engine =
-                std::fs::read_to_string(owned::dir(&dir).join("docker.engine")).unwrap_or_default();
-            let vars: Vec<(&str, &str)> =
-                engine.lines().filter_map(|line| line.split_once('=')).collect();
-            keeper::start(&dir, &vars).ok(); // refused where no process can be started: the next run tries again
-        }
+        sweep_run(&dir); // refused where no process can be started: the next run tries again
     }
+}
+
+/// Starts a keeper for a run that provably has no owner; returns why none was started.
+pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
+    let Ok(members) = File::open(dir.join(MEMBERS)) else { return Some(Fate::Removed) };
+    if members.try_lock().is_err() {
+        return Some(Fate::Left("a live process takes part in the run".into()));
+    }
+    let hindrance = hindrance(dir);
+    if hindrance.is_some() {
+        return hindrance;
+    }
+    // The engine it used, not the one of this run.
+    let engine = std::fs::read_to_string(owned::dir(dir).join("docker.engine")).unwrap_or_default();
+    let vars: Vec<(&str, &str)> = engine.lines().filter_map(|line| line.split_once('=')).collect();
+    keeper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
 }
 
 /// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more. Blocks; for the keeper of a live run.
@@ -45,13 +54,17 @@ pub(super) fn sweep_elsewhere(own: &Path) {
     }
 }
 
-/// Whether a keeper of this binary's would remove something from a run that no living keeper can.
-fn can_help(dir: &Path) -> bool {
+/// Why a keeper of this binary's would remove nothing from a run; `None` where it would remove something that no living keeper can.
+fn hindrance(dir: &Path) -> Option<Fate> {
     let left = owned::kinds_of(dir);
     let is_kept = keeper::alive(dir)
         .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
     let is_ours = |kind: &String| owned::kinds().contains(&kind.as_str());
-    !is_kept && (left.is_empty() || left.iter().any(is_ours))
+    if is_kept {
+        return Some(Fate::Left("its keeper is about to remove it".into()));
+    }
+    let why = || format!("this program was built without the features for: {}", left.join(", "));
+    (!left.is_empty() && !left.iter().any(is_ours)).then(|| Fate::Refused(why()))
 }
 
 #[cfg(test)]
@@ -61,7 +74,7 @@ mod tests {
 
     use super::super::keeper::file_of;
     use super::super::layout;
-    use super::{can_help, owned};
+    use super::{hindrance, owned};
 
     fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
         let run = tempfile::tempdir().unwrap();
@@ -70,6 +83,10 @@ mod tests {
             std::fs::write(layout::note(run.path(), kind, "a"), "").unwrap();
         }
         run
+    }
+
+    fn can_help(run: &Path) -> bool {
+        hindrance(run).is_none()
     }
 
     fn keeper(file: &Path) -> File {

@@ -9,7 +9,7 @@ use super::served::{Origin, Secrets, Served, Server, address};
 use crate::docker::reuse::{Found, Kept};
 use crate::provider::{REUSE_VAR, say};
 use crate::run::Run;
-use crate::{Error, docker, wait};
+use crate::{Error, cure, docker, wait};
 
 /// A kept server that has no connection left may have one again in a moment; one that hangs is not waited for.
 const GREET_LIMIT: Duration = Duration::from_secs(5);
@@ -47,8 +47,9 @@ pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Erro
     say(
         name,
         &format!(
-            "the kept container {container} is left alone, and this run starts a server of its own ({}); `cargo course reuse stop` ends it",
-            unusable.replace('\n', ";")
+            "the kept container {container} is left alone, and this run starts a server of its own ({}); `{}` ends it",
+            unusable.replace('\n', ";"),
+            cure::command("reuse stop")
         ),
     );
     container::provide::<S>(run).await

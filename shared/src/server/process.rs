@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use super::served::{Process, Secrets, Served, address};
 use crate::address::Address;
 use crate::run::Run;
-use crate::{Error, wait};
+use crate::{Error, cure, wait};
 
 /// Somebody may take the port between the look and the start.
 const TRIES: usize = 5;
@@ -27,7 +27,7 @@ pub(super) async fn start<S: Served>(
     }
     Err(Error::new(format!("the {name} server lost the race for its port {TRIES} times"))
         .cause(last_words(run, name))
-        .fix("cargo course doctor"))
+        .fix(cure::command("doctor")))
 }
 
 /// Nothing when the port was taken meanwhile.
@@ -56,7 +56,7 @@ async fn try_start<S: Served>(
         Err(_) if last_words(run, name).contains(process.port_taken) => Ok(None),
         Err(status) => Err(Error::new(format!("the {name} server ended: {status}"))
             .cause(last_words(run, name))
-            .fix("cargo course doctor")),
+            .fix(cure::command("doctor"))),
     }
 }
 

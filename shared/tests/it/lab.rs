@@ -63,6 +63,7 @@ impl Lab {
             .env("TESTENV_DIR", self.runs())
             .env("XDG_STATE_HOME", self.state())
             .env("TESTENV_GRACE_MS", GRACE_MS)
+            .env("TESTENV_COMMAND", "testenv") // whatever is installed here
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());

@@ -68,3 +68,5 @@ mod reuse;
 mod every_service;
 #[cfg(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))]
 mod promises;
+#[cfg(feature = "tools")]
+mod sweep;

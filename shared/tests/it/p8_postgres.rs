@@ -100,7 +100,7 @@ pub(crate) fn neither_url_nor_docker_nor_programs() {
 
     expect(
         &vars,
-        &["TESTENV_POSTGRES_URL: not set", "No such file", "to fix: cargo course setup --install"],
+        &["TESTENV_POSTGRES_URL: not set", "No such file", "to fix: testenv setup --install"],
     );
 }
 

@@ -49,7 +49,7 @@ fn neither_url_nor_docker_nor_a_native_way() {
             host,
             "No such file",
             "no native way",
-            "to fix: cargo course setup --install",
+            "to fix: testenv setup --install",
         ],
     );
 }
@@ -62,7 +62,7 @@ fn a_docker_socket_that_nobody_serves() {
 
     expect(
         &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
-        &["refused", "to fix: cargo course setup --install"],
+        &["refused", "to fix: testenv setup --install"],
     );
 }
 
@@ -74,7 +74,7 @@ fn a_docker_socket_that_hangs() {
 
     expect(
         &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
-        &["to fix: cargo course setup --install"],
+        &["to fix: testenv setup --install"],
     );
 }
 

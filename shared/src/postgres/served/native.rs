@@ -39,7 +39,7 @@ pub(super) fn prepare(
     let unusable = |cause: String| {
         Error::new(format!("no cluster in {}", dir.display()))
             .cause(cause)
-            .fix("cargo course doctor")
+            .fix(crate::cure::command("doctor"))
     };
     let file = dir.join("password");
     secret::write(&file, &secrets.lasting).map_err(|error| unusable(error.to_string()))?;

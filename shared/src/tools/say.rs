@@ -11,65 +11,56 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 
 /// What holds.
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub const GOOD: Style = AnsiColor::Green.on_default();
 /// What does not hold.
-pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default();
 /// What is not decided yet, or not counted.
-pub(crate) const DIM: Style = Style::new().dimmed();
+pub const DIM: Style = Style::new().dimmed();
 /// Names and commands.
-pub(crate) const STRONG: Style = Style::new().bold();
+pub const STRONG: Style = Style::new().bold();
 
 /// One line of result. A reader that went away (`| head`) is no error.
-pub(crate) fn out(line: impl Display) {
+pub fn out(line: impl Display) {
     writeln!(anstream::stdout(), "{line}").ok();
 }
 
 /// One line that is no result: warnings, errors, the next command.
-pub(crate) fn note(line: impl Display) {
+pub fn note(line: impl Display) {
     writeln!(anstream::stderr(), "{line}").ok();
 }
 
 /// The text in a style.
-pub(crate) fn paint(style: Style, text: impl Display) -> String {
+pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// The singular for one, the plural for any other number: `count(2, "test", "tests")`.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The last lines of an output, each indented: enough to see the failure, not so much that the verdict scrolls away.
-pub(crate) fn tail(output: &str, lines: usize) -> String {
+pub fn tail(output: &str, lines: usize) -> String {
     let output = output.trim_end();
     let skipped = output.lines().count().saturating_sub(lines);
     output.lines().skip(skipped).map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A short path from the root of the workspace, as it is typed.
-pub(crate) fn short<'a>(
-    root: &std::path::Path,
-    path: &'a std::path::Path,
-) -> std::path::Display<'a> {
+/// A short path from a folder, as it is typed there.
+pub fn short<'a>(root: &std::path::Path, path: &'a std::path::Path) -> std::path::Display<'a> {
     path.strip_prefix(root).unwrap_or(path).display()
 }
 
 /// The text as a word of a shell: quoted only where it must be.
-pub(crate) fn quoted(text: impl Display) -> String {
-    let text = text.to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@,%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+pub fn quoted(text: impl Display) -> String {
+    crate::cure::quoted(&text.to_string())
 }
 
 /// Shows on standard error that something goes on, from one second on, until it is dropped.
 ///
 /// A terminal has one line that is rewritten every second; a log has a line when it begins to take long and one every 15 s.
 #[must_use]
-pub(crate) struct Ongoing {
+pub struct Ongoing {
     labels: Option<Sender<String>>,
     shown_by: Option<JoinHandle<()>>,
 }
@@ -81,12 +72,12 @@ const LOG_PACE: Duration = Duration::from_secs(15);
 
 impl Ongoing {
     /// Begins with this label.
-    pub(crate) fn new(label: impl Into<String>) -> Ongoing {
+    pub fn new(label: impl Into<String>) -> Ongoing {
         Ongoing::shown_after(PATIENCE, label)
     }
 
     /// Begins with a label that the log has already said: it is not said again before it takes long.
-    pub(crate) fn announced(label: impl Into<String>) -> Ongoing {
+    pub fn announced(label: impl Into<String>) -> Ongoing {
         Ongoing::shown_after(
             if std::io::stderr().is_terminal() { PATIENCE } else { LOG_PACE },
             label,
@@ -126,7 +117,7 @@ impl Ongoing {
     }
 
     /// Says what goes on from here.
-    pub(crate) fn now(&self, label: impl Into<String>) {
+    pub fn now(&self, label: impl Into<String>) {
         if let Some(labels) = &self.labels {
             labels.send(label.into()).ok();
         }

@@ -3,21 +3,35 @@
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use testenv::Error;
-use testenv::provider::{REUSE_LABEL, REUSE_VAR};
-use testenv::reuse::{OWNER_LABEL, claim, owner};
-
-use crate::{process, say};
+use super::{process, say};
+use crate::Error;
+use crate::cure::command;
+use crate::provider::{REUSE_LABEL, REUSE_VAR};
+use crate::reuse::{OWNER_LABEL, claim, is_used, owner};
 
 /// Asking takes 30 ms, removing a container a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Prints the kept servers, a line each.
-pub(crate) fn list() -> Result<ExitCode, Error> {
+/// The label with the service, as `docker` has it too, which is not built in everywhere.
+const SERVICE_LABEL: &str = "testenv.service";
+
+/// Prints the kept servers, a line each: name, service, image, age, state, and who uses it.
+///
+/// # Errors
+///
+/// When Docker does not answer, or the cache cannot be read.
+pub fn list() -> Result<ExitCode, Error> {
     let kept = kept()?;
     for server in &kept {
-        let whose = if server.is_ours { "" } else { "  (another user's, or another machine's)" };
-        say::out(format_args!("{}  {}  {}{whose}", server.name, server.image, server.status));
+        let use_ = match server.is_ours {
+            false => "another user's, or another machine's",
+            true if is_used(&server.name)? => "in use",
+            true => "not in use",
+        };
+        say::out(format_args!(
+            "{}  {}  {}  created {}  {}  ({use_})",
+            server.name, server.service, server.image, server.created, server.status
+        ));
     }
     if kept.is_empty() {
         say::out(format_args!("no server is kept; export {REUSE_VAR}=1 keeps one"));
@@ -27,7 +41,11 @@ pub(crate) fn list() -> Result<ExitCode, Error> {
 
 /// Removes the kept servers of this user on this machine, with what is on them; not one that a live run uses, nor one of others with the same engine. The exit
 /// code is 1 if one of this user's stays.
-pub(crate) fn stop() -> Result<ExitCode, Error> {
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn stop() -> Result<ExitCode, Error> {
     let kept = kept()?;
     let mut code = ExitCode::SUCCESS;
     for server in &kept {
@@ -57,7 +75,9 @@ pub(crate) fn stop() -> Result<ExitCode, Error> {
 struct Kept {
     id: String,
     name: String,
+    service: String,
     image: String,
+    created: String,
     status: String,
     is_ours: bool,
 }
@@ -72,14 +92,18 @@ fn kept() -> Result<Vec<Kept>, Error> {
 }
 
 fn labelled(label: &str) -> Result<Vec<Kept>, Error> {
-    let format = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Status}}";
-    let text = docker(&["ps", "--all", "--filter", label, "--format", format])?;
+    let format = format!(
+        "{{{{.ID}}}}\t{{{{.Names}}}}\t{{{{.Label \"{SERVICE_LABEL}\"}}}}\t{{{{.Image}}}}\t{{{{.RunningFor}}}}\t{{{{.Status}}}}"
+    );
+    let text = docker(&["ps", "--all", "--filter", label, "--format", &format])?;
     let lines = text.lines().filter_map(|line| {
-        let [id, name, image, status] = line.split('\t').collect::<Vec<_>>()[..] else {
+        let [id, name, service, image, created, status] = line.split('\t').collect::<Vec<_>>()[..]
+        else {
             return None;
         };
-        let [id, name, image, status] = [id, name, image, status].map(str::to_owned);
-        Some(Kept { id, name, image, status, is_ours: false })
+        let [id, name, service, image, created, status] =
+            [id, name, service, image, created, status].map(str::to_owned);
+        Some(Kept { id, name, service, image, created, status, is_ours: false })
     });
     Ok(lines.collect())
 }
@@ -87,10 +111,10 @@ fn labelled(label: &str) -> Result<Vec<Kept>, Error> {
 fn docker(arguments: &[&str]) -> Result<String, Error> {
     let failed = |cause: String| {
         let error = Error::new("the kept servers cannot be asked for").cause(cause);
-        error.fix("cargo course doctor")
+        error.fix(command("doctor"))
     };
-    let mut command = Command::new("docker");
-    let run = process::run(command.args(arguments), LIMIT, None)
+    let mut docker = Command::new("docker");
+    let run = process::run(docker.args(arguments), LIMIT, None)
         .map_err(|error| failed(error.to_string()))?;
     if run.success() { Ok(run.stdout) } else { Err(failed(run.stderr.trim().to_owned())) }
 }

@@ -1,7 +1,8 @@
 //! Child processes in a group of their own, under a time limit.
 //!
-//! Invariant: when a call returns, no process of the child's group is alive. When `course` itself is killed, the [`Guard`] sees to that.
+//! Invariant: when a call returns, no process of the child's group is alive. When this process itself is killed, the [`Guard`] sees to that.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -12,28 +13,29 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use testenv::Error;
+
+use crate::{Error, wait};
 
 /// What a process left when it ended.
-pub(crate) struct Run {
+pub struct Run {
     /// Its standard output.
-    pub(crate) stdout: String,
+    pub stdout: String,
     /// Its standard error.
-    pub(crate) stderr: String,
+    pub stderr: String,
     /// `None`: it was still running at its limit and was killed.
-    pub(crate) status: Option<ExitStatus>,
+    pub status: Option<ExitStatus>,
     /// The command lines of processes that outlived it in its group; they are killed by now.
-    pub(crate) left_behind: Vec<String>,
+    pub left_behind: Vec<String>,
 }
 
 impl Run {
     /// True for the exit code 0.
-    pub(crate) fn success(&self) -> bool {
+    pub fn success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 
     /// How it ended, as part of a sentence.
-    pub(crate) fn ended(&self) -> String {
+    pub fn ended(&self) -> String {
         match self.status {
             None => "was stopped at its time limit".into(),
             Some(status) => match (status.code(), status.signal().map(Signal::try_from)) {
@@ -45,8 +47,10 @@ impl Run {
     }
 }
 
-/// Runs a command to its end, or to the limit. Its output goes through files, so that a process left behind cannot keep us waiting for its end.
-pub(crate) fn run(
+/// Runs a command to its end, or to the limit.
+///
+/// Its output goes through files, so that a process left behind cannot keep us waiting for its end.
+pub fn run(
     command: &mut Command,
     limit: Duration,
     guard: Option<&mut Guard>,
@@ -83,14 +87,10 @@ pub(crate) fn run(
 /// What is alive in a group whose leader has ended. What is on its way out gets half a second, more than any orderly end takes.
 fn outlived(group: Pid) -> Vec<String> {
     let mut alive = Vec::new();
-    testenv::wait::until_blocking(
-        Duration::from_millis(500),
-        "the end of the process group",
-        || {
-            alive = members(group);
-            if alive.is_empty() { Ok(()) } else { Err(alive.join(", ")) }
-        },
-    )
+    wait::until_blocking(Duration::from_millis(500), "the end of the process group", || {
+        alive = members(group);
+        if alive.is_empty() { Ok(()) } else { Err(alive.join(", ")) }
+    })
     .ok();
     alive
 }
@@ -147,20 +147,20 @@ fn members_by_ps(group: Pid) -> Vec<String> {
 /// A group of its own does not hear the terminal's Ctrl-C, and a SIGKILL runs no destructor. A pipe's end is closed by any death: this shell
 /// waits for it. (A signal handler would need `unsafe` and would not see SIGKILL.)
 #[must_use]
-pub(crate) struct Guard {
+pub struct Guard {
     shell: Child,
     pipe: Option<ChildStdin>,
 }
 
 impl Guard {
     /// Starts the guard of this process.
-    pub(crate) fn new(scratch: &Path) -> Result<Guard, Error> {
+    pub fn new(scratch: &Path) -> Result<Guard, Error> {
         const SCRIPT: &str = r#"group=0
             while read -r line; do group=$line; done
             [ "$group" -gt 0 ] && kill -s KILL -- "-$group"
             rm -rf -- "$1""#;
         let mut shell = Command::new("sh")
-            .args(["-c", SCRIPT, "course-guard"])
+            .args(["-c", SCRIPT, "testenv-guard"])
             .arg(scratch)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -194,12 +194,17 @@ impl Drop for Guard {
     }
 }
 
+/// The cargo that runs us, so that a `+toolchain` is kept; else the one in the PATH.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 fn scratch_file() -> Result<File, Error> {
     tempfile::tempfile().map_err(no_scratch)
 }
 
 /// The error for a temporary directory that takes no file.
-pub(crate) fn no_scratch(cause: std::io::Error) -> Error {
+pub fn no_scratch(cause: std::io::Error) -> Error {
     Error::new(format!("no temporary file can be made in {}", std::env::temp_dir().display()))
         .cause(cause)
         .fix("make room there, or set TMPDIR to a directory that can be written")
@@ -245,7 +250,7 @@ mod tests {
 
         assert_eq!(run.left_behind, ["sleep 31.25"]);
         let pid = run.stdout.trim();
-        testenv::wait::until_blocking(Duration::from_secs(5), "the end of the sleeper", || {
+        crate::wait::until_blocking(Duration::from_secs(5), "the end of the sleeper", || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             if stat.is_empty() || stat.contains(") Z ") { Ok(()) } else { Err(stat) }
         })

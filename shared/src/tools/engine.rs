@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use testenv::{Error, provider, wait};
-
-use crate::install::{Installer, as_root, as_typed, find_program, is_root, line};
-use crate::say::{self, Ongoing, quoted, tail};
-use crate::steps::step;
+use super::install::{Installer, as_root, as_typed, find_program, is_root, line};
+use super::say::{self, Ongoing, quoted, tail};
+use super::steps::step;
+use crate::{Error, cure, provider, wait};
 
 /// An engine answers after a second; its first start on a slow disk, with a directory to build up, takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -41,7 +40,7 @@ pub(crate) fn cure(why: &str) -> Vec<String> {
         Init::Service => as_typed("service docker start"),
         Init::None => as_typed("setsid dockerd > dockerd.log 2>&1 &"),
     };
-    let mut cures = vec!["cargo course setup --install".into()];
+    let mut cures = vec![cure::command("setup --install")];
     if find_program("dockerd").is_none() {
         cures.push(line(&PACKAGES));
     }

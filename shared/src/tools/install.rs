@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testenv::Error;
-
-use crate::steps::step;
+use super::steps::step;
+use crate::Error;
+use crate::cure::command;
 
 /// A mirror that is slow is waited for, one that is dead is not.
 const APT_LIMIT: Duration = Duration::from_mins(20);
@@ -93,9 +93,9 @@ impl Installer {
     }
 
     fn apt(&self, label: &str, arguments: &[&str], packages: &[&str]) -> Result<(), Error> {
-        let mut command = as_root("sh")?;
-        command.args(["-c", QUIETLY, POLICY]).args(arguments);
-        step(label, &mut command, APT_LIMIT)?
+        let mut apt = as_root("sh")?;
+        apt.args(["-c", QUIETLY, POLICY]).args(arguments);
+        step(label, &mut apt, APT_LIMIT)?
             .map_err(|words| Error::new(format!("{label} failed")).cause(words).fix(line(packages)))
     }
 }
@@ -107,7 +107,7 @@ pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
     }
     if find_program("sudo").is_none() {
         return Err(Error::new("this needs the administrator, and there is no sudo")
-            .fix("run it as root: cargo course setup --install"));
+            .fix(format!("run it as root: {}", command("setup --install"))));
     }
     let quiet = Command::new("sudo")
         .args(["-n", "true"])
@@ -119,11 +119,11 @@ pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
         || (std::io::stdin().is_terminal() && asked().is_ok_and(|status| status.success()));
     if !granted {
         return Err(Error::new("sudo wants a password")
-            .fix("run this in a terminal, or as root: cargo course setup --install"));
+            .fix(format!("run this in a terminal, or as root: {}", command("setup --install"))));
     }
-    let mut command = Command::new("sudo");
-    command.args(["-n", program]);
-    Ok(command)
+    let mut sudo = Command::new("sudo");
+    sudo.args(["-n", program]);
+    Ok(sudo)
 }
 
 /// True for the user 0.
@@ -139,7 +139,8 @@ pub(crate) fn missing(programs: &[(String, String)]) -> Vec<&(String, String)> {
 /// Reads a recipe's file `needs`: lines `<program> <debian-package>`.
 pub(crate) fn needs(recipe: &Path) -> Result<Vec<(String, String)>, Error> {
     let path = recipe.join("needs");
-    let text = crate::tasks::text(&path)?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|cause| Error::new(format!("cannot read {}", path.display())).cause(cause))?;
     let lines = text
         .lines()
         .enumerate()
@@ -163,7 +164,7 @@ mod tests {
     use std::process::{Child, Command};
     use std::time::Duration;
 
-    use testenv::wait;
+    use crate::wait;
 
     use super::QUIETLY;
 

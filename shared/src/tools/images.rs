@@ -3,9 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use testenv::images::Image;
-
-use crate::process;
+use super::process;
+use crate::images::Image;
 
 /// Asking a local engine for an image takes 30 ms.
 pub(crate) const INSPECT_LIMIT: Duration = Duration::from_secs(1);

@@ -23,7 +23,7 @@ if ! [ -e "$policy" ]; then
     trap 'exit 143' TERM
     cat > "$policy.$$" << END
 #!/bin/sh
-# testenv: \`cargo course setup --install\` is installing packages, and none of them is to start a service meanwhile.
+# testenv: \`testenv setup --install\` is installing packages, and none of them is to start a service meanwhile.
 if [ "\$(cut -d ' ' -f 22 /proc/$$/stat 2> /dev/null)" = $born ]; then exit 101; fi
 rm -f "\$0"
 exit 0

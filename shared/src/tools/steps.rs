@@ -6,10 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use testenv::Error;
-
-use crate::process::no_scratch;
-use crate::say::{self, Ongoing, tail};
+use super::process::no_scratch;
+use super::say::{self, Ongoing, tail};
+use crate::Error;
 
 /// Runs a command. What it printed comes back as the inner error when it fails or is not done at its limit.
 ///

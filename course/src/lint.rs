@@ -1,0 +1,76 @@
+//! `dev lint`: everything that is asked of every line, in one list, which `just lint` and both CIs run.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use testenv::Error;
+use testenv::tools::{CargoProgram, Setup, process::cargo};
+
+use crate::say::{self, BAD, GOOD, STRONG, paint};
+use crate::tasks::Course;
+
+/// What a lint is called, and the arguments of cargo.
+type Lint = (&'static str, &'static str);
+
+const LINTS: [Lint; 13] = [
+    ("format", "fmt --all --check"),
+    ("clippy, plain tier", "clippy --quiet --workspace --all-targets -- -D warnings"),
+    (
+        "clippy, integration tier",
+        "clippy --quiet --workspace --all-targets --features integration -- -D warnings",
+    ),
+    // Whoever uses the harness chooses among its features; in a workspace they are all on.
+    ("clippy, no feature", "clippy --quiet -p shared -- -D warnings"),
+    ("clippy, postgres", "clippy --quiet -p shared --features postgres -- -D warnings"),
+    ("clippy, redis", "clippy --quiet -p shared --features redis -- -D warnings"),
+    ("clippy, kafka", "clippy --quiet -p shared --features kafka -- -D warnings"),
+    ("clippy, integration", "clippy --quiet -p shared --features integration -- -D warnings"),
+    ("clippy, tools", "clippy --quiet -p shared --features tools -- -D warnings"),
+    ("clippy, fetch", "clippy --quiet -p shared --features fetch -- -D warnings"),
+    ("docs, no feature", "doc --quiet -p shared --no-deps"),
+    ("docs", "doc --quiet --workspace --no-deps --features integration"),
+    ("licences, bans, sources", "deny check bans licenses sources"),
+];
+
+const DENY: CargoProgram = CargoProgram {
+    name: "cargo-deny",
+    install: "--locked cargo-deny@0.20.2",
+    purpose: "to check licences, bans and sources",
+    takes: "about a minute",
+    cure: "dev lint --install",
+};
+
+/// Runs all lints, whatever the first ones say. The exit code is 0 when all pass.
+pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
+    let mut setup = Setup::new(install);
+    setup.cargo_program(&DENY)?;
+    if setup.lacks_something() {
+        return Ok(setup.finish());
+    }
+    let mut failed = Vec::new();
+    for (name, arguments) in LINTS {
+        let start = Instant::now();
+        let mut lint = Command::new(cargo());
+        lint.args(arguments.split(' ')).current_dir(&course.root);
+        let mut line = format!("cargo {arguments}");
+        if arguments.starts_with("doc ") {
+            lint.env("RUSTDOCFLAGS", "-Dwarnings");
+            line.insert_str(0, "RUSTDOCFLAGS=-Dwarnings ");
+        }
+        say::note(format_args!("{}", paint(STRONG, &line)));
+        let status = lint.status().map_err(|e| Error::new("cannot run cargo").cause(e))?;
+        let how = if status.success() { paint(GOOD, "passed") } else { paint(BAD, "failed") };
+        say::out(format_args!("{name}: {how} ({} s)", start.elapsed().as_secs()));
+        if !status.success() {
+            failed.push(line);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What they said is far above.
+    for line in failed {
+        say::out(format_args!("{} {line}", paint(BAD, "failed:")));
+    }
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,376 @@
+//! `setup`: provides what the tests on real servers need. What needs the administrator is only named, unless the user said `--install`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use super::install::{self, Installer, find_program};
+use super::process::{Guard, cargo, no_scratch};
+use super::say::{self, BAD, GOOD, paint, quoted, short};
+use super::steps::step;
+use super::{engine, images};
+use crate::Error;
+use crate::cure::command;
+use crate::images::Image;
+use crate::provider::{SERVICES, Service};
+
+/// Half a gigabyte over a slow line.
+const PULL_LIMIT: Duration = Duration::from_mins(15);
+/// A recipe fetches a small system and builds it; 30 to 60 s on two cores with a near mirror.
+const BUILD_LIMIT: Duration = Duration::from_mins(20);
+/// The engine is asked calmly here; `doctor` is in more of a hurry.
+const INSPECT_LIMIT: Duration = Duration::from_secs(10);
+/// A program of the size of cargo-nextest takes two to four minutes on two cores, unoptimised.
+const CARGO_LIMIT: Duration = Duration::from_mins(20);
+/// The program that fetches is built first, in less than a minute on two cores, and then fetches 15 MB.
+const FETCH_LIMIT: Duration = Duration::from_mins(15);
+
+/// This crate's folder: it holds the recipes of the images, and the program that fetches PostgreSQL is built in it.
+const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A program, and the packages of Debian that bring it.
+pub type Tool = (&'static str, &'static [&'static str]);
+
+/// What tests are built with. (The compiler's headers are only recommended by its package.)
+pub const BUILD_TOOLS: [Tool; 2] = [("cc", &["gcc", "libc6-dev"]), ("make", &["make"])];
+
+/// A program that no package registry has but cargo's, so it is built.
+#[derive(Debug)]
+pub struct CargoProgram {
+    /// The program.
+    pub name: &'static str,
+    /// The arguments of `cargo install`.
+    pub install: &'static str,
+    /// What it is needed for: "to run …".
+    pub purpose: &'static str,
+    /// How long building it takes, in words.
+    pub takes: &'static str,
+    /// The words of this program that build it.
+    pub cure: &'static str,
+}
+
+/// Provides what is missing, step by step; [`Setup::finish`] tells what still is.
+pub struct Setup {
+    recipes: PathBuf,
+    /// `None`: nothing may be installed.
+    installer: Option<Installer>,
+    /// How many things were done.
+    done: usize,
+    gaps: Vec<Error>,
+}
+
+impl Setup {
+    /// Begins a set-up that may install packages and start the engine, or may only name them.
+    #[must_use]
+    pub fn new(may_install: bool) -> Setup {
+        Setup {
+            recipes: Path::new(FOLDER).join("images"),
+            installer: may_install.then(Installer::new),
+            done: 0,
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Takes the recipes of images from this folder.
+    #[must_use]
+    pub fn recipes(self, folder: PathBuf) -> Setup {
+        Setup { recipes: folder, ..self }
+    }
+
+    /// Provides the programs of these that are missing. `native` are names of services whose servers this machine should have as programs, too.
+    ///
+    /// # Errors
+    ///
+    /// When an installation fails.
+    pub fn tools(&mut self, tools: &[Tool], native: &[Tool], purpose: &str) -> Result<(), Error> {
+        let native = native.iter().filter(|(name, _)| {
+            SERVICES.iter().any(|it| it.name == *name && it.native_programs().is_err())
+        });
+        let missing: Vec<&Tool> = tools
+            .iter()
+            .filter(|(program, _)| find_program(program).is_none())
+            .chain(native)
+            .collect();
+        let programs: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
+        let packages: Vec<&str> =
+            missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
+        self.install(&programs, &packages, purpose).map(drop)
+    }
+
+    /// Builds a program that is missing: without optimising, for what is built here only starts other processes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be built.
+    pub fn cargo_program(&mut self, program: &CargoProgram) -> Result<(), Error> {
+        let CargoProgram { name, install, purpose, takes, cure } = program;
+        if install::find_cargo_program(name).is_some() {
+            return Ok(());
+        }
+        let line = format!("cargo install {install}");
+        if self.installer.is_none() {
+            let gap = Error::new(format!("{name} {purpose}"));
+            self.gaps.push(gap.fix(line).fix(command(cure)));
+            return Ok(());
+        }
+        let mut build = Command::new(cargo());
+        build
+            .arg("install")
+            .args(install.split(' '))
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256");
+        step(&format!("building {name}; {takes}, once"), &mut build, CARGO_LIMIT)?
+            .map_err(|words| Error::new(format!("cannot build {name}")).cause(words).fix(line))?;
+        self.done += 1;
+        Ok(())
+    }
+
+    /// Provides an image for each service, or without an engine the programs of those that have some; not for a service whose address is given.
+    ///
+    /// # Errors
+    ///
+    /// When an installation or a build fails.
+    pub fn servers(&mut self) -> Result<(), Error> {
+        let given =
+            |service: &&Service| std::env::var(service.url_var).is_ok_and(|url| !url.is_empty());
+        let (given, wanted): (Vec<&Service>, Vec<&Service>) =
+            SERVICES.iter().copied().partition(given);
+        for service in given {
+            say::out(format_args!(
+                "{}: {} names a server, so no image is needed",
+                service.name, service.url_var
+            ));
+        }
+        if !wanted.is_empty() && self.engine()? {
+            for service in wanted {
+                self.image(service.image)?;
+            }
+        } else if !wanted.is_empty() && engine::silence().is_some() {
+            for service in wanted.into_iter().filter(|service| service.fetched) {
+                self.programs(service)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something is missing still.
+    #[must_use]
+    pub fn lacks_something(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
+    /// Says what is missing, with the cures. The exit code is 0 when nothing is missing any more.
+    #[must_use]
+    pub fn finish(self) -> ExitCode {
+        for gap in &self.gaps {
+            say::out(format_args!("{} {gap}", paint(BAD, "missing:")));
+        }
+        if !self.gaps.is_empty() {
+            return ExitCode::FAILURE;
+        }
+        say::out(paint(
+            GOOD,
+            if self.done == 0 {
+                "nothing to do: everything is there"
+            } else {
+                "everything is there now"
+            },
+        ));
+        ExitCode::SUCCESS
+    }
+
+    /// Whether the packages are there now; else it is noted what is missing.
+    fn install(
+        &mut self,
+        programs: &[&str],
+        packages: &[&str],
+        what_for: &str,
+    ) -> Result<bool, Error> {
+        if packages.is_empty() {
+            return Ok(true);
+        }
+        match &mut self.installer {
+            Some(installer) => {
+                installer.install(packages)?;
+                self.done += 1;
+                Ok(true)
+            }
+            None => {
+                self.gaps.push(
+                    Error::new(format!("{} {what_for}", programs.join(", ")))
+                        .fix(install::line(packages))
+                        .fix(command("setup --install")),
+                );
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether the engine and its client are there now.
+    fn engine(&mut self) -> Result<bool, Error> {
+        if let Some(why) = engine::silence() {
+            let Some(installer) = &mut self.installer else {
+                let gap = Error::new("a Docker engine that answers").cause(&why);
+                self.gaps.push(engine::cure(&why).into_iter().fold(gap, Error::fix));
+                return Ok(false);
+            };
+            engine::provide(&why, installer)?;
+            self.done += 1;
+        }
+        if find_program("docker").is_some() {
+            return Ok(true);
+        }
+        match &mut self.installer {
+            Some(installer) => {
+                engine::provide_client(installer)?;
+                self.done += 1;
+                Ok(true)
+            }
+            None => self.install(&["docker"], &["docker.io"], "to talk to the engine"),
+        }
+    }
+
+    /// Without an engine, a service whose programs are an ordinary package can still be served.
+    fn programs(&mut self, service: &Service) -> Result<(), Error> {
+        if service.native_programs().is_ok() {
+            return Ok(());
+        }
+        let name = service.name;
+        let manifest = format!("{FOLDER}/Cargo.toml");
+        let program = format!("fetch-{name}");
+        let arguments =
+            ["run", "--quiet", "--features", "fetch", "--bin", &program, "--manifest-path"];
+        let mut fetch = Command::new(cargo());
+        fetch.args(arguments).arg(&manifest);
+        let label = format!("{name}: fetching its programs, to serve it without Docker");
+        match step(&label, &mut fetch, FETCH_LIMIT)? {
+            Ok(()) => {
+                say::out(format_args!("{name}: its programs are fetched, so it needs no Docker"));
+                self.done += 1;
+            }
+            Err(words) => self.gaps.push(
+                Error::new(format!("the programs of {name}, to serve it without Docker"))
+                    .cause(words)
+                    .fix(format!("cargo {} {}", arguments.join(" "), quoted(manifest))),
+            ),
+        }
+        Ok(())
+    }
+
+    fn image(&mut self, image: &Image) -> Result<(), Error> {
+        let cannot = |why: String| {
+            Error::new(format!("cannot ask for the image of {}", image.service))
+                .cause(why)
+                .fix("docker version")
+        };
+        if let Some(name) = images::present(image, INSPECT_LIMIT).map_err(cannot)? {
+            say::out(format_args!("{}: {name} is there", image.service));
+            return Ok(());
+        }
+        let wanted = images::wanted(image);
+        let pulled = step(
+            &format!("{}: pulling {wanted}", image.service),
+            Command::new("docker").args(["pull", "--quiet", &wanted]),
+            PULL_LIMIT,
+        )?;
+        let Err(why) = pulled else {
+            say::out(format_args!("{}: {wanted} is pulled", image.service));
+            self.done += 1;
+            return Ok(());
+        };
+        if image.overridden().is_some() {
+            let var = image.override_var();
+            self.gaps.push(
+                Error::new(format!("the image {wanted}, which {var} names"))
+                    .cause(why)
+                    .fix(format!("correct {var}, or `unset {var}`")),
+            );
+            return Ok(());
+        }
+        say::note(format_args!(
+            "{}: no registry gives {wanted}, so its substitute is built from packages",
+            image.service
+        ));
+        self.build(image, &why)
+    }
+
+    /// Builds the substitute: everything is fetched on the host, with the host's own settings, and built with no network.
+    fn build(&mut self, image: &Image, why: &str) -> Result<(), Error> {
+        let recipe = self.recipes.join(image.service);
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = short(&here, &recipe).to_string();
+        if !recipe.is_dir() {
+            let gap = Error::new(format!("the image {}", images::wanted(image)))
+                .cause(why)
+                .tried(format!("a recipe in {shown}: there is none"));
+            self.gaps.push(
+                gap.fix(format!("export {}=<an image that can be pulled>", image.override_var())),
+            );
+            return Ok(());
+        }
+        let needs = install::needs(&recipe)?;
+        let missing = install::missing(&needs);
+        let programs: Vec<&str> = missing.iter().map(|(program, _)| program.as_str()).collect();
+        let packages: Vec<&str> = missing.iter().map(|(_, package)| package.as_str()).collect();
+        if !self.install(
+            &programs,
+            &packages,
+            &format!("to build the image of {}", image.service),
+        )? {
+            return Ok(());
+        }
+
+        let scratch =
+            tempfile::Builder::new().prefix("image-of-testenv-").tempdir().map_err(no_scratch)?;
+        let _guard = Guard::new(scratch.path())?; // half a gigabyte should not stay because of a Ctrl-C
+        copy_all(&recipe, scratch.path())?;
+        let failed = |what: &str, words: String| {
+            Error::new(format!("{}: {what} failed", image.service))
+                .cause(words)
+                .fix(format!("see {}", quoted(&shown)))
+        };
+        let mut fetch = Command::new(scratch.path().join("fetch"));
+        step(
+            &format!("{}: fetching packages ({shown}/fetch)", image.service),
+            fetch.current_dir(scratch.path()),
+            BUILD_LIMIT,
+        )?
+        .map_err(|words| failed("fetching", words))?;
+        let local = image.local();
+        let mut build = Command::new("docker");
+        // The classic builder: the engine of Debian has no other.
+        build
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "--network", "none", "--tag", &local])
+            .arg(scratch.path());
+        step(&format!("{}: building {local}", image.service), &mut build, BUILD_LIMIT)?
+            .map_err(|words| failed("building", words))?;
+        say::out(format_args!("{}: {local} is built", image.service));
+        self.done += 1;
+        Ok(())
+    }
+}
+
+/// Copies a folder with what is in it. Rights are kept: `fetch` must stay executable.
+fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
+    let copied = || -> std::io::Result<()> {
+        let mut folders = vec![from.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder)? {
+                let path = entry?.path();
+                let place = to.join(path.strip_prefix(from).expect("it was found below it"));
+                if path.is_dir() {
+                    std::fs::create_dir_all(place)?;
+                    folders.push(path);
+                } else {
+                    std::fs::copy(&path, place)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    copied().map_err(|e| {
+        Error::new(format!("cannot copy {} to {}", from.display(), to.display())).cause(e)
+    })
+}
