@@ -1,10 +1,6 @@
-//! The harness's manual holds what a first test needs: every public item has an example, and the first test is one that ran.
-
-mod public;
+//! The harness's manual holds what a first test needs, and the first test is one that ran.
 
 use std::path::{Path, PathBuf};
-
-use public::Item;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -17,11 +13,26 @@ fn read(path: &str) -> String {
 
 /// The code of a document's fenced blocks whose words begin with `language`.
 fn blocks(document: &str, language: &str) -> Vec<String> {
-    public::fences(document)
+    fences(document)
         .into_iter()
         .filter(|(words, _)| words.split(',').next() == Some(language))
         .map(|(_, code)| code)
         .collect()
+}
+
+/// Fenced blocks of a document: the words after the fence, and the lines that a reader sees.
+fn fences(document: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in document.lines() {
+        match (line.trim_start().strip_prefix("```"), &mut open) {
+            (Some(words), None) => open = Some((words.trim().to_owned(), String::new())),
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (None, Some((_, code))) => *code += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    found
 }
 
 /// The part of a document below a heading, up to the next one of that rank or above.
@@ -29,77 +40,6 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let (_, after) =
         document.split_once(&format!("\n## {heading}\n")).expect("the manual has this heading");
     after.split_once("\n## ").map_or(after, |(section, _)| section)
-}
-
-fn harness() -> Vec<Item> {
-    public::items(&root().join("shared/src/lib.rs"), &read("shared/README.md"))
-}
-
-fn names(items: &[Item], wrong: impl Fn(&Item) -> bool) -> Vec<&str> {
-    items.iter().filter(|item| wrong(item)).map(|item| item.path.as_str()).collect()
-}
-
-#[test]
-fn every_public_item_of_the_harness_is_shown_in_use() {
-    let items = harness();
-
-    assert!(items.len() > 50, "these are not all: {items:#?}");
-    assert_eq!(names(&items, |item| !item.is_shown), Vec::<&str>::new(), "without an example");
-}
-
-#[test]
-fn every_public_function_of_the_harness_says_how_it_fails() {
-    let items = harness();
-
-    let silent = names(&items, |item| item.can_fail && !item.says_errors);
-    assert_eq!(silent, Vec::<&str>::new(), "without `# Errors`");
-}
-
-#[test]
-fn an_item_without_an_example_is_named() {
-    let source = r#"
-        //! A module.
-        //!
-        //! ```
-        //! assert_eq!(it::LIMIT, 3); // not HIDDEN, though it is named
-        //! ```
-        /// Shown above.
-        pub const LIMIT: u8 = 3;
-        /// ```text
-        /// HIDDEN
-        /// ```
-        pub const HIDDEN: u8 = 4;
-        /// Has methods.
-        ///
-        /// ```
-        /// it::Thing::new().opened();
-        /// # it::Thing::new().secret();
-        /// ```
-        pub struct Thing;
-        impl Thing {
-            /// Shown by its type.
-            pub fn new() -> Thing { Thing }
-            /// Shown by its type.
-            pub fn opened(&self) {}
-            /// Only in a line that no reader sees.
-            pub fn secret(&self) -> Result<(), ()> { Ok(()) }
-            pub(crate) fn own(&self) {}
-        }
-        /// ```ignore
-        /// it::never();
-        /// ```
-        pub fn never() {}
-        #[doc(hidden)]
-        pub fn not_shown() {}
-    "#;
-
-    let items = public::items_of("it", source);
-
-    assert_eq!(
-        names(&items, |item| !item.is_shown),
-        ["it::HIDDEN", "it::never", "it::Thing::secret"]
-    );
-    assert_eq!(names(&items, |item| item.can_fail && !item.says_errors), ["it::Thing::secret"]);
 }
 
 #[test]

@@ -1,19 +1,5 @@
 //! Every image that the harness runs, pinned; nowhere else is a tag written.
 //!
-//! ```
-//! use testenv::images::{HUB_PREFIX_VARS, Image, KAFKA, POSTGRES, REDIS};
-//!
-//! assert!([POSTGRES, REDIS].iter().all(|image| image.name == image.service));
-//! let image: Image = KAFKA;
-//! assert!(image.pinned().ends_with(&format!("apache/kafka:{}", image.tag)));
-//! assert_eq!(image.local(), format!("testenv.local/kafka:{}", image.local_tag));
-//! assert_eq!(image.override_var(), "TESTENV_KAFKA_IMAGE");
-//! match image.overridden() {
-//!     Some(named) => println!("{named}, as you wish"),
-//!     None => println!("a mirror's prefix is read from {}", HUB_PREFIX_VARS.join(", then ")),
-//! }
-//! ```
-//!
 //! Invariant: a run uses one image of a kind, and says which. This file's digest is the key under which CI caches the images.
 
 use std::env;

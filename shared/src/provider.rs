@@ -1,10 +1,7 @@
 //! Where a server comes from: a URL, Docker, a native program, else an error with the cure.
 //!
 //! ```
-//! use testenv::provider::{KAFKA, POSTGRES, REDIS, SERVICES, Service, Way, say};
-//!
-//! let names: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
-//! assert_eq!(names, [POSTGRES.name, REDIS.name, KAFKA.name]);
+//! use testenv::provider::{POSTGRES, Service, Way, say};
 //!
 //! let service: &'static Service = &POSTGRES;
 //! match service.choose() {
@@ -30,17 +27,6 @@
 //!     Ok(Some(address)) => println!("{address}: {:?}", reach(&address, REACH_LIMIT)),
 //!     Err(why) => println!("{}: {why}", REDIS.url_var),
 //! }
-//! ```
-//!
-//! What a developer sets:
-//!
-//! ```no_run
-//! use testenv::provider::{PROVIDER_VAR, REUSE_LABEL, REUSE_VAR};
-//!
-//! let mut cargo = std::process::Command::new("cargo");
-//! cargo.args(["test", "--features", "integration"]).env(PROVIDER_VAR, "docker").env(REUSE_VAR, "1");
-//! cargo.status().unwrap();
-//! println!("docker ps --filter label={REUSE_LABEL}");
 //! ```
 //!
 //! Invariant: the choice is made within a second, whatever hangs, and is said in one line on standard error.

@@ -31,7 +31,7 @@ pub struct Service {
     pub native: &'static [&'static str],
     /// Where distributions have them beside the PATH; `*` stands for a version.
     pub places: &'static [&'static str],
-    /// Whether `cargo course setup` fetches them where there is no engine.
+    /// Whether `testenv setup` fetches them where there is no engine.
     pub fetched: bool,
     /// What stands in for it in the plain tier; empty where nothing does.
     pub embedded: &'static str,

@@ -10,7 +10,7 @@ use super::client::{RUNTIME, docker_client_instance, query};
 use super::here;
 use super::start::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL};
 use crate::provider::docker_host;
-use crate::run::cleaner::{Fate, Refused};
+use crate::run::cleaner::{Fate, Fates, Refused};
 use crate::run::{Owner, Runs};
 use crate::wait;
 
@@ -46,7 +46,7 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
 
 /// Removes containers of runs that are over and have no notes any more, because their directory was deleted, and tells what
 /// became of each. Blocks; for the keeper.
-pub(super) fn sweep_orphans() -> Vec<(String, Fate)> {
+pub(super) fn sweep_orphans() -> Fates {
     RUNTIME.block_on(async {
         let away = |error: String| {
             vec![(format!("containers at {}", docker_host()), Fate::Refused(error))]

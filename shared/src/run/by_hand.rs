@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::base::Base;
-use super::cleaner::{self, Fate};
+use super::cleaner::{self, Fate, Fates};
 use super::sweep::sweep_run;
 use super::{keeper, known, orphans, owned};
 use crate::wait;
@@ -22,7 +22,7 @@ struct Started {
 }
 
 /// Sweeps everything that earlier runs of this user left, waits for the end of that, and tells what became of each thing.
-pub(crate) fn sweep() -> Vec<(String, Fate)> {
+pub(crate) fn sweep() -> Fates {
     let mut fates = Vec::new();
     let mut started = Vec::new();
     for path in known::all() {

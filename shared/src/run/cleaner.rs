@@ -18,7 +18,7 @@ pub(crate) struct Cleaner {
     /// Returns when `serve` makes nothing any more, and never will.
     pub(crate) settle: Option<fn()>,
     /// Removes what runs left of which no note exists any more, and tells what became of each thing. Blocks.
-    pub(crate) sweep: Option<fn() -> Vec<(String, Fate)>>,
+    pub(crate) sweep: Option<fn() -> Fates>,
     /// Called before a directory of data is removed, which may be another service's.
     pub(crate) release: Option<fn(data: &Path)>,
 }
@@ -38,6 +38,9 @@ pub(crate) enum Refused {
     /// It is there, and whoever has it says no.
     Stays(String),
 }
+
+/// Things that runs left, as a user is told of them, and what became of each.
+pub(crate) type Fates = Vec<(String, Fate)>;
 
 /// What became of something that a run left.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::base::{self, Base};
-use super::cleaner::Fate;
+use super::cleaner::{Fate, Fates};
 use super::machine::Machine;
 use super::open_files::OpenFiles;
 use super::process::Process;
@@ -104,7 +104,7 @@ pub(crate) fn make_data_dir(
 }
 
 /// Ends the servers and removes the data of runs whose directory was deleted, and tells what became of each. Blocks; for the keeper.
-pub(super) fn sweep() -> Vec<(String, Fate)> {
+pub(super) fn sweep() -> Fates {
     let mut fates = Vec::new();
     for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {
         if let Some(process) = Process::of(pid) {
