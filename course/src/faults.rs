@@ -235,7 +235,7 @@ mod tests {
                         [[variant]]\nid = \"c\"\nrequirement = \"R2\"\nstory = \"S.\"\nhint = \"H.\"\n";
 
     fn read(text: &str) -> Result<Faults, String> {
-        let requirements = requirements::read("## Requirements\nR1 One.\nR2 Two.\n");
+        let requirements = requirements::read("## Requirements\n- **R1** One.\n- **R2** Two.\n");
         Source { name: "faults.toml".into(), text: text.into(), requirements }
             .faults(|id| id != "lost")
             .map_err(|e| e.to_string())

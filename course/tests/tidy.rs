@@ -241,3 +241,55 @@ fn the_lints_are_listed_once() {
         }
     }
 }
+
+/// On a page, lines that are no list run together in one paragraph.
+#[test]
+fn the_requirements_of_a_lesson_are_a_list_numbered_from_one() {
+    for task in tasks() {
+        let lesson = read(&task.join("README.md"));
+        let (_, section) = lesson.split_once("\n## Requirements\n").expect(&name(&task));
+        let section = section.split("\n## ").next().unwrap();
+        let listed = section.lines().filter(|line| line.starts_with("- **R"));
+        let ids = listed.map(|line| line[4..].split("**").next().unwrap().to_owned());
+        let ids: Vec<String> = ids.collect();
+        let stray: Vec<&str> = section.lines().filter(|line| line.starts_with('R')).collect();
+
+        let expected: Vec<String> = (1..=ids.len()).map(|number| format!("R{number}")).collect();
+        assert!(!ids.is_empty(), "{}: write `- **R1** …`", name(&task));
+        assert_eq!((ids, stray), (expected, vec![]), "{}", name(&task));
+    }
+}
+
+/// On a page of rustdoc's the definitions of `lib.rs` count, for they are the first.
+#[test]
+fn each_lesson_leads_to_the_one_before_and_the_next() {
+    let tasks = tasks();
+    let title = |task: &PathBuf| {
+        let lesson = read(&task.join("README.md"));
+        lesson.lines().next().unwrap().split_once(": ").expect("`# Task 01: title`").1.to_owned()
+    };
+    for (at, task) in tasks.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| ("before", &tasks[at]));
+        let next = tasks.get(at + 1).map(|task| ("next", task));
+        let neighbours: Vec<(&str, &PathBuf)> = before.into_iter().chain(next).collect();
+        let link = |(word, other): &(&str, &PathBuf)| {
+            format!("{word}: [{}, {}][{word}]", &name(other)[4..6], title(other))
+        };
+        let definition =
+            |(word, other): &(&str, &PathBuf)| format!("[{word}]: ../{}/README.md\n", name(other));
+        let of_rustdoc = |(word, other): &(&str, &PathBuf)| {
+            format!("[{word}]: ../{}/index.html\\n", name(other).replace('-', "_"))
+        };
+        let mut line = neighbours.iter().map(link).collect::<Vec<_>>().join(" · ");
+        line[..1].make_ascii_uppercase();
+        let end =
+            format!("\n---\n\n{line}\n\n{}", neighbours.iter().map(definition).collect::<String>());
+        let head =
+            format!("#![doc = \"{}\"]", neighbours.iter().map(of_rustdoc).collect::<String>());
+
+        let lesson = read(&task.join("README.md"));
+        assert!(lesson.ends_with(&end), "{}/README.md ends with:\n{end}", name(task));
+        let lib = read(&task.join("src/lib.rs"));
+        assert!(lib.starts_with(&head), "{}/src/lib.rs begins with:\n{head}", name(task));
+    }
+}

@@ -1,3 +1,5 @@
+#![doc = "[before]: ../task06_redis/index.html\n[next]: ../task08_seed_data/index.html\n"]
+// on a page of rustdoc's, lessons are such pages; the first definition of a link counts
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
@@ -15,10 +17,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use testenv::fault;
 use tokio::time::timeout;
 
-pub use failure::KafkaFailure;
-pub use message::Message;
-
 use message::PARTITION;
+pub use {failure::KafkaFailure, message::Message};
 
 /// Writes messages to the broker. Dropping it gives up what is not acknowledged yet.
 ///

@@ -1,3 +1,5 @@
+#![doc = "[before]: ../task08_seed_data/index.html\n[next]: ../task11_factories/index.html\n"]
+// on a page of rustdoc's, lessons are such pages; the first definition of a link counts
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
