@@ -1,4 +1,4 @@
-//! Containers that belong to a run: found by label, bound to loopback, removed by the keeper.
+//! Containers that belong to a run: found by label, bound to loopback, removed by the reaper.
 //!
 //! testcontainers brings the images' configuration and the waiting; the lifecycle is the run's, because a container held by one process must
 //! outlive it, and must not outlive the run.

@@ -64,8 +64,8 @@ const CLEANERS: &[&run::cleaner::Cleaner] = &[
 
 /// Runs before `main` in every process that links the harness.
 ///
-/// The keeper is this very binary started again, so it must be met before libtest is; so must a `COURSE_FAULT` that nobody knows, for a
-/// test that reaches no fault would ignore it.
+/// The reaper is this binary, re-executed; it must take over before libtest starts. An unknown `COURSE_FAULT` is also rejected here, because a test that never
+/// reaches a fault would not notice it.
 #[ctor::ctor(unsafe)]
 fn before_main() {
     run::note_settings();
@@ -73,6 +73,6 @@ fn before_main() {
     postgres::forget_options_of_the_shell();
     #[cfg(feature = "integration")]
     provider::tell_testcontainers();
-    run::keep_if_asked(CLEANERS);
+    run::reap_if_asked(CLEANERS);
     fault::refuse_unknown();
 }

@@ -89,7 +89,7 @@ const TOLD: usize = 16;
 /// let client = redis::Client::open(redis.url()).unwrap();
 /// # }
 /// ```
-#[must_use = "a database that is dropped at once is somebody else's at once"]
+#[must_use = "dropping the guard releases the database; bind it to a variable"]
 pub struct Redis {
     address: Address,
     url: String,

@@ -42,7 +42,7 @@ const USERS: &str = "users";
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) const NOTE: &str = "note";
 
-/// A run uses its servers for as long as the keeper's grace lasts, and a moment more.
+/// A run uses its servers for as long as the reaper's grace lasts, and a moment more.
 const ENDING_LIMIT: Duration = Duration::from_secs(4);
 
 /// The word of this user on this machine with this cache: a server of another owner is neither used nor stopped.

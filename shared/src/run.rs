@@ -3,12 +3,12 @@
 //! A run is named by `TESTENV_RUN_ID`, else by `NEXTEST_RUN_ID`, else by the parent process and its start time: `cargo test`, `cargo nextest run` and an
 //! IDE's single test are each one run, with no configuration. It lives in a directory, because statics do not carry across processes:
 //!
-//! - `members`: every process of the run holds a shared lock on it; the keeper waits for the exclusive one;
+//! - `members`: every process of the run holds a shared lock on it; the reaper waits for the exclusive one;
 //! - `asked`: the settings that decide which servers serve; a run of the same name with other settings is another run, `<name>.2`;
 //! - `joins`: a byte for each process that ever joined; `runners`: the runners that started them;
 //! - `<server>.json`, `<server>.lock`, `<server>.failed`: a server that was started once, who starts it, why it could not be;
 //! - `held/`: locks that it holds until it ends;
-//! - `owned/`: what must be removed; `keeper+…`: who removes it.
+//! - `owned/`: what must be removed; `reaper+…`: who removes it.
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), testenv::Error> {
@@ -51,7 +51,7 @@ pub(crate) mod cleaner;
 pub(crate) mod held;
 mod known;
 mod join;
-mod keeper;
+mod reaper;
 pub(crate) mod layout;
 mod machine;
 mod member;
@@ -63,11 +63,11 @@ mod process;
 mod sweep;
 
 pub use join::{Attendance, ID_VAR, attend};
-pub use keeper::GRACE_VAR;
-#[cfg(all(feature = "integration", feature = "service"))]
-pub(crate) use keeper::grace;
 pub use layout::DIR_VAR;
 pub use member::Run;
+pub use reaper::GRACE_VAR;
+#[cfg(all(feature = "integration", feature = "service"))]
+pub(crate) use reaper::grace;
 
 #[cfg(all(feature = "integration", feature = "service"))]
 use crate::Error;
@@ -97,10 +97,10 @@ pub(crate) fn note_settings() {
     join::asked();
 }
 
-/// The keeper's entry, called before `main`, with what this binary can remove.
-pub(crate) fn keep_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
+/// The reaper's entry, called before `main`, with what this binary can remove.
+pub(crate) fn reap_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
     cleaner::register(cleaners);
-    keeper::keep_if_asked();
+    reaper::reap_if_asked();
 }
 
 /// Where the runs of this user are.

@@ -93,7 +93,7 @@ pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>
     }
 }
 
-/// The same as [`until`] for code without a runtime: locks, child processes, the keeper.
+/// The same as [`until`] for code without a runtime: locks, child processes, the reaper.
 ///
 /// # Errors
 ///
@@ -142,7 +142,7 @@ pub(crate) fn until_blocking_every<T, E: Display>(
     }
 }
 
-/// Lets time pass where time itself is meant, as in the keeper's grace.
+/// Lets time pass where time itself is meant, as in the reaper's grace.
 pub(crate) fn nap_blocking(length: Duration) {
     #[expect(clippy::disallowed_methods, reason = "this module is the one that sleeps")]
     std::thread::sleep(length);

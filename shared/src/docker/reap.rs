@@ -20,7 +20,7 @@ const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
 /// How long nothing of the run may show up before it counts as gone: a request of a killed process can still be at work in the engine.
 const QUIET_LOOKS: usize = 10;
 
-/// Removes all containers, networks and volumes of the run with this token. Blocks; for the keeper.
+/// Removes all containers, networks and volumes of the run with this token. Blocks; for the reaper.
 pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refused> {
     if token.is_empty() {
         let why = "the run's token is gone, so its containers cannot be told from others";
@@ -45,7 +45,7 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
 }
 
 /// Removes containers of runs that are over and have no notes any more, because their directory was deleted, and tells what
-/// became of each. Blocks; for the keeper.
+/// became of each. Blocks; for the reaper.
 pub(super) fn sweep_orphans() -> Fates {
     RUNTIME.block_on(async {
         let away = |error: String| {

@@ -27,7 +27,7 @@ pub const SERVICE_LABEL: &str = "testenv.service";
 /// Making a container takes a tenth of a second; beside twenty others on a slow disk it takes many.
 const CREATE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A container that was started for the run, and that only the keeper ends.
+/// A container that was started for the run, and that only the reaper ends.
 pub struct Started<I: Image> {
     // Dropping testcontainers' handle would remove the container under the other processes of the run.
     container: ManuallyDrop<ContainerAsync<I>>,

@@ -86,7 +86,7 @@ pub(super) fn read(topic: &Topic) -> Used {
     Used { told: Told { stays, open: Some(open), more } }
 }
 
-/// Deletes a topic on a broker that does not end with the run; for the keeper.
+/// Deletes a topic on a broker that does not end with the run; for the reaper.
 pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(&KAFKA, note).map_err(|error| error.to_string())?;
     // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.

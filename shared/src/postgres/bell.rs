@@ -1,4 +1,4 @@
-//! How a test wakes the keeper: a FIFO in the run's directory, or, on a file system that has none, not at all: then the keeper looks often.
+//! How a test wakes the reaper: a FIFO in the run's directory, or, on a file system that has none, not at all: then the reaper looks often.
 //!
 //! Invariant: what was asked for is seen in [`LOOK`] at the latest, with or without a FIFO.
 
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// With one: a ring can be lost, as a test that has no descriptor left cannot open it.
 const RARE_LOOK: Duration = Duration::from_millis(500);
 
-/// The keeper's end. One [`Notify`] per loop: a ring that comes while a loop is at work is kept for it, and the other cannot take it away.
+/// The reaper's end. One [`Notify`] per loop: a ring that comes while a loop is at work is kept for it, and the other cannot take it away.
 pub(super) struct Bell {
     pub(super) to_make: Notify,
     pub(super) to_clear: Notify,
@@ -68,7 +68,7 @@ impl Bell {
 fn fifo(run: &Path) -> Result<File, String> {
     let path = run.join(BELL);
     let made = nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR);
-    // A keeper with other services may have made it.
+    // A reaper with other services may have made it.
     if let Err(error) = made
         && !path.metadata().is_ok_and(|file| file.file_type().is_fifo())
     {
@@ -78,16 +78,16 @@ fn fifo(run: &Path) -> Result<File, String> {
     File::options().read(true).write(true).open(&path).map_err(|error| error.to_string())
 }
 
-/// Wakes the keeper. A bell that nobody hears (the keeper was killed) or that is already ringing needs no second ring.
+/// Wakes the reaper. A bell that nobody hears (the reaper was killed) or that is already ringing needs no second ring.
 pub(super) fn ring(run: &Path) {
     let bell = std::fs::OpenOptions::new()
         .write(true)
         .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
         .open(run.join(BELL));
-    bell.and_then(|mut bell| bell.write_all(b"!")).ok(); // the keeper looks without a ring, too
+    bell.and_then(|mut bell| bell.write_all(b"!")).ok(); // the reaper looks without a ring, too
 }
 
-/// To the keeper's log.
+/// To the reaper's log.
 pub(super) fn log(line: &str) {
     writeln!(std::io::stderr(), "copies: {line}").ok(); // there is no other place to say it
 }

@@ -1,4 +1,4 @@
-//! The keeper's part: it keeps copies of each template ready and drops what tests have used.
+//! The reaper's part: it keeps copies of each template ready and drops what tests have used.
 //!
 //! A refused copy is told to the tests that wait for it, and tried again for the next. A lost session is opened again, and what it held is held again.
 //! Whatever ends the work for good leaves a reason, which a test that waits reads at once.
@@ -50,12 +50,12 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 /// Set when the run ends; held while a database is made.
 static ENDED: Mutex<bool> = Mutex::const_new(false);
 
-/// Serves the run in `dir` for as long as the keeper lives. Called on a thread of its own.
+/// Serves the run in `dir` for as long as the reaper lives. Called on a thread of its own.
 pub(crate) fn maintain(dir: &Path) {
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| serve(dir)));
     let why = match ended {
-        Ok(Err(why)) => format!("the run's keeper makes no copies: {why}"),
-        Err(_) => format!("the run's keeper panicked; see {}", dir.join("keeper.log").display()),
+        Ok(Err(why)) => format!("the run's reaper makes no copies: {why}"),
+        Err(_) => format!("the run's reaper panicked; see {}", dir.join("reaper.log").display()),
         Ok(Ok(never)) => match never {},
     };
     log(&why);
@@ -69,7 +69,7 @@ pub(crate) fn settle() {
 
 fn serve(dir: &Path) -> Result<Infallible, String> {
     let words = |error: std::io::Error| error.to_string();
-    // A keeper with other services may serve the same run.
+    // A reaper with other services may serve the same run.
     let lock = File::create(dir.join(LOCK)).map_err(words)?;
     lock.lock().map_err(words)?;
     ready::recover(dir);

@@ -1,8 +1,8 @@
 //! Databases kept ready: a file for each, taken by renaming it, which is atomic across processes.
 //!
-//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The keeper
-//! moves the first and the third along; see [`super::maintainer`]. A test that finds none ready leaves a file in `waiting/`; the keeper makes a copy for
-//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the keeper holds the template.
+//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The reaper
+//! moves the first and the third along; see [`super::maintainer`]. A test that finds none ready leaves a file in `waiting/`; the reaper makes a copy for
+//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the reaper holds the template.
 //!
 //! Invariant: a test that waits is told a reason as soon as there is one, and a reason is whole.
 
@@ -21,13 +21,13 @@ pub(super) const KEPT: &str = "kept";
 const WAITING: &str = "waiting";
 const REFUSED: &str = "refused";
 
-/// There once the keeper holds the template.
+/// There once the reaper holds the template.
 const HELD: &str = "held";
 
-/// Why the keeper makes no copies of any template.
+/// Why the reaper makes no copies of any template.
 const FAILED: &str = "pg.failed";
 
-/// Locked by the keeper that makes the copies, as long as it lives.
+/// Locked by the reaper that makes the copies, as long as it lives.
 pub(super) const LOCK: &str = "pg.lock";
 
 /// A copy takes 10 ms; five hundred tests that begin at once wait for the last of theirs.
@@ -36,13 +36,13 @@ const TAKE_LIMIT: Duration = Duration::from_secs(60);
 /// As [`Run::once`]: migrations of years take minutes.
 const ONCE_LIMIT: Duration = Duration::from_secs(300);
 
-/// The keeper makes one in 10 ms: asked any less often, a test would wait for its turn to look.
+/// The reaper makes one in 10 ms: asked any less often, a test would wait for its turn to look.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// How often a test that waits looks whether there is somebody to wait for.
-const LOOK_AT_KEEPER: Duration = Duration::from_millis(50);
+const LOOK_AT_REAPER: Duration = Duration::from_millis(50);
 
-/// A keeper that starts has its lock some milliseconds later, on a machine that swaps some seconds.
+/// A reaper that starts has its lock some milliseconds later, on a machine that swaps some seconds.
 const ALONE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the runs' templates are.
@@ -50,7 +50,7 @@ pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("pg")
 }
 
-/// Tells the keeper of a template.
+/// Tells the reaper of a template.
 pub(super) fn announce(run: &Run, template: &str) -> Result<(), Error> {
     let dir = dir(run.dir()).join(template);
     for folder in [READY, TAKEN, USED, KEPT, WAITING, REFUSED] {
@@ -61,16 +61,16 @@ pub(super) fn announce(run: &Run, template: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until the keeper holds a template.
+/// Waits until the reaper holds a template.
 pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), Error> {
     let held = dir(run.dir()).join(template).join(HELD);
-    let mut keeper = Keeper::of(run.dir());
-    let mut look = || match (held.exists(), keeper.trouble()) {
+    let mut reaper = Reaper::of(run.dir());
+    let mut look = || match (held.exists(), reaper.trouble()) {
         (true, _) => Ok(Ok(())),
         (false, Some(why)) => Ok(Err(no_copy(why))),
         (false, None) => Err("it is not held"),
     };
-    let what = "a template that the keeper holds";
+    let what = "a template that the reaper holds";
     wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
@@ -81,20 +81,20 @@ pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, P
         ring(run.dir());
         return Ok(taken);
     }
-    // The keeper makes as many copies as there are files of those who wait.
+    // The reaper makes as many copies as there are files of those who wait.
     let waiting = Waiting::new(&dir)?;
     ring(run.dir());
-    let mut keeper = Keeper::of(run.dir());
+    let mut reaper = Reaper::of(run.dir());
     let mut look = || {
         if let Some(taken) = try_take(&dir) {
             return Ok(Ok(taken));
         }
-        match waiting.refusal().or_else(|| keeper.trouble()) {
+        match waiting.refusal().or_else(|| reaper.trouble()) {
             Some(why) => Ok(Err(no_copy(why))),
             None => Err("none is ready"),
         }
     };
-    let what = "a copy of the template, which the keeper makes";
+    let what = "a copy of the template, which the reaper makes";
     wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
@@ -210,7 +210,7 @@ pub(super) fn waiting(template: &Path) -> usize {
     waiting.len()
 }
 
-/// Says that the keeper holds a template.
+/// Says that the reaper holds a template.
 pub(super) fn say_held(template: &Path) -> std::io::Result<()> {
     std::fs::write(template.join(HELD), "")
 }
@@ -230,7 +230,7 @@ pub(super) fn fail(run: &Path, why: &str) {
     publish(run, &run.join(FAILED), why).ok(); // the run may be gone
 }
 
-/// Takes back what [`fail`] said, because another keeper goes on.
+/// Takes back what [`fail`] said, because another reaper goes on.
 pub(super) fn recover(run: &Path) {
     std::fs::remove_file(run.join(FAILED)).ok(); // it never failed
 }
@@ -242,7 +242,7 @@ pub(super) fn publish(dir: &Path, path: &Path, text: &str) -> std::io::Result<()
     std::fs::rename(scratch, path)
 }
 
-/// A test that waits for a copy, as the keeper sees it.
+/// A test that waits for a copy, as the reaper sees it.
 struct Waiting {
     file: PathBuf,
     refused: PathBuf,
@@ -265,40 +265,40 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         for file in [&self.file, &self.refused] {
-            std::fs::remove_file(file).ok(); // the keeper may have been quicker
+            std::fs::remove_file(file).ok(); // the reaper may have been quicker
         }
     }
 }
 
-/// The keeper that makes the copies, as a test that waits for one sees it.
-struct Keeper<'a> {
+/// The reaper that makes the copies, as a test that waits for one sees it.
+struct Reaper<'a> {
     run: &'a Path,
     looked: Option<Instant>,
     seen: Instant,
 }
 
-impl Keeper<'_> {
-    fn of(run: &Path) -> Keeper<'_> {
-        Keeper { run, looked: None, seen: Instant::now() }
+impl Reaper<'_> {
+    fn of(run: &Path) -> Reaper<'_> {
+        Reaper { run, looked: None, seen: Instant::now() }
     }
 
     /// Why nobody makes copies.
     fn trouble(&mut self) -> Option<String> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AT_KEEPER) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AT_REAPER) {
             return None;
         }
         self.looked = Some(Instant::now());
         if let Ok(why) = std::fs::read_to_string(self.run.join(FAILED)) {
             return Some(why);
         }
-        // The lock is given up at once: a keeper that waits for it gets it.
+        // The lock is given up at once: a reaper that waits for it gets it.
         if File::open(self.run.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err()) {
             self.seen = Instant::now();
         }
         (self.seen.elapsed() >= ALONE_LIMIT).then(|| {
             format!(
-                "the run's keeper, which makes the copies, is gone; its last words are in {}",
-                self.run.join("keeper.log").display()
+                "the run's reaper, which makes the copies, is gone; its last words are in {}",
+                self.run.join("reaper.log").display()
             )
         })
     }

@@ -47,7 +47,7 @@ impl Server {
         server::Server::read(&POSTGRES, note).and_then(Server::new)
     }
 
-    /// For the other processes of the run, and the keeper.
+    /// For the other processes of the run, and the reaper.
     pub(super) fn note(&self) -> String {
         self.known.note()
     }

@@ -152,7 +152,7 @@ impl Template {
         taken.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Builds it unless it is there; returns when the keeper holds it.
+    /// Builds it unless it is there; returns when the reaper holds it.
     pub(super) async fn ensure(
         &self,
         run: &'static Run,

@@ -165,7 +165,7 @@ impl Clerk {
             return;
         }
         let (run, is_ours) = (self.run, self.server.is_ours);
-        // Refused: whoever leases it next empties it, and the keeper gives back what the run leased.
+        // Refused: whoever leases it next empties it, and the reaper gives back what the run leased.
         let left = self.ask(|connection| {
             if is_ours {
                 empty(connection, number).map(|()| 0)

@@ -54,7 +54,7 @@ impl Server {
         server::Server::read(&REDIS, note).and_then(Server::new)
     }
 
-    /// For the keeper.
+    /// For the reaper.
     pub(super) fn note(&self) -> String {
         self.known.note()
     }
@@ -169,7 +169,7 @@ impl Served for OfRedis {
     }
 }
 
-/// Gives back whatever the run leased on somebody else's server; for the keeper.
+/// Gives back whatever the run leased on somebody else's server; for the reaper.
 pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(note).map_err(|error| error.to_string())?;
     // A server that is gone is found out at once.

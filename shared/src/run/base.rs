@@ -49,7 +49,7 @@ impl Base {
             if let Some(base) = Base::lock_existing(&path)? {
                 return Ok(base);
             }
-            // Removed by the last run's keeper since it was made.
+            // Removed by the last run's reaper since it was made.
         }
     }
 
@@ -131,7 +131,7 @@ fn dirs(base: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 /// The base's path, made or not.
 pub(crate) fn path() -> PathBuf {
     let parent = match std::env::var_os(DIR_VAR) {
-        // The keeper works from `/`.
+        // The reaper works from `/`.
         Some(dir) if !dir.is_empty() => std::path::absolute(&dir).unwrap_or_else(|_| dir.into()),
         _ => std::env::temp_dir(),
     };
@@ -187,7 +187,7 @@ fn check(path: &Path) -> io::Result<()> {
     if is_file(&path.join(LOCK)) && std::fs::read(path.join(LOCK))? == MARK.as_bytes() {
         return Ok(());
     }
-    // The last run's keeper may have removed it meanwhile.
+    // The last run's reaper may have removed it meanwhile.
     path.symlink_metadata()?;
     Err(io::Error::other(format!("the harness did not make it: it has no {LOCK} of ours")))
 }

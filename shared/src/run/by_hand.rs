@@ -7,17 +7,17 @@ use std::time::Duration;
 use super::base::Base;
 use super::cleaner::{self, Fate, Fates};
 use super::sweep::sweep_run;
-use super::{keeper, known, orphans, owned};
+use super::{known, orphans, owned, reaper};
 use crate::wait;
 
-/// A keeper waits for its grace, 2 s, and then has 15 s to remove everything.
+/// A reaper waits for its grace, 2 s, and then has 15 s to remove everything.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A run that a keeper was started for.
+/// A run that a reaper was started for.
 struct Started {
     dir: PathBuf,
     name: String,
-    /// The length of the keepers' log before.
+    /// The length of the reapers' log before.
     log: usize,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn sweep() -> Fates {
             Err(error) => fates.push((path.display().to_string(), Fate::Left(error.to_string()))),
         }
     }
-    await_keepers(&started);
+    await_reapers(&started);
     fates.extend(started.into_iter().map(|run| (run.name.clone(), run.fate())));
     for path in known::all() {
         if let Ok(Some(base)) = Base::lock_existing(&path) {
@@ -55,11 +55,11 @@ pub(crate) fn sweep() -> Fates {
     fates
 }
 
-/// Waits until each run is gone, or its keeper came and went.
-fn await_keepers(started: &[Started]) {
+/// Waits until each run is gone, or its reaper came and went.
+fn await_reapers(started: &[Started]) {
     let mut seen = HashSet::new();
     let at_work = |run: &&Started, seen: &mut HashSet<PathBuf>| {
-        let is_alive = keeper::any_alive(&run.dir);
+        let is_alive = reaper::any_alive(&run.dir);
         let was_alive =
             if is_alive { !seen.insert(run.dir.clone()) } else { seen.contains(&run.dir) };
         run.dir.exists() && (is_alive || !was_alive)
@@ -77,8 +77,8 @@ impl Started {
         if !self.dir.exists() {
             return Fate::Removed;
         }
-        if keeper::any_alive(&self.dir) {
-            return Fate::Left(format!("its keeper was not done after {} s", LIMIT.as_secs()));
+        if reaper::any_alive(&self.dir) {
+            return Fate::Left(format!("its reaper was not done after {} s", LIMIT.as_secs()));
         }
         let log = log(&self.dir);
         Fate::Refused(log.get(self.log..).unwrap_or(&log).trim().to_owned())
@@ -96,5 +96,5 @@ fn name(dir: &Path) -> String {
 }
 
 fn log(dir: &Path) -> String {
-    std::fs::read_to_string(dir.join(keeper::LOG)).unwrap_or_default()
+    std::fs::read_to_string(dir.join(reaper::LOG)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Locks that a run holds until it ends: each of its processes from its first use on, and the keeper from then until the end, for under some runners there are
+//! Locks that a run holds until it ends: each of its processes from its first use on, and the reaper from then until the end, for under some runners there are
 //! moments without any process.
 //!
 //! Each is a file in `<run>/held/` with the path of the lock.
@@ -72,7 +72,7 @@ async fn take(lock: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the keeper holds of it.
+/// What the reaper holds of it.
 #[derive(Default)]
 pub(super) struct Held {
     locks: HashMap<PathBuf, File>,

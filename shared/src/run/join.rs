@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::base::Base;
-use super::keeper::{self, GRACE_VAR, KEEPER_VAR};
 use super::layout::{ASKED, DIR_VAR, FAILED, JOINS, MEMBERS, RUNNERS, TOKEN, token, unwritable};
 use super::machine::Machine;
 use super::member::Run;
 use super::process::{self, Process};
+use super::reaper::{self, GRACE_VAR, REAPER_VAR};
 use super::{owned, sweep};
 use crate::cure::COMMAND_VAR;
 use crate::secret::word;
@@ -21,7 +21,7 @@ use crate::{Error, wait};
 /// Names the run: all processes that see the same value share its servers, whoever started them.
 pub const ID_VAR: &str = "TESTENV_RUN_ID";
 
-/// A run of the same name that ends has its keeper at work: containers die within 10 s, processes within 6.
+/// A run of the same name that ends has its reaper at work: containers die within 10 s, processes within 6.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Holds a run open without taking part in it; see [`attend`].
@@ -34,8 +34,8 @@ impl Drop for Attendance {
     fn drop(&mut self) {
         let dir = self.run.dir();
         let Some(Ok(Some(base))) = dir.parent().map(Base::lock_existing) else { return };
-        // No test process ever came, so no keeper will remove the directory.
-        if owned::is_empty(dir) && !keeper::any_alive(dir) {
+        // No test process ever came, so no reaper will remove the directory.
+        if owned::is_empty(dir) && !reaper::any_alive(dir) {
             let _left = std::fs::remove_dir_all(dir);
             base.remove_if_empty();
         }
@@ -44,7 +44,7 @@ impl Drop for Attendance {
 
 /// Keeps the run named `id` alive until the value is dropped, for a command that starts several test commands with the same [`ID_VAR`].
 ///
-/// It starts no keeper: the first test process does, which knows how to remove what tests make.
+/// It starts no reaper: the first test process does, which knows how to remove what tests make.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ pub(crate) fn asked() -> &'static str {
 
 fn read_asked() -> String {
     // Where and how long a run lives, and what its errors name as a cure, says nothing about its servers.
-    const OF_THE_RUN: [&str; 5] = [ID_VAR, DIR_VAR, GRACE_VAR, KEEPER_VAR, COMMAND_VAR];
+    const OF_THE_RUN: [&str; 5] = [ID_VAR, DIR_VAR, GRACE_VAR, REAPER_VAR, COMMAND_VAR];
     let decides = |name: &str| {
         let ours = name.starts_with("TESTENV_") && !OF_THE_RUN.contains(&name);
         // A server is kept between runs except where `CI` is set.
@@ -99,7 +99,7 @@ fn read_asked() -> String {
 }
 
 impl Run {
-    /// Joins the run of this process: makes it where this is the first process, with a keeper that ends it after the last.
+    /// Joins the run of this process: makes it where this is the first process, with a reaper that ends it after the last.
     ///
     /// # Errors
     ///
@@ -123,11 +123,11 @@ fn safe(id: &str) -> String {
     format!("{kept}-{:016x}", hasher.finish())
 }
 
-fn join_as(id: &str, with_keeper: bool) -> Result<Run, Error> {
+fn join_as(id: &str, with_reaper: bool) -> Result<Run, Error> {
     let asked = asked();
     wait::until_blocking(END_LIMIT, "the end of an earlier run of the same name", || {
         match Base::lock() {
-            Ok(base) => enter(&base, &dir_of(&base, id, asked), asked, with_keeper),
+            Ok(base) => enter(&base, &dir_of(&base, id, asked), asked, with_reaper),
             Err(error) => Ok(Err(error)),
         }
     })
@@ -163,7 +163,7 @@ fn enter(
     base: &Base,
     dir: &Path,
     asked: &str,
-    with_keeper: bool,
+    with_reaper: bool,
 ) -> Result<Result<Run, Error>, &'static str> {
     let is_new = !dir.exists();
     if is_new {
@@ -178,25 +178,25 @@ fn enter(
         Err(cause) => return Ok(Err(unwritable(&path, &cause))),
     };
     if !is_new && member.try_lock().is_ok() {
-        if !keeper::any_alive(dir) {
-            // Nobody is left of the run that had this name, not even its keeper: its servers are not ours to trust. It gets another
-            // name and, in the sweep, a keeper.
+        if !reaper::any_alive(dir) {
+            // Nobody is left of the run that had this name, not even its reaper: its servers are not ours to trust. It gets another
+            // name and, in the sweep, a reaper.
             let stale = dir.with_file_name(format!("stale-{}", word()));
             return match std::fs::rename(dir, &stale) {
                 Ok(()) => Err("it is being swept"),
                 Err(cause) => Ok(Err(unwritable(&stale, &cause))),
             };
         }
-        if !keeper::runner_is_alive(dir) {
+        if !reaper::runner_is_alive(dir) {
             // Another command, within the grace: what failed for the last one may have been cured since.
             forget_failures(dir);
         }
         let _held_until_now = member.unlock();
     }
     if member.try_lock_shared().is_err() {
-        return Err("its keeper is removing what it made");
+        return Err("its reaper is removing what it made");
     }
-    Ok(settle(base, dir, member, with_keeper, is_new))
+    Ok(settle(base, dir, member, with_reaper, is_new))
 }
 
 fn forget_failures(dir: &Path) {
@@ -210,7 +210,7 @@ fn settle(
     base: &Base,
     dir: &Path,
     member: File,
-    with_keeper: bool,
+    with_reaper: bool,
     is_new: bool,
 ) -> Result<Run, Error> {
     append(&dir.join(JOINS), ".")?;
@@ -218,7 +218,7 @@ fn settle(
         append(&dir.join(RUNNERS), &format!("{runner}\n"))?;
     }
     // Once for a run, and once more for each kind of binary in it, as that one may be able to remove what the others could not.
-    if (with_keeper && keeper::ensure(dir)?) || is_new {
+    if (with_reaper && reaper::ensure(dir)?) || is_new {
         sweep::sweep(base, Some(dir));
     }
     Ok(Run { dir: dir.to_owned(), token: token(dir), _member: member })

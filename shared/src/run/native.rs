@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 impl Run {
-    /// Starts `program` with `args` as a server of this run; the keeper ends it.
+    /// Starts `program` with `args` as a server of this run; the reaper ends it.
     ///
     /// It leads a process group of its own, so that Ctrl-C in a terminal reaches the tests and not the server under them. What it prints
     /// goes to `<run>/<name>.log`. The process notes itself before it becomes the server: there is no moment in which it runs unnoted.

@@ -1,6 +1,6 @@
 //! What a run made outside its processes, noted before it is made.
 //!
-//! Each thing is a file in `<run>/owned/`, named `<kind>.<name>`. The keeper removes the thing, then the file.
+//! Each thing is a file in `<run>/owned/`, named `<kind>.<name>`. The reaper removes the thing, then the file.
 //!
 //! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
 
@@ -17,8 +17,8 @@ use crate::Error;
 /// The kinds of a run's own things: servers that are processes, and directories of data.
 const OWN: [&str; 2] = ["native", "dir"];
 
-/// A given server that has been away for a day is not waited for any longer: each run's sweep would try it again. One that answers and refuses is asked again
-/// by every sweep: what is there is still ours.
+/// After 24 h we stop retrying an unreachable external server; otherwise every run would retry it. A server that answers and refuses is asked again by every
+/// sweep: what is there is still ours.
 const FORGOTTEN: Duration = Duration::from_hours(24);
 
 /// The kinds that this binary can remove; another binary of the same run may have been built with other services.
@@ -31,7 +31,7 @@ pub(super) use super::layout::notes as dir;
 /// Notes a thing. Call it before the thing is made.
 #[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
-    debug_assert!(kinds().contains(&kind), "the keeper can remove a {kind}");
+    debug_assert!(kinds().contains(&kind), "the reaper can remove a {kind}");
     let file = super::layout::note(run, kind, name);
     // A note that is changed is whole at every moment, too: half of one would name no server. Its scratch file is no note.
     let scratch = run.join(format!("note-{}", crate::secret::word()));
@@ -40,7 +40,7 @@ pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<
         .map_err(|cause| super::layout::unwritable(&file, &cause))
 }
 
-/// Removes whatever this binary can; what is left stays noted. The words of what refused are the keeper's log.
+/// Removes whatever this binary can; what is left stays noted. The words of what refused are the reaper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     let token = super::layout::token(run);
     let mut refused = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
 }
 
-/// A copy of a run's notes, in the keeper's memory: whoever cleans a temporary directory by force takes the notes from under a live run.
+/// A copy of a run's notes, in the reaper's memory: whoever cleans a temporary directory by force takes the notes from under a live run.
 #[derive(Default)]
 pub(super) struct Copy {
     /// The label, and the text with the length that its file had.

@@ -1,4 +1,4 @@
-//! The sweep: what earlier runs left, because their keeper was killed too, is removed by the next run.
+//! The sweep: what earlier runs left, because their reaper was killed too, is removed by the next run.
 //!
 //! Invariant: a run is swept only if no process holds it, and only by a program that can remove something of it.
 
@@ -8,9 +8,9 @@ use std::path::Path;
 use super::base::Base;
 use super::cleaner::{self, Fate};
 use super::layout::MEMBERS;
-use super::{keeper, known, orphans, owned};
+use super::{known, orphans, owned, reaper};
 
-/// Starts keepers for the runs in `base` that provably have no owner: no process holds them, and no keeper that can remove all that they made.
+/// Starts reapers for the runs in `base` that provably have no owner: no process holds them, and no reaper that can remove all that they made.
 ///
 /// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
 pub(super) fn sweep(base: &Base, own: Option<&Path>) {
@@ -20,7 +20,7 @@ pub(super) fn sweep(base: &Base, own: Option<&Path>) {
     }
 }
 
-/// Starts a keeper for a run that provably has no owner; returns why none was started.
+/// Starts a reaper for a run that provably has no owner; returns why none was started.
 pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
     let Ok(members) = File::open(dir.join(MEMBERS)) else { return Some(Fate::Removed) };
     if members.try_lock().is_err() {
@@ -33,10 +33,10 @@ pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
     // The engine it used, not the one of this run.
     let engine = std::fs::read_to_string(owned::dir(dir).join("docker.engine")).unwrap_or_default();
     let vars: Vec<(&str, &str)> = engine.lines().filter_map(|line| line.split_once('=')).collect();
-    keeper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
+    reaper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
 }
 
-/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more. Blocks; for the keeper of a live run.
+/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more. Blocks; for the reaper of a live run.
 pub(super) fn sweep_elsewhere(own: &Path) {
     for path in known::all().into_iter().filter(|path| Some(path.as_path()) != own.parent()) {
         match Base::lock_existing(&path) {
@@ -54,14 +54,14 @@ pub(super) fn sweep_elsewhere(own: &Path) {
     }
 }
 
-/// Why a keeper of this binary's would remove nothing from a run; `None` where it would remove something that no living keeper can.
+/// Why a reaper of this binary's would remove nothing from a run; `None` where it would remove something that no living reaper can.
 fn hindrance(dir: &Path) -> Option<Fate> {
     let left = owned::kinds_of(dir);
-    let is_kept = keeper::alive(dir)
-        .any(|keeper| left.iter().all(|kind| keeper.split('+').any(|removes| removes == kind)));
+    let is_kept = reaper::alive(dir)
+        .any(|reaper| left.iter().all(|kind| reaper.split('+').any(|removes| removes == kind)));
     let is_ours = |kind: &String| owned::kinds().contains(&kind.as_str());
     if is_kept {
-        return Some(Fate::Left("its keeper is about to remove it".into()));
+        return Some(Fate::Left("its reaper is about to remove it".into()));
     }
     let why = || format!("this program was built without the features for: {}", left.join(", "));
     (!left.is_empty() && !left.iter().any(is_ours)).then(|| Fate::Refused(why()))
@@ -72,8 +72,8 @@ mod tests {
     use std::fs::File;
     use std::path::Path;
 
-    use super::super::keeper::file_of;
     use super::super::layout;
+    use super::super::reaper::file_of;
     use super::{hindrance, owned};
 
     fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
@@ -89,19 +89,19 @@ mod tests {
         hindrance(run).is_none()
     }
 
-    fn keeper(file: &Path) -> File {
-        let keeper = File::create(file).unwrap();
-        keeper.lock().unwrap();
-        keeper
+    fn reaper(file: &Path) -> File {
+        let reaper = File::create(file).unwrap();
+        reaper.lock().unwrap();
+        reaper
     }
 
     #[test]
-    fn a_run_is_swept_unless_a_keeper_that_can_remove_all_of_it_lives() {
+    fn a_run_is_swept_unless_a_reaper_that_can_remove_all_of_it_lives() {
         let run = run_that_left(&owned::kinds());
-        let _of_a_smaller_binary = keeper(&run.path().join("keeper+native"));
+        let _of_a_smaller_binary = reaper(&run.path().join("reaper+native"));
         assert!(can_help(run.path()));
 
-        let _twin = keeper(&file_of(run.path()));
+        let _twin = reaper(&file_of(run.path()));
         assert!(!can_help(run.path()));
     }
 

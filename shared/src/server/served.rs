@@ -29,7 +29,7 @@ pub(crate) enum Origin {
     External,
 }
 
-/// The server of a run, as its directory keeps it for the other processes and the keeper: `<origin> <facts> <address>`.
+/// The server of a run, as its directory keeps it for the other processes and the reaper: `<origin> <facts> <address>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) origin: Origin,

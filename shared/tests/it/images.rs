@@ -107,9 +107,9 @@ fn an_image_of_a_private_registry_is_pulled_with_the_users_login() {
     let ways: [&dyn Fn(&str) -> String; 3] = [&by_program, &by_store, &by_file];
     for config in ways {
         let (lab, dir, (at, told)) = (Lab::new(), tempfile::tempdir().unwrap(), registry());
-        let keeper = dir.path().join("docker-credential-of-the-test");
-        std::fs::write(&keeper, program).unwrap();
-        std::fs::set_permissions(&keeper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let reaper = dir.path().join("docker-credential-of-the-test");
+        std::fs::write(&reaper, program).unwrap();
+        std::fs::set_permissions(&reaper, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(dir.path().join("config.json"), config(&at)).unwrap();
         let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
 

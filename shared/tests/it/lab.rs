@@ -166,24 +166,24 @@ impl Lab {
             if self.base().join(run).exists() { Err("its directory is there") } else { Ok(()) }
         })
         .unwrap();
-        self.expect_no_keeper_of(run);
+        self.expect_no_reaper_of(run);
     }
 
-    pub(crate) fn expect_no_keeper(&self) {
-        self.expect_no_keeper_of("");
+    pub(crate) fn expect_no_reaper(&self) {
+        self.expect_no_reaper_of("");
     }
 
-    fn expect_no_keeper_of(&self, run: &str) {
-        self.expect_keepers(0, run);
+    fn expect_no_reaper_of(&self, run: &str) {
+        self.expect_reapers(0, run);
     }
 
-    /// Waits until so many keepers are left, of runs whose names begin so.
-    pub(crate) fn expect_keepers(&self, count: usize, run: &str) {
-        let mark = format!("testenv-keeper {run}");
-        wait::until_blocking(PROMISED, "the end of the keeper", || {
+    /// Waits until so many reapers are left, of runs whose names begin so.
+    pub(crate) fn expect_reapers(&self, count: usize, run: &str) {
+        let mark = format!("testenv-reaper {run}");
+        wait::until_blocking(PROMISED, "the end of the reaper", || {
             let processes = self.processes().into_iter();
-            let keepers: Vec<String> = processes.filter(|line| line.contains(&mark)).collect();
-            if keepers.len() == count { Ok(()) } else { Err(keepers.join(", ")) }
+            let reapers: Vec<String> = processes.filter(|line| line.contains(&mark)).collect();
+            if reapers.len() == count { Ok(()) } else { Err(reapers.join(", ")) }
         })
         .unwrap();
     }
@@ -223,7 +223,7 @@ impl Lab {
         text.split_whitespace().last().unwrap().to_owned()
     }
 
-    /// Processes that were started with this lab's directory: actors, servers, keepers.
+    /// Processes that were started with this lab's directory: actors, servers, reapers.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!("TESTENV_DIR={}", self.runs().display());
         let environments = ps(&["eww", "-A", "-o", "pid=,command="]);
@@ -258,13 +258,13 @@ impl Lab {
         text.split("\np").filter(|process| process.contains(&mark)).map(str::to_owned).collect()
     }
 
-    pub(crate) fn keeper(&self) -> i32 {
+    pub(crate) fn reaper(&self) -> i32 {
         let processes = self.processes();
-        let keeper = processes
+        let reaper = processes
             .iter()
-            .find(|line| line.contains("testenv-keeper"))
-            .unwrap_or_else(|| panic!("a keeper among {processes:?}"));
-        keeper.split_whitespace().next().unwrap().parse().unwrap()
+            .find(|line| line.contains("testenv-reaper"))
+            .unwrap_or_else(|| panic!("a reaper among {processes:?}"));
+        reaper.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Where the harness notes that a run lives in another place than usual.
@@ -342,7 +342,7 @@ pub(crate) fn listeners(port: &str) -> Vec<String> {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        // The keepers of a test that failed are still at work: without the directory they would not know what to remove.
+        // The reapers of a test that failed are still at work: without the directory they would not know what to remove.
         self.dir.disable_cleanup(std::thread::panicking());
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::kill_with_its_keeper;
+use crate::p4_nothing_is_left::kill_with_its_reaper;
 
 /// Folders as people have them, two of which look like runs to whoever does not look twice.
 fn furnish(dir: &Path) {
@@ -44,7 +44,7 @@ fn a_directory_that_the_user_names_keeps_what_is_in_it() {
         test
     };
 
-    kill_with_its_keeper(&lab, run("killed", "wait"));
+    kill_with_its_reaper(&lab, run("killed", "wait"));
     run("next", "pass").wait().unwrap();
     testenv::wait::until_blocking(PROMISED, "the end of both runs", || {
         if lab.base().exists() { Err("there") } else { Ok(()) }
@@ -165,7 +165,7 @@ fn hidden(lab: &Lab, namespaces: &[&str]) -> std::process::Child {
     run
 }
 
-/// As a job's container that is killed: its processes are gone at once, the keeper too, and its files with the last of them.
+/// As a job's container that is killed: its processes are gone at once, the reaper too, and its files with the last of them.
 #[cfg(feature = "integration")]
 #[test]
 fn what_is_left_of_a_process_namespace_that_was_killed_is_swept_by_root_of_the_machine() {
@@ -197,7 +197,7 @@ fn a_run_behind_another_mount_of_the_same_path_is_not_swept() {
         if lab.base().exists() { Err("there") } else { Ok(()) }
     })
     .unwrap();
-    lab.expect_keepers(1, "");
+    lab.expect_reapers(1, "");
     assert_eq!(containers().len(), 1, "the live run's container is there");
     drop(live.stdin.take());
     live.wait().unwrap();
@@ -240,7 +240,7 @@ fn a_wrapper_between_cargo_and_the_tests_does_not_split_the_run() {
 /// As a cross-compiling loader, or one of another libc, starts a test.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_test_that_an_explicit_loader_starts_has_a_keeper() {
+fn a_test_that_an_explicit_loader_starts_has_a_reaper() {
     let lab = Lab::new();
     let actor = env!("CARGO_BIN_EXE_testenv-actor");
     let loader = Command::new("sh")

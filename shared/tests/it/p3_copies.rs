@@ -138,17 +138,17 @@ async fn a_template_that_somebody_dropped_is_said() {
 }
 
 #[test]
-fn a_keeper_that_was_killed_is_said() {
+fn a_reaper_that_was_killed_is_said() {
     let (given, lab) = (Given::start(), Lab::new());
     let mut test = asked(&lab, &given.url);
     ask(&mut test, "1");
-    let keeper = nix::unistd::Pid::from_raw(lab.keeper());
+    let reaper = nix::unistd::Pid::from_raw(lab.reaper());
     let start = Instant::now();
 
-    nix::sys::signal::kill(keeper, nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(reaper, nix::sys::signal::Signal::SIGKILL).unwrap();
     let refused = ask(&mut test, MANY);
 
-    assert!(refused.contains("keeper, which makes the copies, is gone"), "{refused}");
+    assert!(refused.contains("reaper, which makes the copies, is gone"), "{refused}");
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     drop(test.stdin.take());
     test.wait().unwrap();
@@ -159,7 +159,7 @@ fn a_keeper_that_was_killed_is_said() {
     given.end();
 }
 
-/// A run in whose directory there is a folder of this name before its keeper comes; what its first test says.
+/// A run in whose directory there is a folder of this name before its reaper comes; what its first test says.
 fn with_a_folder(name: &str) -> (String, Duration) {
     let lab = Lab::new();
     let id = ("TESTENV_RUN_ID", "odd");
@@ -192,9 +192,9 @@ fn a_run_whose_file_system_has_no_fifos_is_served_as_any_other() {
 }
 
 #[test]
-fn a_keeper_that_cannot_work_says_why_at_once() {
+fn a_reaper_that_cannot_work_says_why_at_once() {
     let (answer, took) = with_a_folder("pg.lock");
 
-    assert!(answer.contains("the run's keeper makes no copies: Is a directory"), "{answer}");
+    assert!(answer.contains("the run's reaper makes no copies: Is a directory"), "{answer}");
     assert!(took < SOON, "{took:?}");
 }

@@ -85,7 +85,7 @@ fn dropping_a_database_needs_no_runtime_and_does_not_wait() {
 
 #[tokio::test]
 async fn a_database_that_is_given_back_is_dropped() {
-    let keeper = fresh_db().await;
+    let reaper = fresh_db().await;
     let name = {
         let db = fresh_db().await;
         db.name().to_owned()
@@ -95,7 +95,7 @@ async fn a_database_that_is_given_back_is_dropped() {
         let there: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
                 .bind(&name)
-                .fetch_one(keeper.pool())
+                .fetch_one(reaper.pool())
                 .await
                 .unwrap();
         if there { Err("it is there") } else { Ok(()) }

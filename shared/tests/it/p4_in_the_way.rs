@@ -159,17 +159,17 @@ pub(crate) async fn of_databases_that_are_marked_as_failed_only_this_roles_are_s
     given.end();
 }
 
-/// What the keepers of a lab say that they did not remove.
+/// What the reapers of a lab say that they did not remove.
 fn refusal(lab: &Lab) -> String {
     wait::until_blocking(PROMISED, "what is not removed", || {
-        let logs = files(lab, "keeper.log");
+        let logs = files(lab, "reaper.log");
         let said: String = logs.iter().flat_map(std::fs::read_to_string).collect();
         if said.contains("not removed") { Ok(said) } else { Err(said) }
     })
     .unwrap()
 }
 
-/// Another run, which sweeps, until its own directory is gone, and the sweep's keeper.
+/// Another run, which sweeps, until its own directory is gone, and the sweep's reaper.
 async fn sweep(lab: &Lab) {
     assert!(lab.actor("nothing", "pass").status().unwrap().success());
     wait::until(PROMISED, "the end of the sweep", async || {

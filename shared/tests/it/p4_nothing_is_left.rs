@@ -19,11 +19,11 @@ enum End {
     Group(Signal),
     /// SIGKILL of the runner and of every process that descends from it.
     Tree,
-    /// SIGTERM to the keeper, which cleans up at once; then SIGKILL of the group.
-    Keeper,
+    /// SIGTERM to the reaper, which cleans up at once; then SIGKILL of the group.
+    Reaper,
 }
 
-/// The kinds of ends: the run is done, its test dies, its group is told to end, its keeper is met too. Eleven ends in all.
+/// The kinds of ends: the run is done, its test dies, its group is told to end, its reaper is met too. Eleven ends in all.
 const ENDS: [&[(&str, End)]; 4] = [
     &[("pass", End::Own("pass")), ("panic", End::Own("panic")), ("exit(0)", End::Own("exit"))],
     &[("abort", End::Own("abort")), ("SIGKILL of the test", End::Test(Signal::SIGKILL))],
@@ -33,7 +33,7 @@ const ENDS: [&[(&str, End)]; 4] = [
         ("SIGHUP", End::Group(Signal::SIGHUP)),
         ("SIGKILL of the group", End::Group(Signal::SIGKILL)),
     ],
-    &[("SIGKILL of the whole tree", End::Tree), ("SIGTERM of the keeper", End::Keeper)],
+    &[("SIGKILL of the whole tree", End::Tree), ("SIGTERM of the reaper", End::Reaper)],
 ];
 
 /// Runs `resource` to its ends, all at once, in a world where `vars` are set, and collects what is left of each 15 s later; returns the names of the ends.
@@ -96,15 +96,15 @@ fn send(lab: &Lab, runner: &Child, end: End) {
                 kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
             }
         }
-        End::Keeper => {
-            kill(Pid::from_raw(lab.keeper()), Signal::SIGTERM).unwrap();
-            lab.expect_no_keeper();
+        End::Reaper => {
+            kill(Pid::from_raw(lab.reaper()), Signal::SIGTERM).unwrap();
+            lab.expect_no_reaper();
             killpg(Pid::from_raw(runner.id().cast_signed()), Signal::SIGKILL).unwrap();
         }
     }
 }
 
-/// The actor that waits for its end: the process of the lab that is neither keeper, nor server, nor runner.
+/// The actor that waits for its end: the process of the lab that is neither reaper, nor server, nor runner.
 fn test_of(lab: &Lab, runner: &Child) -> i32 {
     let processes = lab.processes();
     let pids = processes
@@ -131,13 +131,13 @@ pub(crate) fn nothing_is_left_of_a_container_after_every_kind_of_end() {
 }
 
 #[test]
-fn what_a_killed_keeper_left_is_swept_by_the_next_run() {
+fn what_a_killed_reaper_left_is_swept_by_the_next_run() {
     sweeps("native");
 }
 
 #[cfg(feature = "integration")]
 #[test]
-fn the_containers_that_a_killed_keeper_left_are_swept_by_the_next_run() {
+fn the_containers_that_a_killed_reaper_left_are_swept_by_the_next_run() {
     sweeps("docker");
 }
 
@@ -145,7 +145,7 @@ fn sweeps(resource: &str) {
     let lab = Lab::new();
     let mut killed = lab.actor(resource, "wait").env("TESTENV_RUN_ID", "first").spawn().unwrap();
     assert_eq!(lab::line(&mut killed), resource);
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
 
     // Nobody is there to remove it.
     let left = lab.left();
@@ -158,15 +158,15 @@ fn sweeps(resource: &str) {
     lab.expect_nothing_left(PROMISED);
 }
 
-pub(crate) fn kill_with_its_keeper(lab: &Lab, mut test: Child) {
-    kill(Pid::from_raw(lab.keeper()), Signal::SIGKILL).unwrap();
+pub(crate) fn kill_with_its_reaper(lab: &Lab, mut test: Child) {
+    kill(Pid::from_raw(lab.reaper()), Signal::SIGKILL).unwrap();
     test.kill().unwrap();
     test.wait().unwrap();
-    lab.expect_no_keeper();
+    lab.expect_no_reaper();
 }
 
 #[test]
-fn a_run_of_the_same_name_does_not_trust_what_a_killed_keeper_left() {
+fn a_run_of_the_same_name_does_not_trust_what_a_killed_reaper_left() {
     let lab = Lab::new();
     let killed = lab.actor("member", "60000").env("TESTENV_RUN_ID", "same").spawn().unwrap();
     testenv::wait::until_blocking(PROMISED, "the first run's server", || {
@@ -174,7 +174,7 @@ fn a_run_of_the_same_name_does_not_trust_what_a_killed_keeper_left() {
     })
     .unwrap();
     let first = std::fs::read_to_string(lab.base().join("same/server.json")).unwrap();
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
 
     let next = lab.actor("member", "0").env("TESTENV_RUN_ID", "same").output().unwrap();
 
@@ -232,22 +232,22 @@ pub(crate) fn goes_without_its_directory(resource: &str, vars: &[(&str, &str)]) 
 }
 
 #[test]
-fn a_native_server_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+fn a_native_server_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run() {
     is_swept_without_a_note("native", &[]);
 }
 
 #[cfg(feature = "integration")]
 #[test]
-fn a_container_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+fn a_container_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run() {
     is_swept_without_a_note("docker", &[]);
 }
 
-/// Kills a run with its keeper, and takes its notes: the next run of this user finds what is left by itself.
+/// Kills a run with its reaper, and takes its notes: the next run of this user finds what is left by itself.
 pub(crate) fn is_swept_without_a_note(resource: &str, vars: &[(&str, &str)]) {
     let lab = Lab::new();
     let mut killed = lab.actor(resource, "wait").envs(vars.iter().copied()).spawn().unwrap();
     assert_eq!(lab::line(&mut killed), resource);
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
     std::fs::remove_dir_all(lab.runs()).unwrap();
     assert_ne!(lab.left_but_files(), Vec::<String>::new(), "something outlives both");
 
@@ -263,7 +263,7 @@ fn what_was_left_in_another_directory_is_swept_by_the_next_run() {
     let other = lab.runs().with_file_name("other runs");
     let mut killed = lab.actor("native", "wait").env("TESTENV_RUN_ID", "first").spawn().unwrap();
     assert_eq!(lab::line(&mut killed), "native");
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
 
     let next = lab.actor("nothing", "pass").env("TESTENV_DIR", &other).status().unwrap();
 

@@ -25,7 +25,7 @@ fn a_native_cluster_goes_although_somebody_deleted_the_runs_directory() {
 }
 
 #[test]
-fn a_native_cluster_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+fn a_native_cluster_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run() {
     is_swept_without_a_note("postgres", NATIVE);
 }
 

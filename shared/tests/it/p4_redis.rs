@@ -5,7 +5,7 @@ use std::process::Child;
 
 use crate::lab::{self, Lab, PROMISED};
 use crate::p4_nothing_is_left::{
-    every_kind_of_end, goes_without_its_directory, is_swept_without_a_note, kill_with_its_keeper,
+    every_kind_of_end, goes_without_its_directory, is_swept_without_a_note, kill_with_its_reaper,
 };
 
 /// A server that somebody else runs: sixteen databases, a user, a password with a space. To the tests that visit it, its lab is another machine.
@@ -73,7 +73,7 @@ pub(crate) fn no_key_of_ours_is_left_on_a_given_redis_after_every_kind_of_end() 
 }
 
 #[test]
-fn what_a_killed_keeper_left_on_a_given_redis_is_swept_by_the_next_run() {
+fn what_a_killed_reaper_left_on_a_given_redis_is_swept_by_the_next_run() {
     let given = Given::start();
     let lab = Lab::new();
     let mut killed = lab
@@ -82,7 +82,7 @@ fn what_a_killed_keeper_left_on_a_given_redis_is_swept_by_the_next_run() {
         .spawn()
         .unwrap();
     assert_eq!(lab::line(&mut killed), "redis");
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
     assert_ne!(given.keys(), BTreeMap::new());
 
     let next = lab.actor("nothing", "pass").env("TESTENV_RUN_ID", "second").status().unwrap();
@@ -124,7 +124,7 @@ fn a_native_redis_goes_although_somebody_deleted_the_runs_directory() {
 }
 
 #[test]
-fn a_native_redis_whose_keeper_and_directory_are_gone_is_swept_by_the_next_run() {
+fn a_native_redis_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run() {
     is_swept_without_a_note("redis", NATIVE);
 }
 

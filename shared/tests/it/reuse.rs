@@ -186,7 +186,7 @@ fn a_kept_server_is_not_stopped_between_two_processes_of_a_run() {
     let users = std::fs::File::open(users.next().unwrap()).unwrap();
 
     let is_used = || users.try_lock().is_err().then_some(()).ok_or("nobody uses it");
-    testenv::wait::until_blocking(Duration::from_secs(1), "the keeper's use", is_used).unwrap();
+    testenv::wait::until_blocking(Duration::from_secs(1), "the reaper's use", is_used).unwrap();
     lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
 
     users.try_lock().expect("with its run, the use of a kept server ends");

@@ -1,7 +1,7 @@
 //! `testenv sweep`: what a killed run left is removed at a user's word, and what may be in use is not.
 
 use crate::lab::{self, Lab, PROMISED};
-use crate::p4_nothing_is_left::kill_with_its_keeper;
+use crate::p4_nothing_is_left::kill_with_its_reaper;
 
 /// What `testenv sweep` says. (Its exit code also tells of what other runs left on this machine.)
 fn sweep(lab: &Lab) -> String {
@@ -14,7 +14,7 @@ fn what_a_killed_run_left_is_removed_and_named() {
     let lab = Lab::new();
     let mut test = lab.actor("native", "wait").env("TESTENV_RUN_ID", "killed").spawn().unwrap();
     assert_eq!(lab::line(&mut test), "native");
-    kill_with_its_keeper(&lab, test);
+    kill_with_its_reaper(&lab, test);
 
     let said = sweep(&lab);
 
@@ -42,7 +42,7 @@ fn a_live_run_is_left_and_named() {
     lab.expect_nothing_left(PROMISED);
 }
 
-/// Without notes, only what it carries tells whose a container is. (The keeper of any other run may be quicker to remove it.)
+/// Without notes, only what it carries tells whose a container is. (The reaper of any other run may be quicker to remove it.)
 #[cfg(feature = "integration")]
 #[test]
 fn a_container_whose_runs_directory_was_deleted_is_removed_and_a_live_runs_is_left() {
@@ -54,7 +54,7 @@ fn a_container_whose_runs_directory_was_deleted_is_removed_and_a_live_runs_is_le
         (test, format!("container testenv-{token}-sleeper"))
     };
     let ((killed, of_the_killed), (mut alive, of_the_living)) = (run(&lab), run(&other));
-    kill_with_its_keeper(&lab, killed);
+    kill_with_its_reaper(&lab, killed);
     std::fs::remove_dir_all(lab.runs()).unwrap();
 
     let said = sweep(&lab);

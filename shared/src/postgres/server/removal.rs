@@ -27,7 +27,7 @@ const LIMITS: &str = "SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN
     FROM pg_settings WHERE name IN ('lock_timeout', 'default_transaction_read_only', 'statement_timeout', 'transaction_timeout',
         'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
-/// The server at which a keeper is at work, which calls for one database after the other.
+/// The server at which a reaper is at work, which calls for one database after the other.
 enum At {
     /// One login for all of them: a debug build takes 40 ms for each.
     Open(Runtime, PgConnection),
@@ -35,7 +35,7 @@ enum At {
     Gone,
 }
 
-/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the keeper.
+/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the reaper.
 pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
     static AT: Mutex<Option<(Address, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
@@ -139,7 +139,7 @@ async fn drop_itself(server: &Server, admin: &mut PgConnection, name: &str) -> R
     }))
 }
 
-/// What keeps a database from being dropped, as a reader of the keeper's log can look it up.
+/// What keeps a database from being dropped, as a reader of the reaper's log can look it up.
 async fn in_the_way(admin: &mut PgConnection, name: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "SELECT format('the prepared transaction %L of %s', gid, owner) FROM pg_prepared_xacts WHERE database = $1

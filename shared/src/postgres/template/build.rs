@@ -18,7 +18,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Lets it go, once the keeper holds it.
+    /// Lets it go, once the reaper holds it.
     pub(super) async fn release(self) {
         // Nobody waits for the goodbye.
         drop(self.session.close().await);

@@ -1,4 +1,4 @@
-//! How a keeper is started: as nobody's child, with nothing of its starter's that it does not need.
+//! How a reaper is started: as nobody's child, with nothing of its starter's that it does not need.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{KEEPER_VAR, LOG};
+use super::{LOG, REAPER_VAR};
 use crate::Error;
 use crate::run::layout::{DIR_VAR, unwritable};
 
@@ -43,7 +43,7 @@ const LINK: &str = "/proc/self/exe";
 /// The same where the shell has it open.
 const OPEN: &str = "/proc/self/fd/3";
 
-/// Starts a keeper for the run in `dir`, in a world where `vars` are set too. It keeps once its file is locked.
+/// Starts a reaper for the run in `dir`, in a world where `vars` are set too. It keeps once its file is locked.
 pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Error> {
     let log_path = dir.join(LOG);
     let log = OpenOptions::new()
@@ -52,25 +52,25 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         .open(&log_path)
         .map_err(|cause| unwritable(&log_path, &cause))?;
     let mut command = Command::new("/bin/sh");
-    // The shell ends at once, so that the keeper is nobody's child: whoever ends the test with all its children does not meet it. The program comes in as
+    // The shell ends at once, so that the reaper is nobody's child: whoever ends the test with all its children does not meet it. The program comes in as
     // the shell's input, which a process in its background does not get.
-    command.args(["-c", r#"exec 3<&0; "$@" &"#, "sh"]).args(own_program()).arg("testenv-keeper");
+    command.args(["-c", r#"exec 3<&0; "$@" &"#, "sh"]).args(own_program()).arg("testenv-reaper");
     command.arg(dir.file_name().unwrap_or_default());
     command
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(&name.to_string_lossy())))
-        // A binary that measures its coverage would leave the keeper's in the root directory.
+        // A binary that measures its coverage would leave the reaper's in the root directory.
         .env("LLVM_PROFILE_FILE", "/dev/null")
         .envs(vars.iter().copied())
         // It may keep what was left in another base than its starter's.
         .envs(dir.parent().and_then(Path::parent).map(|of_base| (DIR_VAR, of_base)))
-        .env(KEEPER_VAR, dir)
+        .env(REAPER_VAR, dir)
         .current_dir("/")
         .process_group(0)
         .stdin(std::fs::File::open(LINK).map_or_else(|_| Stdio::null(), Stdio::from))
         .stdout(Stdio::null())
         .stderr(log);
-    let cannot = |cause: String| Error::new("cannot start the keeper").cause(cause);
+    let cannot = |cause: String| Error::new("cannot start the reaper").cause(cause);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(cannot(format!("/bin/sh ended: {status}"))),

@@ -1,4 +1,4 @@
-//! The keeper: a small process that outlives the run's tests and removes what they made.
+//! The reaper: a small process that outlives the run's tests and removes what they made.
 //!
 //! It is the test binary started again, in a session of its own, with its standard streams closed, so that neither a signal to the run's group nor a runner
 //! that waits for open pipes meets it.
@@ -25,11 +25,11 @@ use crate::{Error, wait};
 
 pub(super) use launch::start;
 
-/// Set for the keeper only: the directory of its run.
-pub(super) const KEEPER_VAR: &str = "TESTENV_KEEPER";
+/// Set for the reaper only: the directory of its run.
+pub(super) const REAPER_VAR: &str = "TESTENV_REAPER";
 
-/// What the keeper could not remove, in the run's directory.
-pub(super) const LOG: &str = "keeper.log";
+/// What the reaper could not remove, in the run's directory.
+pub(super) const LOG: &str = "reaper.log";
 
 /// How long a run without any process is kept, in milliseconds, in the place of 2000.
 pub const GRACE_VAR: &str = "TESTENV_GRACE_MS";
@@ -40,16 +40,16 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A process that starts takes milliseconds; a machine that swaps takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often the keeper looks whether the run goes on: its end starts the grace, so this only adds to it.
+/// How often the reaper looks whether the run goes on: its end starts the grace, so this only adds to it.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A keeper starts in ten milliseconds, and a test waits for it.
+/// A reaper starts in ten milliseconds, and a test waits for it.
 const START_POLL: Duration = Duration::from_millis(2);
 
 /// A sweep that has found something has this long to remove it; a container takes seconds.
 const SWEEP_LIMIT: Duration = Duration::from_secs(9);
 
-/// Starts a keeper for the run in `dir` unless one like it is there; returns when it keeps, and whether it is new. The caller holds the base's lock.
+/// Starts a reaper unless an equivalent one is running. Blocks until it holds its lock. Returns `true` if it was started now. The caller holds the base's lock.
 pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     if is_alive(&file_of(dir)) {
         return Ok(false);
@@ -57,7 +57,7 @@ pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     let file = file_of(dir);
     std::fs::write(&file, "").map_err(|cause| unwritable(&file, &cause))?;
     start(dir, &[])?;
-    wait::until_blocking_every(START_POLL, START_LIMIT, "the keeper's first sign", || {
+    wait::until_blocking_every(START_POLL, START_LIMIT, "the reaper's first sign", || {
         match std::fs::read(&file) {
             Ok(pid) if !pid.is_empty() => Ok(()),
             _ => Err(std::fs::read_to_string(dir.join(LOG)).unwrap_or_default()),
@@ -66,34 +66,34 @@ pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Whether any keeper keeps the run in `dir`, whatever services it was built with.
+/// Whether any reaper keeps the run in `dir`, whatever services it was built with.
 pub(super) fn any_alive(dir: &Path) -> bool {
     alive(dir).next().is_some()
 }
 
-/// The names of the files of the keepers that are alive: `keeper+<kind>+…`.
+/// The names of the files of the reapers that are alive: `reaper+<kind>+…`.
 pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.filter_map(|path| {
         let name = path.file_name()?.to_string_lossy().into_owned();
-        (name.starts_with("keeper+") && is_alive(&path)).then_some(name)
+        (name.starts_with("reaper+") && is_alive(&path)).then_some(name)
     })
 }
 
-/// Becomes the keeper if this process was started as one; else returns at once.
-pub(super) fn keep_if_asked() {
-    let Some(dir) = std::env::var_os(KEEPER_VAR) else { return };
+/// Becomes the reaper if this process was started as one; else returns at once.
+pub(super) fn reap_if_asked() {
+    let Some(dir) = std::env::var_os(REAPER_VAR) else { return };
     let _own_already = nix::unistd::setsid();
     close_inherited();
     let told_to_end = hear_signals();
-    let kept = std::panic::catch_unwind(|| keep(Path::new(&dir), &told_to_end));
-    #[expect(clippy::exit, reason = "the keeper never reaches the tests' main")]
-    std::process::exit(i32::from(!matches!(kept, Ok(Ok(())))));
+    let reaped = std::panic::catch_unwind(|| reap(Path::new(&dir), &told_to_end));
+    #[expect(clippy::exit, reason = "the reaper never reaches the tests' main")]
+    std::process::exit(i32::from(!matches!(reaped, Ok(Ok(())))));
 }
 
-/// Blocks the signals that would end the keeper, in this thread and all that it starts, and returns where SIGTERM is heard of: it means "clean up now".
+/// Blocks the signals that would end the reaper, in this thread and all that it starts, and returns where SIGTERM is heard of: it means "clean up now".
 ///
-/// The others say something of a terminal or a pipe that is not the keeper's. Rust's runtime, which ignores SIGPIPE, has not begun yet.
+/// The others say something of a terminal or a pipe that is not the reaper's. Rust's runtime, which ignores SIGPIPE, has not begun yet.
 fn hear_signals() -> Receiver<()> {
     use Signal::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let blocked = [SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -123,15 +123,15 @@ fn close_inherited() {
     }
 }
 
-fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
-    // Twins of this keeper: one keeps, the others go.
+fn reap(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
+    // Only one reaper of each kind runs: the one that gets this lock.
     let file = file_of(dir);
-    let mut keeping = OpenOptions::new()
+    let mut lock_file = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&file)
         .map_err(|cause| unwritable(&file, &cause))?;
-    if wait::until_blocking(Duration::from_secs(1), "the keeper's lock", || keeping.try_lock())
+    if wait::until_blocking(Duration::from_secs(1), "the reaper's lock", || lock_file.try_lock())
         .is_err()
     {
         return Ok(());
@@ -144,19 +144,19 @@ fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
         .map_err(|cause| unwritable(&path, &cause))?;
     let token = layout::token(dir);
     let mut run =
-        Kept { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
-    writeln!(keeping, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
+        WatchedRun { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
+    writeln!(lock_file, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
 
     for serve in cleaner::all().iter().filter_map(|cleaner| cleaner.serve) {
         let dir = dir.to_owned();
         std::thread::spawn(move || serve(&dir));
     }
-    // A keeper that was itself started by a sweep leaves that to the run that sweeps.
+    // A reaper that was itself started by a sweep leaves that to the run that sweeps.
     let swept = (!run.is_left()).then(|| {
         let (own, (tell, swept)) = (dir.to_owned(), mpsc::channel());
         std::thread::spawn(move || {
             sweep::sweep_elsewhere(&own);
-            tell.send(()).ok(); // the keeper may have waited long enough
+            tell.send(()).ok(); // the reaper may have waited long enough
         });
         swept
     });
@@ -168,9 +168,9 @@ fn keep(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A run as its keeper sees it. What is read from its directory is read while the directory is there: whoever cleans a temporary directory by force may take
+/// A run as its reaper sees it. What is read from its directory is read while the directory is there: whoever cleans a temporary directory by force may take
 /// it from under a live run.
-struct Kept<'a> {
+struct WatchedRun<'a> {
     dir: &'a Path,
     token: String,
     members: File,
@@ -178,7 +178,7 @@ struct Kept<'a> {
     held: Held,
 }
 
-impl Kept<'_> {
+impl WatchedRun<'_> {
     /// Returns when no process takes part any more, after the grace, or when told to.
     fn wait_for_its_end(&mut self, told_to_end: &Receiver<()>) {
         let grace = grace();
@@ -212,7 +212,7 @@ impl Kept<'_> {
         is_left
     }
 
-    /// False once the directory was deleted; there may be another of the same name since, which is another keeper's.
+    /// False once the directory was deleted; there may be another of the same name since, which is another reaper's.
     fn has_its_directory(&self) -> bool {
         base::is_still_at(&self.members, &self.dir.join(MEMBERS))
     }
@@ -241,7 +241,7 @@ impl Kept<'_> {
 }
 
 pub(super) fn file_of(dir: &Path) -> PathBuf {
-    dir.join(format!("keeper+{}", owned::kinds().join("+")))
+    dir.join(format!("reaper+{}", owned::kinds().join("+")))
 }
 
 fn is_alive(file: &Path) -> bool {
