@@ -8,7 +8,7 @@
 //! - `joins`: a byte for each process that ever joined; `runners`: the runners that started them;
 //! - `<server>.json`, `<server>.lock`, `<server>.failed`: a server that was started once, who starts it, why it could not be;
 //! - `held/`: locks that it holds until it ends;
-//! - `owned/`: what must be removed; `reaper+…`: who removes it.
+//! - `ledger/`: what must be removed; `reaper+…`: who removes it.
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), testenv::Error> {
@@ -58,7 +58,7 @@ mod member;
 mod native;
 mod open_files;
 mod orphans;
-pub(crate) mod owned;
+pub(crate) mod ledger;
 mod process;
 mod sweep;
 

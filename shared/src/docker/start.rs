@@ -12,7 +12,7 @@ use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, I
 use super::client::limited;
 use super::{address, here, memory};
 use crate::provider::{docker_host, docker_is_local};
-use crate::run::{Owner, Run, owned};
+use crate::run::{Owner, Run, ledger};
 use crate::{Error, cure};
 
 /// The label with the run's token.
@@ -51,7 +51,7 @@ impl<I: Image> Started<I> {
 ///
 /// When the run's directory cannot be written.
 pub fn note(run: &Run) -> Result<(), Error> {
-    owned::note(run.dir(), "docker", "engine", &engine_vars())
+    ledger::note(run.dir(), "docker", "engine", &engine_vars())
 }
 
 /// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local, `tmpfs` directories in memory.

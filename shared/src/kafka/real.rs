@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::docker::Chosen;
 use crate::provider::{KAFKA, REACH_LIMIT, Service, reach};
 use crate::run::cleaner::Refused;
-use crate::run::{self, Run, owned};
+use crate::run::{self, Run, ledger};
 use crate::server::{self, Data, NO_FACTS, Origin, Secrets, Served, Server};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
@@ -55,7 +55,7 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
 
     let name = unique(test, broker.run.token());
     if !broker.server.is_owned() {
-        owned::note(broker.run.dir(), KAFKA.name, &name, &broker.server.note())?;
+        ledger::note(broker.run.dir(), KAFKA.name, &name, &broker.server.note())?;
     }
     let options =
         AdminOptions::new().operation_timeout(Some(TOPIC_LIMIT)).request_timeout(Some(TOPIC_LIMIT));

@@ -11,7 +11,7 @@ use super::template::Template;
 use super::{client, failed, ready, served};
 use crate::Error;
 use crate::provider::POSTGRES;
-use crate::run::{Run, owned};
+use crate::run::{Run, ledger};
 use crate::verdict::Held;
 use crate::wait::{self, HeldClock};
 
@@ -85,7 +85,7 @@ pub async fn note(name: &str) -> Result<(), Error> {
     if server.is_ours {
         return Ok(());
     }
-    owned::note(run.dir(), "postgres", name, &server.note())
+    ledger::note(run.dir(), "postgres", name, &server.note())
 }
 
 impl Db {

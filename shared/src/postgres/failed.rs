@@ -14,7 +14,7 @@ use super::server::{self, Server};
 use super::{client, ready};
 use crate::provider::{POSTGRES, say};
 use crate::run::cleaner::Refused;
-use crate::run::{self, Run, layout, owned};
+use crate::run::{self, Run, layout, ledger};
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};
 
@@ -121,7 +121,7 @@ impl Evidence for Used {
 /// Says, on a server that outlives the run, whether a database stays when the run ends.
 fn note(run: &Run, server: &Server, file: &Path, word: &str) {
     if !server.is_ours {
-        owned::note(run.dir(), "postgres", &name_of(file), &(server.note() + word)).ok(); // unnoted, it is dropped with the run
+        ledger::note(run.dir(), "postgres", &name_of(file), &(server.note() + word)).ok(); // unnoted, it is dropped with the run
     }
 }
 

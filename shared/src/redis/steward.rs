@@ -16,7 +16,7 @@ use super::clerk::Clerk;
 use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
-use crate::run::{apart, owned};
+use crate::run::{apart, ledger};
 use crate::{Error, verdict, wait};
 
 /// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
@@ -101,7 +101,7 @@ pub(super) async fn of_this_process() -> Result<&'static Steward, Error> {
             apart(async || {
                 let (run, server) = server::of_the_run().await?;
                 if !server.is_ours {
-                    owned::note(run.dir(), REDIS.name, "leases", &server.note())?;
+                    ledger::note(run.dir(), REDIS.name, "leases", &server.note())?;
                 }
                 let (desk, orders) = mpsc::channel();
                 let clerk = Clerk::new(run, server.clone(), desk.clone())?;

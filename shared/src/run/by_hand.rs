@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::base::Base;
 use super::cleaner::{self, Fate, Fates};
 use super::sweep::sweep_run;
-use super::{known, orphans, owned, reaper};
+use super::{known, ledger, orphans, reaper};
 use crate::wait;
 
 /// A reaper waits for its grace, 2 s, and then has 15 s to remove everything.
@@ -87,7 +87,7 @@ impl Started {
 
 /// The run's directory, and what it noted.
 fn name(dir: &Path) -> String {
-    let entries = std::fs::read_dir(owned::dir(dir)).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(ledger::dir(dir)).into_iter().flatten().flatten();
     let mut things: Vec<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().replacen('.', " ", 1)).collect();
     things.sort();

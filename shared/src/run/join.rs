@@ -13,7 +13,7 @@ use super::machine::Machine;
 use super::member::Run;
 use super::process::{self, Process};
 use super::reaper::{self, GRACE_VAR, REAPER_VAR};
-use super::{owned, sweep};
+use super::{ledger, sweep};
 use crate::cure::COMMAND_VAR;
 use crate::secret::word;
 use crate::{Error, wait};
@@ -35,7 +35,7 @@ impl Drop for Attendance {
         let dir = self.run.dir();
         let Some(Ok(Some(base))) = dir.parent().map(Base::lock_existing) else { return };
         // No test process ever came, so no reaper will remove the directory.
-        if owned::is_empty(dir) && !reaper::any_alive(dir) {
+        if ledger::is_empty(dir) && !reaper::any_alive(dir) {
             let _left = std::fs::remove_dir_all(dir);
             base.remove_if_empty();
         }

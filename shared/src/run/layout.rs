@@ -17,9 +17,9 @@ pub(super) const ASKED: &str = "asked";
 /// The extension of the files that say why something could not be started.
 pub(super) const FAILED: &str = "failed";
 
-/// Where the notes of things are; see `owned`.
+/// Where the notes of things are; see `ledger`.
 pub(super) fn notes(run: &Path) -> PathBuf {
-    run.join("owned")
+    run.join("ledger")
 }
 
 /// The file that stands for a thing.

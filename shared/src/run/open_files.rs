@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::layout::MEMBERS;
-use super::{base, owned};
+use super::{base, ledger};
 
 /// The files of runs of this user that processes hold open, as far as this process may look.
 ///
@@ -61,7 +61,7 @@ impl OpenFiles {
     pub(crate) fn orphans(&self) -> Vec<i32> {
         let is_over = |run: &Path, pid: i32| {
             // Somebody may have deleted the log alone: then the run there has the server in its notes.
-            !self.hold(run) && !owned::native_pids(run).contains(&pid)
+            !self.hold(run) && !ledger::native_pids(run).contains(&pid)
         };
         let is_orphan = |(pid, files): &(&i32, &Vec<Open>)| {
             files.iter().any(|file| {
@@ -136,7 +136,7 @@ mod tests {
         let reader = Ended(sleep().stdin(File::open(&log).unwrap()).spawn().unwrap());
         std::fs::remove_dir_all(&run).unwrap();
         // Another run of the same name lives by now.
-        std::fs::create_dir_all(run.join("owned")).unwrap();
+        std::fs::create_dir_all(run.join("ledger")).unwrap();
         let _member = File::create(run.join(MEMBERS)).unwrap();
         let is_one = |child: &Ended| {
             OpenFiles::look().unwrap().orphans().contains(&child.0.id().cast_signed())
@@ -146,7 +146,7 @@ mod tests {
 
         // Only the log was deleted, of a run that lives and has the server in its notes.
         let line = Process::line(server.0.id().cast_signed()).unwrap();
-        std::fs::write(run.join("owned/native.server"), line).unwrap();
+        std::fs::write(run.join("ledger/native.server"), line).unwrap();
         assert!(!is_one(&server));
     }
 }

@@ -12,7 +12,7 @@ use super::cleaner::{Fate, Fates};
 use super::machine::Machine;
 use super::open_files::OpenFiles;
 use super::process::Process;
-use super::{known, layout, native, owned};
+use super::{known, layout, ledger, native};
 
 /// The file in a directory of data that names its run.
 const OWNER: &str = "owner";
@@ -92,7 +92,7 @@ pub(crate) fn make_data_dir(
 ) -> Result<PathBuf, crate::Error> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let dir = parent.join(format!("{DATA}{service}-{}", run.token()));
-    owned::note(run.dir(), "dir", service, &dir.display().to_string())?;
+    ledger::note(run.dir(), "dir", service, &dir.display().to_string())?;
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&dir)
@@ -123,7 +123,7 @@ pub(super) fn sweep() -> Fates {
             None => Fate::Left("nothing in it says whose it is".into()),
             Some(owner) if runs.is_over(&owner, token) => {
                 // The next run tries again.
-                owned::remove_dir(&dir).map_or_else(Fate::Refused, |()| Fate::Removed)
+                ledger::remove_dir(&dir).map_or_else(Fate::Refused, |()| Fate::Removed)
             }
             Some(_) => Fate::Left("its run is not provably over".into()),
         };

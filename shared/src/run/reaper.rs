@@ -20,7 +20,7 @@ use super::base::{self, Base};
 use super::held::Held;
 use super::layout::{self, JOINS, MEMBERS, RUNNERS, unwritable};
 use super::process::Process;
-use super::{cleaner, owned, sweep};
+use super::{cleaner, ledger, sweep};
 use crate::{Error, wait};
 
 pub(super) use launch::start;
@@ -144,7 +144,7 @@ fn reap(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
         .map_err(|cause| unwritable(&path, &cause))?;
     let token = layout::token(dir);
     let mut run =
-        WatchedRun { dir, token, members, notes: owned::Copy::default(), held: Held::default() };
+        WatchedRun { dir, token, members, notes: ledger::Copy::default(), held: Held::default() };
     writeln!(lock_file, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
 
     for serve in cleaner::all().iter().filter_map(|cleaner| cleaner.serve) {
@@ -174,7 +174,7 @@ struct WatchedRun<'a> {
     dir: &'a Path,
     token: String,
     members: File,
-    notes: owned::Copy,
+    notes: ledger::Copy,
     held: Held,
 }
 
@@ -226,14 +226,14 @@ impl WatchedRun<'_> {
             self.notes.remove_all(&self.token);
             return;
         }
-        if let Err(refused) = owned::remove_all(self.dir) {
+        if let Err(refused) = ledger::remove_all(self.dir) {
             // The log is the last place to say it.
             writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}")
                 .ok();
         }
         let Some(parent) = self.dir.parent() else { return };
         let Ok(Some(base)) = Base::lock_existing(parent) else { return };
-        if owned::is_empty(self.dir) && self.has_its_directory() {
+        if ledger::is_empty(self.dir) && self.has_its_directory() {
             std::fs::remove_dir_all(self.dir).ok(); // the next run's sweep tries again
             base.remove_if_empty();
         }
@@ -241,7 +241,7 @@ impl WatchedRun<'_> {
 }
 
 pub(super) fn file_of(dir: &Path) -> PathBuf {
-    dir.join(format!("reaper+{}", owned::kinds().join("+")))
+    dir.join(format!("reaper+{}", ledger::kinds().join("+")))
 }
 
 fn is_alive(file: &Path) -> bool {

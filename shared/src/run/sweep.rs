@@ -8,7 +8,7 @@ use std::path::Path;
 use super::base::Base;
 use super::cleaner::{self, Fate};
 use super::layout::MEMBERS;
-use super::{known, orphans, owned, reaper};
+use super::{known, ledger, orphans, reaper};
 
 /// Starts reapers for the runs in `base` that provably have no owner: no process holds them, and no reaper that can remove all that they made.
 ///
@@ -31,7 +31,8 @@ pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
         return hindrance;
     }
     // The engine it used, not the one of this run.
-    let engine = std::fs::read_to_string(owned::dir(dir).join("docker.engine")).unwrap_or_default();
+    let engine =
+        std::fs::read_to_string(ledger::dir(dir).join("docker.engine")).unwrap_or_default();
     let vars: Vec<(&str, &str)> = engine.lines().filter_map(|line| line.split_once('=')).collect();
     reaper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
 }
@@ -56,10 +57,10 @@ pub(super) fn sweep_elsewhere(own: &Path) {
 
 /// Why a reaper of this binary's would remove nothing from a run; `None` where it would remove something that no living reaper can.
 fn hindrance(dir: &Path) -> Option<Fate> {
-    let left = owned::kinds_of(dir);
+    let left = ledger::kinds_of(dir);
     let is_kept = reaper::alive(dir)
         .any(|reaper| left.iter().all(|kind| reaper.split('+').any(|removes| removes == kind)));
-    let is_ours = |kind: &String| owned::kinds().contains(&kind.as_str());
+    let is_ours = |kind: &String| ledger::kinds().contains(&kind.as_str());
     if is_kept {
         return Some(Fate::Left("its reaper is about to remove it".into()));
     }
@@ -74,11 +75,11 @@ mod tests {
 
     use super::super::layout;
     use super::super::reaper::file_of;
-    use super::{hindrance, owned};
+    use super::{hindrance, ledger};
 
     fn run_that_left(kinds: &[&str]) -> tempfile::TempDir {
         let run = tempfile::tempdir().unwrap();
-        std::fs::create_dir(owned::dir(run.path())).unwrap();
+        std::fs::create_dir(ledger::dir(run.path())).unwrap();
         for kind in kinds {
             std::fs::write(layout::note(run.path(), kind, "a"), "").unwrap();
         }
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_run_is_swept_unless_a_reaper_that_can_remove_all_of_it_lives() {
-        let run = run_that_left(&owned::kinds());
+        let run = run_that_left(&ledger::kinds());
         let _of_a_smaller_binary = reaper(&run.path().join("reaper+native"));
         assert!(can_help(run.path()));
 

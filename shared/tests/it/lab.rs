@@ -137,7 +137,7 @@ impl Lab {
     /// The processes that noted themselves as servers.
     fn native_pids(&self) -> Vec<i32> {
         let dirs = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let notes = dirs(self.base()).flat_map(|run| dirs(run.path().join("owned")));
+        let notes = dirs(self.base()).flat_map(|run| dirs(run.path().join("ledger")));
         let native = notes.filter(|note| note.file_name().to_string_lossy().starts_with("native."));
         let texts = native.filter_map(|note| std::fs::read_to_string(note.path()).ok());
         texts.filter_map(|text| text.split_whitespace().next()?.parse().ok()).collect()

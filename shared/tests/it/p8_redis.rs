@@ -89,7 +89,7 @@ fn a_redis_that_died_in_the_middle_of_a_run() {
     let vars = [("TESTENV_PROVIDER", "native"), ("TESTENV_RUN_ID", "died")];
     let mut first = lab.actor("redis", "wait").envs(vars).spawn().unwrap();
     assert_eq!(lab::line(&mut first), "redis");
-    let note = std::fs::read_to_string(lab.base().join("died/owned/native.redis")).unwrap();
+    let note = std::fs::read_to_string(lab.base().join("died/ledger/native.redis")).unwrap();
     let server = note.split_whitespace().next().unwrap().parse().unwrap();
 
     kill(Pid::from_raw(server), Signal::SIGKILL).unwrap();

@@ -14,7 +14,7 @@ use crate::postgres::template::hold;
 use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
 use crate::run::cleaner::Refused;
-use crate::run::owned;
+use crate::run::ledger;
 use crate::wait;
 
 /// Enough for the tests that two cores run at once; more is made where it was not.
@@ -183,7 +183,7 @@ impl Maker<'_> {
             std::future::pending::<()>().await;
         }
         if !self.server.is_ours {
-            owned::note(self.dir, "postgres", name, self.text)
+            ledger::note(self.dir, "postgres", name, self.text)
                 .map_err(|error| NoCopy::Refused(error.to_string(), false))?;
         }
         admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use super::{Source, Template, hold, identity};
 use crate::Error;
 use crate::postgres::server::{self, Server};
-use crate::run::{Run, layout, owned};
+use crate::run::{Run, layout, ledger};
 
 /// A template that is there, and the session that holds it.
 pub(super) struct Held {
@@ -78,7 +78,7 @@ impl Template {
         let digits = &name[identity::PREFIX.len()..][..16];
         let scratch = format!("testenv_new_{digits}_{}", run.token());
         if !server.is_ours {
-            owned::note(run.dir(), "postgres", &scratch, &server.note())?;
+            ledger::note(run.dir(), "postgres", &scratch, &server.note())?;
         }
         server::drop_database(admin, &scratch).await.map_err(not_built)?;
         execute(admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(not_built)?;

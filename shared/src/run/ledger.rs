@@ -1,6 +1,6 @@
 //! What a run made outside its processes, noted before it is made.
 //!
-//! Each thing is a file in `<run>/owned/`, named `<kind>.<name>`. The reaper removes the thing, then the file.
+//! Each thing is a file in `<run>/ledger/`, named `<kind>.<name>`. The reaper removes the thing, then the file.
 //!
 //! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
 
