@@ -21,12 +21,12 @@
 //!
 //! Invariant: a database is handed out once.
 
-mod bell;
+mod wake;
 mod client;
 mod db;
 mod failed;
-mod maintainer;
-mod ready;
+mod filler;
+mod pool;
 mod served;
 mod server;
 pub mod snapshot;
@@ -45,8 +45,8 @@ pub(crate) use client::forget_options_of_the_shell;
 /// Databases on a server that does not end with the run; and the copies that are kept ready.
 pub(crate) const CLEANER: Cleaner = Cleaner {
     is_external: true,
-    serve: Some(maintainer::maintain),
-    settle: Some(maintainer::settle),
+    serve: Some(filler::fill),
+    stop: Some(filler::stop_filling),
     release: Some(served::release_memory),
     ..Cleaner::new("postgres", server::remove)
 };

@@ -36,11 +36,11 @@
 //!
 //! Invariant: no two live tests have the same database, and on a given server only keys whose names a test wrote are ever removed.
 
-mod clerk;
-mod leases;
+mod lease_worker;
+mod remote_leases;
 mod relay;
 mod server;
-mod steward;
+mod lease_client;
 mod stream;
 mod written;
 
@@ -54,7 +54,7 @@ use redis::aio::MultiplexedConnection;
 pub(crate) const CLEANER: Cleaner =
     Cleaner { is_external: true, ..Cleaner::new("redis", server::remove) };
 
-use steward::Lease;
+use lease_client::Lease;
 
 use crate::address::Address;
 use crate::provider::REDIS;
@@ -196,9 +196,9 @@ impl Evidence for Used {
 async fn make(test: String) -> Result<Redis, Error> {
     wait::expect_runtime("a Redis database")?;
     let _until_it_is_leased = HeldClock::new();
-    let steward = steward::of_this_process().await?;
-    let lease = steward.lease().await?;
-    let url = lease.url(&steward.server);
+    let client = lease_client::of_this_process().await?;
+    let lease = client.lease().await?;
+    let url = lease.url(&client.server);
     let address =
         REDIS.address(&url).map_err(|cause| Error::new("no address of a database").cause(cause))?;
     Ok(Redis { url, address, held: Held::new(REDIS.name, test), lease: Some(lease) })

@@ -33,7 +33,7 @@ pub(crate) fn forget_options_of_the_shell() {
     }
 }
 /// A connection goes back to its pool after an answer of the server.
-const LOOK: Duration = Duration::from_millis(1);
+const POLL: Duration = Duration::from_millis(1);
 
 /// The parameters of a URL that sqlx knows. It would log any other, with its value.
 const PARAMETERS: &[&str] = &[
@@ -112,7 +112,7 @@ async fn fill(pool: &PgPool) {
     // They go back by a task, after an answer of the server.
     let all_back =
         || if pool.num_idle() >= new { Ok(()) } else { Err(format!("{}", pool.num_idle())) };
-    let back = wait::until_every(LOOK, ACQUIRE, "the pool's connections", || {
+    let back = wait::until_every(POLL, ACQUIRE, "the pool's connections", || {
         std::future::ready(all_back())
     });
     back.await.ok(); // those that are back serve

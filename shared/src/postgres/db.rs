@@ -8,7 +8,7 @@ use sqlx::postgres::PgPool;
 
 use super::server::Server;
 use super::template::Template;
-use super::{client, failed, ready, served};
+use super::{client, failed, pool, served};
 use crate::Error;
 use crate::provider::POSTGRES;
 use crate::run::{Run, ledger};
@@ -117,7 +117,7 @@ impl Db {
         let clock = HeldClock::new();
         let (run, server) = served::connect().await?;
         let built = template.ensure(run, server).await?;
-        let (name, taken) = failed::while_waiting(ready::take(run, &built)).await?;
+        let (name, taken) = failed::while_waiting(pool::take(run, &built)).await?;
         let options = server.options.clone().database(&name);
         let pool = client::pool(options, clock.was_stopped());
         let held = Held::new(POSTGRES.name, test);

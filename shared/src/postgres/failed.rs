@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::server::{self, Server};
-use super::{client, ready};
+use super::{client, pool};
 use crate::provider::{POSTGRES, say};
 use crate::run::cleaner::Refused;
 use crate::run::{self, Run, layout, ledger};
@@ -56,7 +56,7 @@ impl Used {
     pub(super) fn new(run: &'static Run, server: &'static Server, file: &Path) -> Used {
         // A look at a directory, for a failure only.
         if std::thread::panicking() {
-            let held = ready::held(file).saturating_sub(verdict::spare(POSTGRES.name));
+            let held = pool::held(file).saturating_sub(verdict::spare(POSTGRES.name));
             HELD.fetch_max(held, Ordering::Relaxed);
         }
         Used { run, server, file: file.to_owned(), is_kept: false }
@@ -72,9 +72,9 @@ impl Evidence for Used {
         note(self.run, self.server, &self.file, WORD);
         // The moment from which it is kept is the file's.
         std::fs::write(&self.file, WORD).ok(); // the run's directory is gone, and the database with it
-        self.file = ready::keep(&self.file);
+        self.file = pool::keep(&self.file);
         self.is_kept = true;
-        for file in too_many(&ready::dir(self.run.dir())) {
+        for file in too_many(&pool::dir(self.run.dir())) {
             let_go(self.run, self.server, &file);
         }
     }
@@ -83,7 +83,7 @@ impl Evidence for Used {
         if self.is_kept {
             let_go(self.run, self.server, &self.file);
         } else {
-            ready::give_back(self.run, &self.file);
+            pool::give_back(self.run, &self.file);
         }
     }
 
@@ -128,7 +128,7 @@ fn note(run: &Run, server: &Server, file: &Path, word: &str) {
 /// Gives a kept database back.
 fn let_go(run: &Run, server: &Server, file: &Path) {
     note(run, server, file, "");
-    ready::give_back(run, file);
+    pool::give_back(run, file);
 }
 
 fn name_of(file: &Path) -> String {
@@ -139,7 +139,7 @@ fn name_of(file: &Path) -> String {
 fn kept(dir: &Path) -> Vec<PathBuf> {
     let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
     let files =
-        entries(dir.to_owned()).flat_map(|template| entries(template.path().join(ready::KEPT)));
+        entries(dir.to_owned()).flat_map(|template| entries(template.path().join(pool::KEPT)));
     let age = |file: &std::fs::DirEntry| file.metadata().and_then(|file| file.modified()).ok();
     let mut files: Vec<_> = files.map(|file| (age(&file), file.path())).collect();
     files.sort();
@@ -173,12 +173,12 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
 }
 
 /// Drops the one that has been there longest, of this run or an earlier one, for a test that finds the disk full.
-pub(super) async fn give_way(
+pub(super) async fn evict_oldest(
     server: &Server,
     admin: &mut PgConnection,
     run: &Path,
 ) -> Result<(), Refused> {
-    if let Some(file) = kept(&ready::dir(run)).first() {
+    if let Some(file) = kept(&pool::dir(run)).first() {
         let name = name_of(file);
         server::drop_surely(server, admin, &name).await?;
         std::fs::remove_file(file).ok(); // its process may have let go of it meanwhile

@@ -6,7 +6,7 @@
 //! Invariant: nobody connects to a finished template. PostgreSQL will not fork a database that has sessions.
 
 mod build;
-pub(super) mod hold;
+pub(super) mod pin;
 mod identity;
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use sqlx::migrate::Migrator;
 
 use self::build::NotBuilt;
 use super::db::Db;
-use super::ready;
+use super::pool;
 use super::server::Server;
 use crate::run::{Run, apart};
 use crate::{Error, current_test};
@@ -168,7 +168,7 @@ impl Template {
         let name = apart(async move || {
             let once = format!("template-{}", template.key);
             let made =
-                ready::once(run, &once, async || match template.register(run, server).await {
+                pool::once(run, &once, async || match template.register(run, server).await {
                     Ok(name) => Ok(Ok(name)),
                     Err(NotBuilt::Ever(error)) => Ok(Err(error)),
                     Err(NotBuilt::Now(error)) => Err(error),
@@ -182,10 +182,10 @@ impl Template {
 
     async fn register(&self, run: &'static Run, server: &Server) -> Result<String, NotBuilt> {
         let held = self.build_on(run, server).await?;
-        ready::announce(run, &held.name)?;
+        pool::announce(run, &held.name)?;
         // Between two holders nobody would hold it. On a server of our own nobody has to.
         if !server.is_ours {
-            ready::until_held(run, &held.name).await?;
+            pool::until_held(run, &held.name).await?;
         }
         let name = held.name.clone();
         held.release().await;

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::server::Server;
 use super::template::Template;
-use super::{ready, served};
+use super::{pool, served};
 use crate::Error;
 use crate::run::{Run, apart};
 use crate::wait::{self, HeldClock};
@@ -84,7 +84,7 @@ async fn shared(run: &'static Run, server: &'static Server) -> Result<&'static s
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
             let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
-            ready::take_shared(run, &built, &name).await
+            pool::take_shared(run, &built, &name).await
         })
     });
     name.await.map(String::as_str)

@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::leases;
+use super::remote_leases;
 use super::server::{SIGN_LIMIT, Server};
 use super::written::{Commands, Reader};
 use crate::Error;
@@ -47,7 +47,7 @@ pub(super) struct Relay {
     connections: Arc<Mutex<Connections>>,
 }
 
-/// Both directions of every connection: the first ends by order, the second when the server has ended its part.
+/// Both directions of every connection: the first ends by request, the second when the server has ended its part.
 #[derive(Debug, Default)]
 struct Connections {
     upwards: Vec<AbortHandle>,
@@ -204,7 +204,7 @@ impl Notes {
             return Ok(());
         }
         let mut connection = self.connection.lock().await;
-        let note = leases::note(self.number, &names);
+        let note = remote_leases::note(self.number, &names);
         let done = match &mut *connection {
             Some(open) => note.exec_async(open).await,
             None => Ok(()),

@@ -8,7 +8,7 @@ use testcontainers_modules::redis::{REDIS_PORT, Redis};
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, CopyTargetOptions, ImageExt};
 
-use super::leases;
+use super::remote_leases;
 use crate::address::Address;
 use crate::docker::Chosen;
 use crate::provider::{REACH_LIMIT, REDIS, Service, reach};
@@ -176,7 +176,7 @@ pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> 
     let released = reach(&server.known.address, REACH_LIMIT).and_then(|()| {
         let released = server
             .connect()
-            .and_then(|mut connection| leases::release_all(&mut connection, &server, run));
+            .and_then(|mut connection| remote_leases::release_all(&mut connection, &server, run));
         released.map_err(|error| error.to_string())
     });
     released.or_else(|why| server.known.refused(why))

@@ -16,7 +16,7 @@ pub(crate) struct Cleaner {
     /// Serves a live run from its directory. Called on a thread of its own.
     pub(crate) serve: Option<fn(run: &Path)>,
     /// Returns when `serve` makes nothing any more, and never will.
-    pub(crate) settle: Option<fn()>,
+    pub(crate) stop: Option<fn()>,
     /// Removes what runs left of which no note exists any more, and tells what became of each thing. Blocks.
     pub(crate) sweep: Option<fn() -> Fates>,
     /// Called before a directory of data is removed, which may be another service's.
@@ -74,7 +74,7 @@ impl Cleaner {
             remove,
             is_external: false,
             serve: None,
-            settle: None,
+            stop: None,
             sweep: None,
             release: None,
         }

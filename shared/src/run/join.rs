@@ -196,7 +196,7 @@ fn enter(
     if member.try_lock_shared().is_err() {
         return Err("its reaper is removing what it made");
     }
-    Ok(settle(base, dir, member, with_reaper, is_new))
+    Ok(register(base, dir, member, with_reaper, is_new))
 }
 
 fn forget_failures(dir: &Path) {
@@ -206,7 +206,7 @@ fn forget_failures(dir: &Path) {
     }
 }
 
-fn settle(
+fn register(
     base: &Base,
     dir: &Path,
     member: File,

@@ -219,8 +219,8 @@ impl WatchedRun<'_> {
 
     /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
     fn end(&self) {
-        for settle in cleaner::all().iter().filter_map(|cleaner| cleaner.settle) {
-            settle();
+        for stop in cleaner::all().iter().filter_map(|cleaner| cleaner.stop) {
+            stop();
         }
         if !self.has_its_directory() {
             self.notes.remove_all(&self.token);

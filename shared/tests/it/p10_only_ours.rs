@@ -9,7 +9,7 @@ use crate::p4_nothing_is_left::kill_with_its_reaper;
 
 /// Folders as people have them, two of which look like runs to whoever does not look twice.
 fn furnish(dir: &Path) {
-    for folder in ["work/deep", ".hidden", "empty", "looks-like-a-run/owned", ".new-x"] {
+    for folder in ["work/deep", ".hidden", "empty", "looks-like-a-run/ledger", ".new-x"] {
         std::fs::create_dir_all(dir.join(folder)).unwrap();
     }
     for file in ["work/deep/thesis.tex", ".hidden/key", "notes", "looks-like-a-run/members"] {

@@ -185,7 +185,7 @@ fn with_a_folder(name: &str) -> (String, Duration) {
 
 #[test]
 fn a_run_whose_file_system_has_no_fifos_is_served_as_any_other() {
-    let (answer, took) = with_a_folder("bell");
+    let (answer, took) = with_a_folder("wake");
 
     assert!(answer.starts_with("had: "), "{answer}");
     assert!(took < SOON, "{took:?}");

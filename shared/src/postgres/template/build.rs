@@ -6,7 +6,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::{Source, Template, hold, identity};
+use super::{Source, Template, identity, pin};
 use crate::Error;
 use crate::postgres::server::{self, Server};
 use crate::run::{Run, layout, ledger};
@@ -50,7 +50,7 @@ impl Template {
         };
         // Nobody else is on a server of our own, and nobody sweeps there.
         if !server.is_ours {
-            hold::hold(&mut admin, &name).await?;
+            pin::pin_template(&mut admin, &name).await?;
         }
         // After the lock: what is there now stays.
         if exists(&mut admin, &name).await.map_err(not_built)? {
@@ -60,11 +60,11 @@ impl Template {
             self.build_as(&name, run, server, &mut admin).await?;
             return Ok(Held { name, session: admin });
         }
-        hold::wait_for_builders(&mut admin, &name).await;
+        pin::wait_for_builders(&mut admin, &name).await;
         if !exists(&mut admin, &name).await.map_err(not_built)? {
             self.build_as(&name, run, server, &mut admin).await?;
         }
-        hold::let_others_build(&mut admin, &name).await.map_err(not_built)?;
+        pin::let_others_build(&mut admin, &name).await.map_err(not_built)?;
         Ok(Held { name, session: admin })
     }
 
@@ -144,7 +144,7 @@ fn is_passing(error: &sqlx::Error) -> bool {
 
 /// Closes a scratch database to everybody and gives it its name.
 async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Result<()> {
-    hold::mark(admin, scratch).await?;
+    pin::mark(admin, scratch).await?;
     execute(admin, format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false")).await?;
     // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
     sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")

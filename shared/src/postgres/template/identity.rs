@@ -97,7 +97,7 @@ pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> St
 /// - the role: the tables are its own, and another role could neither copy the template nor read them;
 /// - what new databases of the server inherit: encoding and locale;
 /// - settings of the session that change what a migration does, such as `search_path`;
-/// - the database in which the session is, because that is where the locks on the template are (see [`super::hold`]).
+/// - the database in which the session is, because that is where the locks on the template are (see [`super::pin`]).
 pub(super) async fn name_on_server(admin: &mut PgConnection, key: &str) -> sqlx::Result<String> {
     let parts: Vec<Option<String>> = sqlx::query_scalar(
         "SELECT unnest(ARRAY[current_user::text, current_database()::text,

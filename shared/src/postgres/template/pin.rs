@@ -49,7 +49,10 @@ fn key(name: &str) -> i32 {
 }
 
 /// Holds a template, which need not exist yet, until the session ends.
-pub(in crate::postgres) async fn hold(admin: &mut PgConnection, name: &str) -> Result<(), Error> {
+pub(in crate::postgres) async fn pin_template(
+    admin: &mut PgConnection,
+    name: &str,
+) -> Result<(), Error> {
     let failed = |cause: &dyn std::fmt::Display| {
         Error::new(format!("the template {name} cannot be held")).cause(cause)
     };

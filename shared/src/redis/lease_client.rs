@@ -1,7 +1,7 @@
 //! The thread that leases databases to the tests of this process, and empties them afterwards, off the tests' path.
 //!
 //! A number is leased by the lock of its file in the run's directory: the kernel drops it on any death, so a killed test frees its number. A file that is not
-//! empty marks the database of a failed test. On a given server the run leases the number from other runs too (`leases.rs`).
+//! empty marks the database of a failed test. On a given server the run leases the number from other runs too (`remote_leases.rs`).
 //!
 //! Invariant: a database is emptied before it is handed out, by whoever holds its lock.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{OnceCell, oneshot};
 
-use super::clerk::Clerk;
+use super::lease_worker::LeaseWorker;
 use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
@@ -23,7 +23,7 @@ use crate::{Error, verdict, wait};
 const LEASE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often a test asks that waits for another to end.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
 /// A database of the server, leased until dropped.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Lease {
     relay: Option<Relay>,
     /// Opens the database.
     command: String,
-    desk: Sender<Order>,
+    requests: Sender<Request>,
 }
 
 impl Lease {
@@ -44,9 +44,9 @@ impl Lease {
         file: File,
         relay: Option<Relay>,
         server: &Server,
-        desk: Sender<Order>,
+        requests: Sender<Request>,
     ) -> Lease {
-        Lease { number, file: Some(file), relay, command: server.command(number), desk }
+        Lease { number, file: Some(file), relay, command: server.command(number), requests }
     }
 
     /// The address of the database for a client.
@@ -73,56 +73,56 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             // Without its thread nobody empties the database now; the lock goes with the file all the same.
-            drop(self.desk.send(Order::GiveBack(self.number, file, self.relay.take())));
+            drop(self.requests.send(Request::GiveBack(self.number, file, self.relay.take())));
         }
     }
 }
 
 /// The thread, as tests see it.
-pub(super) struct Steward {
+pub(super) struct LeaseClient {
     pub(super) server: Server,
-    desk: Sender<Order>,
+    requests: Sender<Request>,
 }
 
-/// What a steward answers: a lease, or why there is none yet.
+/// What a client answers: a lease, or why there is none yet.
 pub(super) type Answer = Result<Result<Lease, String>, Error>;
 
-/// What a test asks of the steward.
-pub(super) enum Order {
+/// What a test asks of the client.
+pub(super) enum Request {
     Lease(oneshot::Sender<Answer>),
     GiveBack(u32, File, Option<Relay>),
 }
 
-/// The steward of this process, started by the first test that asks.
-pub(super) async fn of_this_process() -> Result<&'static Steward, Error> {
-    static STEWARD: OnceCell<Steward> = OnceCell::const_new();
-    STEWARD
+/// The client of this process, started by the first test that asks.
+pub(super) async fn of_this_process() -> Result<&'static LeaseClient, Error> {
+    static CLIENT: OnceCell<LeaseClient> = OnceCell::const_new();
+    CLIENT
         .get_or_try_init(|| {
             apart(async || {
                 let (run, server) = server::of_the_run().await?;
                 if !server.is_ours {
                     ledger::note(run.dir(), REDIS.name, "leases", &server.note())?;
                 }
-                let (desk, orders) = mpsc::channel();
-                let clerk = Clerk::new(run, server.clone(), desk.clone())?;
+                let (requests, incoming) = mpsc::channel();
+                let worker = LeaseWorker::new(run, server.clone(), requests.clone())?;
                 std::thread::Builder::new()
                     .name("testenv-redis".into())
-                    .spawn(move || clerk.serve(&orders))
+                    .spawn(move || worker.serve(&incoming))
                     .map_err(|cause| Error::new("cannot start a thread").cause(cause))?;
-                Ok(Steward { server, desk })
+                Ok(LeaseClient { server, requests })
             })
         })
         .await
 }
 
-impl Steward {
+impl LeaseClient {
     pub(super) async fn lease(&self) -> Result<Lease, Error> {
         let (all, var) = (self.server.databases - 1, REDIS.url_var);
         let what = format!("a free one of the {all} databases that tests can have");
         let gone = || Error::new("the thread that leases Redis databases is gone");
-        let leased = wait::until_every(LOOK, LEASE_LIMIT, &what, || {
+        let leased = wait::until_every(POLL, LEASE_LIMIT, &what, || {
             let (reply, answer) = oneshot::channel();
-            let asked = self.desk.send(Order::Lease(reply));
+            let asked = self.requests.send(Request::Lease(reply));
             async move {
                 if asked.is_err() {
                     return Ok(Err(gone()));

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use super::{ENDED, Maker, REST, number_in, templates};
-use crate::postgres::bell::log;
-use crate::postgres::ready::{self, READY, USED};
-use crate::postgres::template::hold;
+use super::{DROP_DELAY, ENDED, Filler, number_in, templates};
+use crate::postgres::pool::{self, READY, USED};
+use crate::postgres::template::pin;
+use crate::postgres::wake::log;
 use crate::postgres::whole::Lacks;
 use crate::postgres::{failed, server};
 use crate::run::cleaner::Refused;
@@ -24,15 +24,15 @@ const MOST: usize = 32;
 
 /// Between a test's taking and the next copy, as long as half of the copies are there: a copy made at once would compete with the test's own
 /// first query for the processor.
-const COURTESY: Duration = Duration::from_millis(20);
+const REFILL_DELAY: Duration = Duration::from_millis(20);
 
 /// `disk_full`, appendix "PostgreSQL Error Codes" of the manual.
 const DISK_FULL: &str = "53100";
 
 /// For how long tests wait on a full disk: what others give back meanwhile may make room.
-const PATIENCE: Duration = Duration::from_secs(3);
+const DISK_FULL_LIMIT: Duration = Duration::from_secs(3);
 
-/// No test waits for a copy for longer, see [`ready`]; a template of gigabytes takes seconds.
+/// No test waits for a copy for longer, see [`pool`](super::pool); a template of gigabytes takes seconds.
 const COPY_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often a session that has nothing to do is tried: one that was ended (`idle_session_timeout`, an administrator) holds no template any more.
@@ -63,7 +63,7 @@ impl From<sqlx::Error> for NoCopy {
     }
 }
 
-impl Maker<'_> {
+impl Filler<'_> {
     /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for each test that waits. Returns when the session is lost,
     /// with the reason.
     pub(super) async fn make(&self, admin: &mut PgConnection, wanted: &mut Wanted) -> String {
@@ -73,7 +73,7 @@ impl Maker<'_> {
         loop {
             let mut made = false;
             for template in templates(self.dir) {
-                let waiting = ready::waiting(&template);
+                let waiting = pool::waiting(&template);
                 let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
                 if waiting > 0 {
                     *enough = (*enough * 2).min(MOST);
@@ -83,7 +83,7 @@ impl Maker<'_> {
                     continue;
                 }
                 if held.contains_key(&template) && waiting == 0 && ready * 2 >= *enough {
-                    wait::nap(COURTESY).await;
+                    wait::nap(REFILL_DELAY).await;
                 }
                 match self.one_more(admin, &template, &mut held, &mut wanted.made).await {
                     Ok(()) => {
@@ -94,24 +94,24 @@ impl Maker<'_> {
                     // Nobody waits for it, so nobody has to know.
                     Err(NoCopy::Refused(..)) if waiting == 0 => *enough = FEWEST,
                     Err(NoCopy::Refused(_, true))
-                        if refused.get_or_insert_with(Instant::now).elapsed() < PATIENCE =>
+                        if refused.get_or_insert_with(Instant::now).elapsed() < DISK_FULL_LIMIT =>
                     {
                         made = true;
-                        let given = failed::give_way(self.server, admin, self.dir).await;
+                        let given = failed::evict_oldest(self.server, admin, self.dir).await;
                         if let Err(Refused::Unreachable(why)) = given {
                             return why;
                         }
-                        wait::nap(REST).await;
+                        wait::nap(DROP_DELAY).await;
                     }
                     Err(NoCopy::Refused(why, _)) => {
                         log(&format!("no copy of {}: {why}", template.display()));
-                        ready::refuse(&template, &why);
+                        pool::refuse(&template, &why);
                     }
                 }
                 answered = Instant::now();
             }
             if !made {
-                self.bell.rung(&self.bell.to_make).await;
+                self.wake.woken(&self.wake.to_make).await;
             }
             if answered.elapsed() >= PING {
                 match tokio::time::timeout(PING, admin.ping()).await {
@@ -158,12 +158,14 @@ impl Maker<'_> {
     ) -> Result<Lacks, NoCopy> {
         if !self.server.is_ours {
             // Its limit is a lost session: what was sent cannot be taken back.
-            hold::hold(admin, name).await.map_err(|error| NoCopy::Lost(error.to_string()))?;
+            pin::pin_template(admin, name)
+                .await
+                .map_err(|error| NoCopy::Lost(error.to_string()))?;
         }
-        ready::say_held(template).map_err(|error| NoCopy::Refused(error.to_string(), false))?;
+        pool::say_held(template).map_err(|error| NoCopy::Refused(error.to_string(), false))?;
         if !self.server.is_ours {
             // A date that could not be written is an older one: the template goes earlier, when nobody uses it.
-            hold::note_use(admin, name).await.ok();
+            pin::note_use(admin, name).await.ok();
         }
         Ok(Lacks::of(admin, name).await?)
     }

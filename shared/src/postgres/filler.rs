@@ -3,9 +3,9 @@
 //! A refused copy is told to the tests that wait for it, and tried again for the next. A lost session is opened again, and what it held is held again.
 //! Whatever ends the work for good leaves a reason, which a test that waits reads at once.
 //!
-//! Invariant: it makes nothing after [`settle`] has returned.
+//! Invariant: it makes nothing after [`stop_filling`] has returned.
 
-mod make;
+mod fill;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -17,17 +17,17 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
-use self::make::Wanted;
-use super::bell::{Bell, log};
-use super::ready::{self, LOCK, USED};
+use self::fill::Wanted;
+use super::pool::{self, LOCK, USED};
 use super::server::{self, Server};
-use super::template::hold;
+use super::template::pin;
+use super::wake::{Wake, log};
 use crate::run::cleaner::Refused;
 use crate::run::layout;
 use crate::wait;
 
 /// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.
-const REST: Duration = Duration::from_millis(150);
+const DROP_DELAY: Duration = Duration::from_millis(150);
 
 /// While a test waits for a copy, so many drops are put off: each would take the processor and the disk from what is waited for.
 const MOST_LATER: usize = 32;
@@ -51,7 +51,7 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 static ENDED: Mutex<bool> = Mutex::const_new(false);
 
 /// Serves the run in `dir` for as long as the reaper lives. Called on a thread of its own.
-pub(crate) fn maintain(dir: &Path) {
+pub(crate) fn fill(dir: &Path) {
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| serve(dir)));
     let why = match ended {
         Ok(Err(why)) => format!("the run's reaper makes no copies: {why}"),
@@ -59,11 +59,11 @@ pub(crate) fn maintain(dir: &Path) {
         Ok(Ok(never)) => match never {},
     };
     log(&why);
-    ready::fail(dir, &why);
+    pool::fail(dir, &why);
 }
 
 /// Waits until nothing is being made, and lets nothing be made from now on.
-pub(crate) fn settle() {
+pub(crate) fn stop_filling() {
     *ENDED.blocking_lock() = true;
 }
 
@@ -72,33 +72,33 @@ fn serve(dir: &Path) -> Result<Infallible, String> {
     // A reaper with other services may serve the same run.
     let lock = File::create(dir.join(LOCK)).map_err(words)?;
     lock.lock().map_err(words)?;
-    ready::recover(dir);
-    let bell = Bell::hang(dir);
+    pool::recover(dir);
+    let wake = Wake::open(dir);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(words)?.block_on(async {
         let note = dir.join("postgres.json");
         let text = loop {
             match std::fs::read_to_string(&note) {
                 Ok(text) => break text,
-                Err(_) => bell.rung(&bell.to_make).await,
+                Err(_) => wake.woken(&wake.to_make).await,
             }
         };
         let server = Server::read(&text).map_err(|error| error.to_string())?;
         let maker =
-            Maker { dir, server: &server, text: &text, token: layout::token(dir), bell: &bell };
+            Filler { dir, server: &server, text: &text, token: layout::token(dir), wake: &wake };
         Ok(maker.work().await)
     })
 }
 
-struct Maker<'a> {
+struct Filler<'a> {
     dir: &'a Path,
     server: &'a Server,
     text: &'a str,
     token: String,
-    bell: &'a Bell,
+    wake: &'a Wake,
 }
 
-impl Maker<'_> {
+impl Filler<'_> {
     /// Makes and drops, each with a session of its own: a copy that takes long holds up no drop.
     async fn work(&self) -> Infallible {
         let making = async {
@@ -129,7 +129,7 @@ impl Maker<'_> {
             };
             if start.elapsed() >= AWAY_LIMIT {
                 for template in templates(self.dir) {
-                    ready::refuse(&template, &format!("the server is away: {why}"));
+                    pool::refuse(&template, &format!("the server is away: {why}"));
                 }
             }
             wait::nap(KNOCK).await;
@@ -139,7 +139,7 @@ impl Maker<'_> {
     /// Drops what tests gave back, a moment after they did; returns when the session is lost, with the reason.
     async fn clear(&self, admin: &mut PgConnection) -> String {
         if !self.server.is_ours
-            && let Err(error) = hold::sweep(admin).await
+            && let Err(error) = pin::sweep(admin).await
         {
             if server::is_lost(&error) {
                 return error.to_string();
@@ -150,12 +150,12 @@ impl Maker<'_> {
         loop {
             for template in templates(self.dir) {
                 for file in files(&template.join(USED)) {
-                    due.entry(file).or_insert_with(|| Instant::now() + REST);
+                    due.entry(file).or_insert_with(|| Instant::now() + DROP_DELAY);
                 }
             }
             let now = Instant::now();
             let is_waited_for = due.len() < MOST_LATER
-                && templates(self.dir).iter().any(|template| ready::waiting(template) > 0);
+                && templates(self.dir).iter().any(|template| pool::waiting(template) > 0);
             let is_due = |due: Instant| due <= now && !is_waited_for;
             let files: Vec<PathBuf> =
                 due.iter().filter(|(_, due)| is_due(**due)).map(|(file, _)| file.clone()).collect();
@@ -176,11 +176,11 @@ impl Maker<'_> {
                 }
             }
             match due.values().min() {
-                None => self.bell.rung(&self.bell.to_clear).await,
+                None => self.wake.woken(&self.wake.to_clear).await,
                 Some(next) => {
                     let rest = next.saturating_duration_since(Instant::now());
-                    let rest = rest.clamp(LOOK_AGAIN, REST / 3);
-                    tokio::time::timeout(rest, self.bell.rung(&self.bell.to_clear)).await.ok();
+                    let rest = rest.clamp(LOOK_AGAIN, DROP_DELAY / 3);
+                    tokio::time::timeout(rest, self.wake.woken(&self.wake.to_clear)).await.ok();
                 }
             }
         }
@@ -188,7 +188,7 @@ impl Maker<'_> {
 }
 
 fn templates(run: &Path) -> Vec<PathBuf> {
-    files(&ready::dir(run))
+    files(&pool::dir(run))
 }
 
 fn number_in(dir: &Path) -> usize {

@@ -1,7 +1,7 @@
 //! Databases kept ready: a file for each, taken by renaming it, which is atomic across processes.
 //!
 //! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The reaper
-//! moves the first and the third along; see [`super::maintainer`]. A test that finds none ready leaves a file in `waiting/`; the reaper makes a copy for
+//! moves the first and the third along; see [`super::filler`]. A test that finds none ready leaves a file in `waiting/`; the reaper makes a copy for
 //! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the reaper holds the template.
 //!
 //! Invariant: a test that waits is told a reason as soon as there is one, and a reason is whole.
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::bell::ring;
+use super::wake::wake;
 use crate::run::{Run, layout};
 use crate::{Error, secret, wait};
 
@@ -37,10 +37,10 @@ const TAKE_LIMIT: Duration = Duration::from_secs(60);
 const ONCE_LIMIT: Duration = Duration::from_secs(300);
 
 /// The reaper makes one in 10 ms: asked any less often, a test would wait for its turn to look.
-const LOOK: Duration = Duration::from_millis(1);
+const POLL: Duration = Duration::from_millis(1);
 
 /// How often a test that waits looks whether there is somebody to wait for.
-const LOOK_AT_REAPER: Duration = Duration::from_millis(50);
+const REAPER_POLL: Duration = Duration::from_millis(50);
 
 /// A reaper that starts has its lock some milliseconds later, on a machine that swaps some seconds.
 const ALONE_LIMIT: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub(super) fn announce(run: &Run, template: &str) -> Result<(), Error> {
         std::fs::create_dir_all(dir.join(folder))
             .map_err(|cause| layout::unwritable(&dir, &cause))?;
     }
-    ring(run.dir());
+    wake(run.dir());
     Ok(())
 }
 
@@ -71,19 +71,19 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
         (false, None) => Err("it is not held"),
     };
     let what = "a template that the reaper holds";
-    wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
+    wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
 /// Takes a ready database: its name, and the file that stands for it.
 pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
     let dir = dir(run.dir()).join(template);
     if let Some(taken) = try_take(&dir) {
-        ring(run.dir());
+        wake(run.dir());
         return Ok(taken);
     }
     // The reaper makes as many copies as there are files of those who wait.
     let waiting = Waiting::new(&dir)?;
-    ring(run.dir());
+    wake(run.dir());
     let mut reaper = Reaper::of(run.dir());
     let mut look = || {
         if let Some(taken) = try_take(&dir) {
@@ -95,7 +95,7 @@ pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, P
         }
     };
     let what = "a copy of the template, which the reaper makes";
-    wait::until_every(LOOK, TAKE_LIMIT, what, || std::future::ready(look())).await?
+    wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
 /// The copy that all tests of the run share under a name; the first that asks takes it.
@@ -175,7 +175,7 @@ fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
 /// Says that a database is used up. Neither waits nor fails: what is lost here is removed with the server.
 pub(super) fn give_back(run: &Run, taken: &Path) {
     std::fs::rename(taken, moved(taken, USED)).ok(); // the run may be gone
-    ring(run.dir());
+    wake(run.dir());
 }
 
 /// How many databases of the same template are in tests' hands.
@@ -284,7 +284,7 @@ impl Reaper<'_> {
 
     /// Why nobody makes copies.
     fn trouble(&mut self) -> Option<String> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AT_REAPER) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < REAPER_POLL) {
             return None;
         }
         self.looked = Some(Instant::now());

@@ -24,7 +24,7 @@ pub(super) const RENEW: Duration = Duration::from_mins(1);
 
 /// What stands between a test and a database.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct Availability {
     /// The numbers that could be leased, the best first.
     pub(super) free: Vec<u32>,
     /// How many hold data that no run leased.
@@ -33,17 +33,17 @@ pub(super) struct Standing {
     held: usize,
 }
 
-impl Standing {
+impl Availability {
     /// On a server of ours nothing stands in the way but other tests of the run.
-    pub(super) fn of_own(server: &Server, held: &BTreeSet<u32>) -> Standing {
+    pub(super) fn of_own(server: &Server, held: &BTreeSet<u32>) -> Availability {
         let free = server.numbers().filter(|number| !held.contains(number)).collect();
-        Standing { free, held: held.len(), ..Standing::default() }
+        Availability { free, held: held.len(), ..Availability::default() }
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Availability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Standing { free, foreign, others, held } = self;
+        let Availability { free, foreign, others, held } = self;
         let siblings = free.len();
         write!(
             f,
@@ -58,7 +58,7 @@ pub(super) fn look(
     server: &Server,
     run: &str,
     held: &BTreeSet<u32>,
-) -> RedisResult<Standing> {
+) -> RedisResult<Availability> {
     let owners = owners(connection, server)?;
     // A number that cannot be selected fails the whole answer: no size is taken for another database's.
     let mut sizes = pipe();
@@ -67,25 +67,25 @@ pub(super) fn look(
     }
     let sizes: Vec<u64> = sizes.query(connection)?;
 
-    let mut standing = Standing { held: held.len(), ..Standing::default() };
+    let mut availability = Availability { held: held.len(), ..Availability::default() };
     let (mut empty, mut dead) = (Vec::new(), Vec::new());
     let mut alive = BTreeMap::new();
     for (number, size) in server.numbers().zip(sizes) {
         match owners.get(&number) {
             _ if held.contains(&number) => {}
-            Some(owner) if owner == run => standing.free.push(number),
+            Some(owner) if owner == run => availability.free.push(number),
             Some(owner) => {
                 if !alive.contains_key(owner) {
                     alive.insert(owner, is_alive(connection, owner)?);
                 }
-                if alive[owner] { standing.others += 1 } else { dead.push(number) }
+                if alive[owner] { availability.others += 1 } else { dead.push(number) }
             }
             None if size == 0 => empty.push(number),
-            None => standing.foreign += 1,
+            None => availability.foreign += 1,
         }
     }
-    standing.free.extend(empty.into_iter().chain(dead));
-    Ok(standing)
+    availability.free.extend(empty.into_iter().chain(dead));
+    Ok(availability)
 }
 
 /// Leases a database to the run, cleared of what a run left; false when another was quicker, or when somebody else's keys are there. The caller holds the

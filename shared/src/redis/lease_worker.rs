@@ -1,4 +1,4 @@
-//! What the steward's thread does: numbers are locked, databases claimed and emptied, leases renewed.
+//! What the client's thread does: numbers are locked, databases claimed and emptied, leases renewed.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use redis::{Connection, RedisResult, cmd};
 
-use super::leases::{self, Standing};
+use super::lease_client::{Answer, Lease, Request};
 use super::relay::Relay;
+use super::remote_leases::{self, Availability};
 use super::server::{Server, failed};
-use super::steward::{Answer, Lease, Order};
 use super::written::Commands;
 use crate::Error;
 use crate::provider::{REDIS, say};
@@ -23,7 +23,7 @@ use crate::run::layout::unwritable;
 const FILES: &str = "redis";
 
 /// The thread's own state.
-pub(super) struct Clerk {
+pub(super) struct LeaseWorker {
     run: &'static str,
     server: Server,
     files: PathBuf,
@@ -32,18 +32,18 @@ pub(super) struct Clerk {
     connection: Option<Connection>,
     commands: Option<Arc<Commands>>,
     renewed: Instant,
-    desk: Sender<Order>,
+    requests: Sender<Request>,
 }
 
-impl Clerk {
+impl LeaseWorker {
     pub(super) fn new(
         run: &'static Run,
         server: Server,
-        desk: Sender<Order>,
-    ) -> Result<Clerk, Error> {
+        requests: Sender<Request>,
+    ) -> Result<LeaseWorker, Error> {
         let files = run.dir().join(FILES);
         std::fs::create_dir_all(&files).map_err(|cause| unwritable(&files, &cause))?;
-        Ok(Clerk {
+        Ok(LeaseWorker {
             run: run.token(),
             server,
             files,
@@ -51,45 +51,45 @@ impl Clerk {
             connection: None,
             commands: None,
             renewed: Instant::now(),
-            desk,
+            requests,
         })
     }
 
     /// Answers until the process ends.
-    pub(super) fn serve(mut self, orders: &Receiver<Order>) {
+    pub(super) fn serve(mut self, incoming: &Receiver<Request>) {
         loop {
-            match orders.recv_timeout(leases::RENEW) {
-                Ok(Order::Lease(reply)) => {
+            match incoming.recv_timeout(remote_leases::RENEW) {
+                Ok(Request::Lease(reply)) => {
                     // A test that does not wait any more drops the lease, and so gives it back.
                     let _gone = reply.send(self.lease());
                 }
-                Ok(Order::GiveBack(number, file, relay)) => self.take_back(number, &file, relay),
+                Ok(Request::GiveBack(number, file, relay)) => self.take_back(number, &file, relay),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if !self.server.is_ours && self.renewed.elapsed() >= leases::RENEW {
+            if !self.server.is_ours && self.renewed.elapsed() >= remote_leases::RENEW {
                 let (run, held) = (self.run, self.held.clone());
-                // Refused: the next order meets the same and says so.
-                let _later = self.ask(|connection| leases::renew(connection, run, &held));
+                // Refused: the next request meets the same and says so.
+                let _later = self.ask(|connection| remote_leases::renew(connection, run, &held));
                 self.renewed = Instant::now();
             }
         }
     }
 
     fn lease(&mut self) -> Answer {
-        let standing = self.standing().map_err(failed)?;
-        if standing.free.is_empty() && standing.foreign == self.server.databases - 1 {
+        let availability = self.availability().map_err(failed)?;
+        if availability.free.is_empty() && availability.foreign == self.server.databases - 1 {
             let var = REDIS.url_var;
             return Err(Error::new(format!(
                 "each of the {} databases of {var} holds somebody's data",
-                standing.foreign
+                availability.foreign
             ))
             .cause("tests take empty databases only, and never the first")
             .fix("start the server with more databases: redis-server --databases 64")
             .fix(format!("`unset {var}` to have a server started for the run")));
         }
         let mut kept = Vec::new();
-        for number in &standing.free {
+        for number in &availability.free {
             let Some(file) = self.lock(*number)? else { continue };
             match file.metadata() {
                 Ok(state) if state.len() > 0 => kept.push((state.modified().ok(), *number)),
@@ -108,16 +108,16 @@ impl Clerk {
                 return Ok(Ok(lease));
             }
         }
-        Ok(Err(standing.to_string()))
+        Ok(Err(availability.to_string()))
     }
 
     /// Which databases could be leased, the best first.
-    fn standing(&mut self) -> RedisResult<Standing> {
+    fn availability(&mut self) -> RedisResult<Availability> {
         let (run, server, held) = (self.run, self.server.clone(), self.held.clone());
         if server.is_ours {
-            return Ok(Standing::of_own(&server, &held));
+            return Ok(Availability::of_own(&server, &held));
         }
-        self.ask(|connection| leases::look(connection, &server, run, &held))
+        self.ask(|connection| remote_leases::look(connection, &server, run, &held))
     }
 
     /// The number's file, unless another process of the run has it.
@@ -135,7 +135,7 @@ impl Clerk {
             if is_ours {
                 return empty(connection, number).map(|()| true);
             }
-            leases::claim(connection, number, run)
+            remote_leases::claim(connection, number, run)
         });
         if !secured.map_err(failed)? {
             return Ok(None);
@@ -143,7 +143,7 @@ impl Clerk {
         file.set_len(0).map_err(|cause| unwritable(&self.files, &cause))?;
         self.held.insert(number);
         let relay = if is_ours { None } else { Some(self.relay(number)?) };
-        Ok(Some(Lease::new(number, file, relay, &self.server, self.desk.clone())))
+        Ok(Some(Lease::new(number, file, relay, &self.server, self.requests.clone())))
     }
 
     /// A test's way to a database of a server that others use too.
@@ -170,7 +170,7 @@ impl Clerk {
             if is_ours {
                 empty(connection, number).map(|()| 0)
             } else {
-                leases::release(connection, number, run)
+                remote_leases::release(connection, number, run)
             }
         });
         if let Ok(left @ 1..) = left {
@@ -203,7 +203,7 @@ impl Clerk {
 }
 
 fn empty(connection: &mut Connection, number: u32) -> RedisResult<()> {
-    leases::select(connection, number)?;
+    remote_leases::select(connection, number)?;
     // The memory of a large database is freed by a thread of the server's.
     cmd("FLUSHDB").arg("ASYNC").exec(connection)
 }
