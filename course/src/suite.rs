@@ -41,7 +41,7 @@ pub(crate) struct Bench {
     guard: Guard,
     run: String,
     // Servers stay between the processes of the check as long as this is held.
-    _attendance: testenv::run::Attendance,
+    _guard: testenv::run::RunGuard,
 }
 
 impl Bench {
@@ -55,7 +55,7 @@ impl Bench {
         Ok(Bench {
             limit,
             guard: Guard::new(scratch.path())?,
-            _attendance: testenv::run::attend(&run)?,
+            _guard: testenv::run::hold_open(&run)?,
             scratch,
             run,
         })

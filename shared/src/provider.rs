@@ -1,13 +1,13 @@
 //! Where a server comes from: a URL, Docker, a native program, else an error with the cure.
 //!
 //! ```
-//! use testenv::provider::{POSTGRES, Service, Way, say};
+//! use testenv::provider::{POSTGRES, Service, Source, announce};
 //!
 //! let service: &'static Service = &POSTGRES;
 //! match service.choose() {
-//!     Ok(Way::Url(url)) => say(service.name, &format!("{}={url}", service.url_var)),
-//!     Ok(Way::Docker(engine)) => say(service.name, &format!("Docker at {engine}")),
-//!     Ok(Way::Native(programs)) => say(service.name, &format!("{programs:?}")),
+//!     Ok(Source::Url(url)) => announce(service.name, &format!("{}={url}", service.url_var)),
+//!     Ok(Source::Docker(engine)) => announce(service.name, &format!("Docker at {engine}")),
+//!     Ok(Source::Native(programs)) => announce(service.name, &format!("{programs:?}")),
 //!     Err(error) => println!("{error}"), // what was tried, and the command that cures it
 //! }
 //! println!("installed here: {:?}", service.native_programs());
@@ -65,7 +65,7 @@ pub const REACH_LIMIT: Duration = Duration::from_millis(800);
 
 /// The way that was chosen.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Source {
     /// Somebody else's server at this address; what runs there is only visited.
     Url(Address),
     /// The engine at this address.
@@ -80,7 +80,7 @@ impl Service {
     /// # Errors
     ///
     /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, or no way is open.
-    pub fn choose(&'static self) -> Result<Way, Error> {
+    pub fn choose(&'static self) -> Result<Source, Error> {
         self.choose_by(
             |address| reach(address, REACH_LIMIT),
             || ping_docker(REACH_LIMIT),
@@ -94,7 +94,7 @@ impl Service {
         reach: impl FnOnce(&Address) -> Result<(), String>,
         docker: impl FnOnce() -> Result<(), String>,
         native: impl FnOnce() -> Result<Vec<PathBuf>, String>,
-    ) -> Result<Way, Error> {
+    ) -> Result<Source, Error> {
         let missing = || Error::new(format!("no {} server for the integration tier", self.name));
         let var = self.url_var;
         let correct =
@@ -103,7 +103,7 @@ impl Service {
             Ok(None) => {}
             Ok(Some(address)) => {
                 return match reach(&address) {
-                    Ok(()) => Ok(Way::Url(address)),
+                    Ok(()) => Ok(Source::Url(address)),
                     Err(why) => {
                         Err(missing().tried(format!("{var}={address}")).cause(why).fix(correct))
                     }
@@ -120,7 +120,7 @@ impl Service {
             error = error.tried(format!("Docker: {PROVIDER_VAR}=native rules it out"));
         } else {
             match docker() {
-                Ok(()) => return Ok(Way::Docker(docker_host())),
+                Ok(()) => return Ok(Source::Docker(docker_host())),
                 Err(why) => error = error.tried(format!("Docker: {why}")),
             }
         }
@@ -128,7 +128,7 @@ impl Service {
             error = error.tried(format!("native: {PROVIDER_VAR}=docker rules it out"));
         } else {
             match native() {
-                Ok(programs) => return Ok(Way::Native(programs)),
+                Ok(programs) => return Ok(Source::Native(programs)),
                 Err(why) => error = error.tried(format!("native: {why}")),
             }
         }
@@ -196,7 +196,7 @@ pub(crate) fn forced() -> Result<Option<String>, Error> {
 }
 
 /// Says in one line, past libtest's capture, who serves and why.
-pub fn say(service: &str, line: &str) {
+pub fn announce(service: &str, line: &str) {
     // `eprintln!` would be captured with the test's output; whoever closed standard error does not want the line.
     let _unsaid = writeln!(std::io::stderr(), "testenv: {service}: {line}");
 }

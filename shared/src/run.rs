@@ -30,15 +30,15 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), testenv::Error> {
-//! use testenv::run::{Attendance, DIR_VAR, GRACE_VAR, ID_VAR, attend};
+//! use testenv::run::{RunGuard, DIR_VAR, GRACE_VAR, ID_VAR, hold_open};
 //!
-//! let attendance: Attendance = attend("nightly")?;
+//! let guard: RunGuard = hold_open("nightly")?;
 //! for tests in [["test", "-p", "one"], ["test", "-p", "other"]] {
 //!     let mut cargo = std::process::Command::new("cargo");
 //!     cargo.args(tests).env(ID_VAR, "nightly").env(DIR_VAR, "/var/tmp/runs").env(GRACE_VAR, "5000");
 //!     assert!(cargo.status().unwrap().success());
 //! }
-//! drop(attendance); // the servers end
+//! drop(guard); // the servers end
 //! # Ok(()) }
 //! ```
 //!
@@ -62,7 +62,7 @@ pub(crate) mod ledger;
 mod process;
 mod sweep;
 
-pub use join::{Attendance, ID_VAR, attend};
+pub use join::{ID_VAR, RunGuard, hold_open};
 pub use layout::DIR_VAR;
 pub use member::Run;
 pub use reaper::GRACE_VAR;
@@ -74,7 +74,9 @@ use crate::Error;
 
 /// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
 #[cfg(all(feature = "integration", feature = "service"))]
-pub(crate) async fn apart<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, Error>
+pub(crate) async fn on_own_thread<T, F>(
+    work: impl FnOnce() -> F + Send + 'static,
+) -> Result<T, Error>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>>,

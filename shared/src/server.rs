@@ -11,16 +11,16 @@ mod served;
 
 use crate::Error;
 use crate::docker::reuse;
-use crate::provider::{Way, say};
-use crate::run::{Run, apart, held};
+use crate::provider::{Source, announce};
+use crate::run::{Run, held, on_own_thread};
 
 pub(crate) use served::*;
 
 /// The server of the run, provided by the first process that asks. Called once a process.
 pub(crate) async fn connect<S: Served>() -> Result<(&'static Run, Server), Error> {
-    apart(async || {
+    on_own_thread(async || {
         let run = Run::join()?;
-        let note = run.once(S::SERVICE.name, provide::<S>).await?;
+        let note = run.once(S::SERVICE.name, start_or_connect::<S>).await?;
         let server = Server::read(S::SERVICE, &note)?;
         if server.origin == Origin::Kept {
             held::hold_all(run).await?;
@@ -30,23 +30,23 @@ pub(crate) async fn connect<S: Served>() -> Result<(&'static Run, Server), Error
     .await
 }
 
-async fn provide<S: Served>(run: &'static Run) -> Result<String, Error> {
+async fn start_or_connect<S: Served>(run: &'static Run) -> Result<String, Error> {
     let (name, var) = (S::SERVICE.name, S::SERVICE.url_var);
     let server = match S::SERVICE.choose()? {
-        Way::Url(address) => {
-            say(name, &format!("the server of {var}"));
-            Server::greet::<S>(address, Origin::External).await?
+        Source::Url(address) => {
+            announce(name, &format!("the server of {var}"));
+            Server::handshake::<S>(address, Origin::External).await?
         }
-        Way::Docker(_) if reuse::wanted() => kept::provide::<S>(run).await?,
-        Way::Docker(_) => container::provide::<S>(run).await?,
-        Way::Native(programs) => {
+        Source::Docker(_) if reuse::wanted() => kept::start_or_connect::<S>(run).await?,
+        Source::Docker(_) => container::start_or_connect::<S>(run).await?,
+        Source::Native(programs) => {
             // The last one is the server; the others prepare it.
             let program = programs.last().map(|program| program.display().to_string());
-            say(name, &format!("{} ({var} is not set)", program.unwrap_or_default()));
+            announce(name, &format!("{} ({var} is not set)", program.unwrap_or_default()));
             let secrets = Secrets::new();
             let process = S::process(run, &programs, &secrets).await?;
             let address = process::start::<S>(run, &process, &secrets).await?;
-            Server::greet::<S>(address, Origin::Owned).await?
+            Server::handshake::<S>(address, Origin::Owned).await?
         }
     };
     Ok(server.note())

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use testenv::Error;
-use testenv::provider::{PROVIDER_VAR, REACH_LIMIT, ping_docker, say};
+use testenv::provider::{PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
 use testenv::run::Run;
 
 /// What kind of thing it is.
@@ -131,7 +131,7 @@ fn open() -> Result<Lab, Error> {
             .fix(format!("unset {PROVIDER_VAR}"))
             .fix("cargo course setup --install")),
         Err(why) => {
-            say("lab", &format!("processes and folders of this machine (Docker: {why})"));
+            announce("lab", &format!("processes and folders of this machine (Docker: {why})"));
             Ok(Lab::Native(native::Folder::open(run)?))
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 use task28_reuse::{Harness, Machine, Problem, Run, Theirs, Wanted, execute, migrate, url_of};
-use testenv::provider::say;
+use testenv::provider::announce;
 use testenv::wait;
 use tokio::time::timeout;
 
@@ -110,7 +110,7 @@ async fn find_again<H: Harness>() {
     });
 
     let took = quick.await.unwrap();
-    say("reuse", &format!("first answer after {first:?} cold, {took:?} kept"));
+    announce("reuse", &format!("first answer after {first:?} cold, {took:?} kept"));
 }
 
 /// From the beginning of a run to the answer to its first query.

@@ -12,7 +12,7 @@ use super::client::{docker_client_instance, limited, query, query_limit};
 use super::credentials;
 use crate::Error;
 use crate::images::Image;
-use crate::provider::say;
+use crate::provider::announce;
 
 /// A registry that answers sends a first sign within this; where a substitute is at hand, one that does not is not waited for longer.
 const FIRST_SIGN: Duration = Duration::from_millis(1500);
@@ -152,7 +152,7 @@ async fn pull_as(
                 return Err(error.message.unwrap_or_default());
             }
             Ok(Some(Ok(_))) if !said => {
-                say(name, "pulling; this happens once");
+                announce(name, "pulling; this happens once");
                 (said, limit) = (true, STALLED);
             }
             Ok(Some(Ok(_))) => {}

@@ -21,7 +21,7 @@ use super::address;
 use super::client::{docker_client_instance, is_missing, query};
 use super::image::Chosen;
 use super::start::{self, Scope, Started};
-use crate::provider::{REUSE_LABEL, REUSE_VAR, docker_host, say};
+use crate::provider::{REUSE_LABEL, REUSE_VAR, announce, docker_host};
 use crate::reuse::{LOCK, NAME, NOTE, dir, open, owner, publish, users};
 use crate::run::{Run, held};
 use crate::{Error, wait};
@@ -66,7 +66,7 @@ pub(crate) fn wanted() -> bool {
     let refused =
         wanted && std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false");
     if refused {
-        say(
+        announce(
             "reuse",
             "refused, because CI is set: what one build leaves on a server must not decide the next",
         );

@@ -8,7 +8,7 @@ use rdkafka::mocking::MockCluster;
 
 use super::{Topic, Used, unique};
 use crate::Error;
-use crate::provider::say;
+use crate::provider::announce;
 use crate::verdict::Told;
 
 /// The thread that owns the mock: its handle may not leave it.
@@ -61,7 +61,7 @@ fn start() -> Result<Owner, Error> {
     });
     let failed = |cause: String| Error::new("the mock broker did not start").cause(cause);
     let brokers = told.recv().map_err(|_| failed("its thread died".into()))?.map_err(failed)?;
-    say(
+    announce(
         "kafka",
         "embedded, librdkafka's mock broker in this process (the feature `integration` is off)",
     );

@@ -158,7 +158,7 @@ impl Served for OfKafka {
         client.fetch_metadata(None, SIGN_LIMIT).map(drop).map_err(|error| error.to_string())
     }
 
-    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
         let (var, brokers) = (KAFKA.url_var, address.whole());
         let answers = Self::answers(address).await.map_err(|cause| {
             let error = Error::new(format!("no Kafka broker answers at {brokers}")).cause(cause);

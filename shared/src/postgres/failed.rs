@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::server::{self, Server};
 use super::{client, pool};
-use crate::provider::{POSTGRES, say};
+use crate::provider::{POSTGRES, announce};
 use crate::run::cleaner::Refused;
 use crate::run::{self, Run, layout, ledger};
 use crate::verdict::{self, Evidence, Told};
@@ -213,7 +213,7 @@ pub(super) async fn sweep(server: &Server, admin: &mut PgConnection) -> Result<(
         let what = format!(
             "databases of failed tests, each swept {minutes} minutes after its run: {names}"
         );
-        say(POSTGRES.name, &what);
+        announce(POSTGRES.name, &what);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::server::{LOGIN_LIMIT, Server};
 use super::{client, failed};
 use crate::address::Address;
 use crate::docker::Chosen;
-use crate::provider::{POSTGRES, Service, first_byte, say};
+use crate::provider::{POSTGRES, Service, announce, first_byte};
 use crate::run::Run;
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::{Error, cure, wait};
@@ -121,8 +121,8 @@ impl Served for Postgresql {
         Ok(())
     }
 
-    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
-        let (version, mut admin) = greet(address, origin == Origin::External).await?;
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
+        let (version, mut admin) = handshake(address, origin == Origin::External).await?;
         let facts = version.to_string();
         if origin != Origin::Owned {
             let known = server::Server { origin, facts: facts.clone(), address: address.clone() };
@@ -134,7 +134,7 @@ impl Served for Postgresql {
 }
 
 /// The version of the server and a session, once it is sure that databases can be made there.
-async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Error> {
+async fn handshake(address: &Address, given: bool) -> Result<(i32, PgConnection), Error> {
     let refused = |cause: String| {
         let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
         if given {
@@ -150,7 +150,7 @@ async fn greet(address: &Address, given: bool) -> Result<(i32, PgConnection), Er
     let start = Instant::now();
     let mut sign = first_byte(address, SSL_REQUEST, SIGN_LIMIT);
     if sign.is_err() && start.elapsed() >= SIGN_LIMIT {
-        say(
+        announce(
             POSTGRES.name,
             &format!("no answer within {SIGN_LIMIT:?}; waiting {BUSY_LIMIT:?} more"),
         );

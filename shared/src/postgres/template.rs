@@ -22,7 +22,7 @@ use self::build::NotBuilt;
 use super::db::Db;
 use super::pool;
 use super::server::Server;
-use crate::run::{Run, apart};
+use crate::run::{Run, on_own_thread};
 use crate::{Error, current_test};
 
 /// What a function that builds a template may fail with: any error, by `?` or `.into()`.
@@ -165,7 +165,7 @@ impl Template {
             return Ok(name.clone());
         }
         let template = self.clone();
-        let name = apart(async move || {
+        let name = on_own_thread(async move || {
             let once = format!("template-{}", template.key);
             let made =
                 pool::once(run, &once, async || match template.register(run, server).await {

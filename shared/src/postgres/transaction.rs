@@ -10,7 +10,7 @@ use super::server::Server;
 use super::template::Template;
 use super::{pool, served};
 use crate::Error;
-use crate::run::{Run, apart};
+use crate::run::{Run, on_own_thread};
 use crate::wait::{self, HeldClock};
 
 /// A transaction of a test's own; dropping it rolls it back.
@@ -80,7 +80,7 @@ async fn start() -> Result<Tx, Error> {
 async fn shared(run: &'static Run, server: &'static Server) -> Result<&'static str, Error> {
     static NAME: OnceCell<String> = OnceCell::const_new();
     let name = NAME.get_or_try_init(|| {
-        apart(async move || {
+        on_own_thread(async move || {
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
             let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());

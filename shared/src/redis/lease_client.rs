@@ -16,7 +16,7 @@ use super::lease_worker::LeaseWorker;
 use super::relay::Relay;
 use super::server::{self, Server};
 use crate::provider::REDIS;
-use crate::run::{apart, ledger};
+use crate::run::{ledger, on_own_thread};
 use crate::{Error, verdict, wait};
 
 /// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
@@ -98,7 +98,7 @@ pub(super) async fn of_this_process() -> Result<&'static LeaseClient, Error> {
     static CLIENT: OnceCell<LeaseClient> = OnceCell::const_new();
     CLIENT
         .get_or_try_init(|| {
-            apart(async || {
+            on_own_thread(async || {
                 let (run, server) = server::of_the_run().await?;
                 if !server.is_ours {
                     ledger::note(run.dir(), REDIS.name, "leases", &server.note())?;

@@ -15,7 +15,7 @@ use super::remote_leases::{self, Availability};
 use super::server::{Server, failed};
 use super::written::Commands;
 use crate::Error;
-use crate::provider::{REDIS, say};
+use crate::provider::{REDIS, announce};
 use crate::run::Run;
 use crate::run::layout::unwritable;
 
@@ -174,7 +174,7 @@ impl LeaseWorker {
             }
         });
         if let Ok(left @ 1..) = left {
-            say(
+            announce(
                 REDIS.name,
                 &format!(
                     "database {number} holds {left} keys that no test of this run wrote: they stay, and no test gets it (look at them: redis-cli -u \"${}\" -n {number})",

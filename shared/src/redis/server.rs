@@ -158,13 +158,13 @@ impl Served for OfRedis {
         connect(address).map(drop).map_err(|error| error.to_string())
     }
 
-    async fn greet(address: &Address, origin: Origin) -> Result<String, Error> {
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
         match origin {
             Origin::Owned | Origin::Kept => {
                 Self::answers(address).await.map_err(Error::new)?;
                 Ok(DATABASES.to_string())
             }
-            Origin::External => Ok(greet(address)?.to_string()),
+            Origin::External => Ok(handshake(address)?.to_string()),
         }
     }
 }
@@ -199,7 +199,7 @@ fn settings_of_a_process(dir: &Path, port: u16) -> String {
 }
 
 /// The count of databases of somebody else's server, once it is sure that they can be leased there.
-fn greet(address: &Address) -> Result<u32, Error> {
+fn handshake(address: &Address) -> Result<u32, Error> {
     let start = Instant::now();
     let var = REDIS.url_var;
     let refused = |cause: String| {

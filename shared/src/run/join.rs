@@ -26,11 +26,11 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Holds a run open without taking part in it; see [`attend`].
 #[must_use]
-pub struct Attendance {
+pub struct RunGuard {
     run: Run,
 }
 
-impl Drop for Attendance {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         let dir = self.run.dir();
         let Some(Ok(Some(base))) = dir.parent().map(Base::lock_existing) else { return };
@@ -49,9 +49,9 @@ impl Drop for Attendance {
 /// # Errors
 ///
 /// As [`Run::join`].
-pub fn attend(id: &str) -> Result<Attendance, Error> {
+pub fn hold_open(id: &str) -> Result<RunGuard, Error> {
     let run = join_as(&safe(id), false)?;
-    Ok(Attendance { run })
+    Ok(RunGuard { run })
 }
 
 pub(super) fn join() -> Result<Run, Error> {

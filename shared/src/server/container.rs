@@ -6,14 +6,14 @@ use super::served::{Data, Origin, Secrets, Served, Server, address, until_it_ans
 use crate::Error;
 use crate::address::Address;
 use crate::docker::{self, Chosen, memory};
-use crate::provider::say;
+use crate::provider::announce;
 use crate::run::Run;
 
-pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Error> {
+pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Server, Error> {
     let (name, secrets) = (S::SERVICE.name, Secrets::new());
     let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
     let unset = format!("{} is not set", S::SERVICE.url_var);
-    say(name, &format!("a container of {image} ({}; {unset})", image.why));
+    announce(name, &format!("a container of {image} ({}; {unset})", image.why));
     let container = parts::<S>(&image, &secrets).await?;
     let place = docker::on_engine(async move {
         let (request, data) = container;
@@ -22,7 +22,7 @@ pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Erro
         started.address(S::PORT).await
     });
     let address = made_safe::<S>(&secrets, &place.await?).await?;
-    Server::greet::<S>(address, Origin::Owned).await
+    Server::handshake::<S>(address, Origin::Owned).await
 }
 
 /// What a container is started of: the request, and its directories in memory.

@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::container;
 use super::served::{Origin, Secrets, Served, Server, address};
 use crate::docker::reuse::{Found, Kept};
-use crate::provider::{REUSE_VAR, say};
+use crate::provider::{REUSE_VAR, announce};
 use crate::run::Run;
 use crate::{Error, cure, docker, wait};
 
 /// A kept server that has no connection left may have one again in a moment; one that hangs is not waited for.
-const GREET_LIMIT: Duration = Duration::from_secs(5);
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 
-pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Error> {
+pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Server, Error> {
     let name = S::SERVICE.name;
     let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
     let kept = Kept::lock(name, &image, &S::SETTINGS).await?;
@@ -27,24 +27,24 @@ pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Erro
     let unusable = match found? {
         Found::Running(place, password) => {
             let address = address::<S>(&password, &place)?;
-            let greet = async || Server::greet::<S>(address.clone(), Origin::Kept).await;
-            match wait::until(GREET_LIMIT, "an answer", greet).await {
+            let handshake = async || Server::handshake::<S>(address.clone(), Origin::Kept).await;
+            match wait::until(HANDSHAKE_LIMIT, "an answer", handshake).await {
                 Ok(server) => {
                     kept.used(run).await?;
-                    say(name, &format!("the kept container of {image} ({REUSE_VAR})"));
+                    announce(name, &format!("the kept container of {image} ({REUSE_VAR})"));
                     return Ok(server);
                 }
                 Err(error) => error.to_string(),
             }
         }
         Found::Nothing => {
-            say(name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
+            announce(name, &format!("a container of {image}, to be kept ({REUSE_VAR})"));
             kept.used(run).await?;
             return start::<S>(kept, &image).await;
         }
         Found::Unusable(why) => why,
     };
-    say(
+    announce(
         name,
         &format!(
             "the kept container {container} is left alone, and this run starts a server of its own ({}); `{}` ends it",
@@ -52,7 +52,7 @@ pub(super) async fn provide<S: Served>(run: &'static Run) -> Result<Server, Erro
             cure::command("reuse stop")
         ),
     );
-    container::provide::<S>(run).await
+    container::start_or_connect::<S>(run).await
 }
 
 async fn start<S: Served>(kept: Kept, image: &docker::Chosen) -> Result<Server, Error> {
@@ -70,5 +70,5 @@ async fn start<S: Served>(kept: Kept, image: &docker::Chosen) -> Result<Server, 
     })
     .await;
     let address = container::made_safe::<S>(&secrets, &place?).await?;
-    Server::greet::<S>(address, Origin::Kept).await
+    Server::handshake::<S>(address, Origin::Kept).await
 }

@@ -33,7 +33,7 @@ pub(crate) enum Origin {
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) origin: Origin,
-    /// What [`Served::greet`] learned, in one word.
+    /// What [`Served::handshake`] learned, in one word.
     pub(crate) facts: String,
     pub(crate) address: Address,
 }
@@ -116,7 +116,7 @@ pub(crate) trait Served: 'static {
     async fn answers(address: &Address) -> Result<(), String>;
 
     /// Makes sure that a server can be used, and returns what has to be known of it, in one word. One of ours has answered before.
-    async fn greet(address: &Address, origin: Origin) -> Result<String, Error>;
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error>;
 }
 
 impl Server {
@@ -147,11 +147,11 @@ impl Server {
         self.origin == Origin::Owned
     }
 
-    pub(super) async fn greet<S: Served>(
+    pub(super) async fn handshake<S: Served>(
         address: Address,
         origin: Origin,
     ) -> Result<Server, Error> {
-        let facts = S::greet(&address, origin).await?;
+        let facts = S::handshake(&address, origin).await?;
         Ok(Server { origin, facts, address })
     }
 

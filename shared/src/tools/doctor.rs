@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::say::{self, BAD, DIM, GOOD, STRONG, paint};
 use super::{engine, images};
 use crate::cure::command;
-use crate::provider::{self, PROVIDER_VAR, SERVICES, Service, Way};
+use crate::provider::{self, PROVIDER_VAR, SERVICES, Service, Source};
 use crate::{Error, images::Image};
 
 /// What all probes together may take; the rest of the two seconds is for starting and printing.
@@ -70,7 +70,7 @@ struct Row {
     url: Answer,
     docker: Answer,
     native: Answer,
-    chosen: Result<Way, Error>,
+    chosen: Result<Source, Error>,
 }
 
 impl Row {
@@ -93,9 +93,9 @@ impl Row {
     /// What would serve in the integration tier: the way that the harness chooses, if it can serve now. (A test would pull a missing image, or fail.)
     fn serving(&self) -> Option<String> {
         let (way, answer) = match self.chosen.as_ref().ok()? {
-            Way::Url(_) => ("URL", &self.url),
-            Way::Docker(_) => ("Docker", &self.docker),
-            Way::Native(_) => ("native", &self.native),
+            Source::Url(_) => ("URL", &self.url),
+            Source::Docker(_) => ("Docker", &self.docker),
+            Source::Native(_) => ("native", &self.native),
         };
         if let Answer::Serves(what) = answer { Some(format!("{way} {what}")) } else { None }
     }
@@ -121,7 +121,7 @@ impl Row {
             Ok(Some(forced)) => gaps.push(format!(
                 "  {name}: {PROVIDER_VAR}={forced} rules the other ways out\n      to fix: unset {PROVIDER_VAR}"
             )),
-            Ok(None) if matches!((&self.chosen, &self.native), (Ok(Way::Docker(_)), Answer::Serves(_))) => {
+            Ok(None) if matches!((&self.chosen, &self.native), (Ok(Source::Docker(_)), Answer::Serves(_))) => {
                 gaps.push(format!(
                     "  {name} by native: the engine answers, so Docker is chosen\n      to fix: export {PROVIDER_VAR}=native"
                 ));

@@ -15,7 +15,7 @@ pub(super) fn say(failed: &[Failed]) {
         said.push(key);
         let of_test = failed.iter().filter(|(left, _)| (left.service, left.test.as_str()) == key);
         let told: Vec<Told> = of_test.map(|(left, _)| left.evidence.told()).collect();
-        provider::say(left.service, &paragraph(&left.test, *is_sure, &told));
+        provider::announce(left.service, &paragraph(&left.test, *is_sure, &told));
     }
 }
 

@@ -12,7 +12,7 @@ use testcontainers_modules::testcontainers::core::Mount;
 use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
 use testenv::docker::{self, TOKEN_LABEL};
-use testenv::provider::say;
+use testenv::provider::announce;
 use testenv::run::Run;
 use testenv::{Error, images};
 
@@ -39,7 +39,10 @@ impl Engine {
             // Which image serves can take a second to find out, so a run does it once.
             let image = run.once("lab-image", async |_| {
                 let image = docker::resolve(&images::REDIS).await?;
-                say("lab", &format!("containers of {image} ({}), networks and volumes", image.why));
+                announce(
+                    "lab",
+                    &format!("containers of {image} ({}), networks and volumes", image.why),
+                );
                 Ok(image.to_string())
             });
             let client = docker_client_instance().await.map_err(|cause| {

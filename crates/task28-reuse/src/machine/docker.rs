@@ -12,7 +12,7 @@ use testcontainers_modules::testcontainers::core::client::docker_client_instance
 use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
 use testenv::docker;
-use testenv::provider::say;
+use testenv::provider::announce;
 use testenv::run::Run;
 use testenv::{Error, images, wait};
 
@@ -125,7 +125,7 @@ impl Engine {
 /// Starts the container in which all servers of the run live; returns the addresses of its ports.
 async fn start_container(run: &'static Run) -> Result<String, Error> {
     let image = docker::resolve(&images::POSTGRES).await?;
-    say(SERVICE, &format!("servers in a container of {image} ({})", image.why));
+    announce(SERVICE, &format!("servers in a container of {image} ({})", image.why));
     let image = GenericImage::new(&image.name, &image.tag);
     let request = PORTS
         .iter()

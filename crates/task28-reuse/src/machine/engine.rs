@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use testenv::docker::runtime;
-use testenv::provider::{POSTGRES, PROVIDER_VAR, REACH_LIMIT, ping_docker, say};
+use testenv::provider::{POSTGRES, PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
 use testenv::run::Run;
 use testenv::{Error, wait};
 use tokio::sync::{OnceCell, oneshot};
@@ -75,7 +75,7 @@ async fn choose() -> Result<Engine, Error> {
                 return Err(no_lab(given).fix(format!("unset {}", POSTGRES.url_var)));
             }
             let programs = POSTGRES.native_programs().map_err(no_lab)?;
-            say("lab", &format!("servers as processes of this machine (Docker: {why})"));
+            announce("lab", &format!("servers as processes of this machine (Docker: {why})"));
             Ok(Engine::Native(native::Engine::open(run, programs).await?))
         }
     }
