@@ -247,7 +247,7 @@ fn the_lints_are_listed_once() {
 fn the_requirements_of_a_lesson_are_a_list_numbered_from_one() {
     for task in tasks() {
         let lesson = read(&task.join("README.md"));
-        let (_, section) = lesson.split_once("\n## Requirements\n").expect(&name(&task));
+        let (_, section) = lesson.split_once("\n## Requirements\n").expect("it has requirements");
         let section = section.split("\n## ").next().unwrap();
         let listed = section.lines().filter(|line| line.starts_with("- **R"));
         let ids = listed.map(|line| line[4..].split("**").next().unwrap().to_owned());
