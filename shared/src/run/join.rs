@@ -24,7 +24,7 @@ pub const ID_VAR: &str = "TESTENV_RUN_ID";
 /// A run of the same name that ends has its reaper at work: containers die within 10 s, processes within 6.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
-/// Holds a run open without taking part in it; see [`attend`].
+/// Holds a run open without taking part in it; see [`hold_open`].
 #[must_use]
 pub struct RunGuard {
     run: Run,
