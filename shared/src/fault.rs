@@ -139,7 +139,7 @@ pub(crate) fn refuse_unknown() {
         return;
     };
     if !lists(&faults_toml, &selected) {
-        let _unsaid = writeln!(std::io::stderr(), "{}", refusal(&faults_toml, &package, &selected));
+        writeln!(std::io::stderr(), "{}", refusal(&faults_toml, &package, &selected)).ok();
         #[expect(clippy::exit, reason = "before `main` there is nobody to return an error to")]
         std::process::exit(2);
     }

@@ -198,7 +198,7 @@ pub(crate) fn forced() -> Result<Option<String>, Error> {
 /// Says in one line, past libtest's capture, who serves and why.
 pub fn announce(service: &str, line: &str) {
     // `eprintln!` would be captured with the test's output; whoever closed standard error does not want the line.
-    let _unsaid = writeln!(std::io::stderr(), "testenv: {service}: {line}");
+    writeln!(std::io::stderr(), "testenv: {service}: {line}").ok();
 }
 
 fn set(var: &str) -> Option<String> {

@@ -75,17 +75,17 @@ pub(super) fn end(process: &Process) -> Result<(), String> {
     }
     let group = Pid::from_raw(process.pid);
     let gone = || if process.is_alive() { Err("alive") } else { Ok(()) };
-    let _already_gone = killpg(group, Signal::SIGTERM);
+    killpg(group, Signal::SIGTERM).ok(); // it may be gone already
     if wait::until_blocking(PATIENCE, "its end after SIGTERM", gone).is_err() {
         // To PostgreSQL, SIGTERM means to wait for its clients; killed, it would leave shared memory behind.
-        let _already_gone = killpg(group, Signal::SIGINT);
+        killpg(group, Signal::SIGINT).ok(); // it may be gone already
     }
     if wait::until_blocking(STOP_LIMIT, "its end after SIGINT", gone).is_err() {
-        let _already_gone = killpg(group, Signal::SIGKILL);
+        killpg(group, Signal::SIGKILL).ok(); // it may be gone already
         wait::until_blocking(STOP_LIMIT, "its end after SIGKILL", gone)
             .map_err(|error| error.to_string())?;
     }
     // Children that outlived their leader; the group keeps its number as long as one is in it.
-    let _nobody_left = killpg(group, Signal::SIGKILL);
+    killpg(group, Signal::SIGKILL).ok(); // usually nobody is left
     Ok(())
 }

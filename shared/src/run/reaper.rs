@@ -83,7 +83,7 @@ pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
 /// Becomes the reaper if this process was started as one; else returns at once.
 pub(super) fn reap_if_asked() {
     let Some(dir) = std::env::var_os(REAPER_VAR) else { return };
-    let _own_already = nix::unistd::setsid();
+    nix::unistd::setsid().ok(); // it may lead a session already
     close_inherited();
     let told_to_end = hear_signals();
     let reaped = std::panic::catch_unwind(|| reap(Path::new(&dir), &told_to_end));
@@ -119,7 +119,7 @@ fn close_inherited() {
         .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
         .collect();
     for fd in open.into_iter().filter(|fd| *fd > 2) {
-        let _closed_with_the_listing = nix::unistd::close(fd);
+        nix::unistd::close(fd).ok(); // that of the listing is closed already
     }
 }
 
