@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -92,4 +94,36 @@ fn whoever_copies_the_harness_is_told_of_all_that_it_depends_on() {
         .filter(|name| !copy.contains(&format!("`{name}`")))
         .collect();
     assert_eq!(untold, Vec::<&String>::new());
+}
+
+/// A page of rustdoc's has no pictures beside it: there the first definition of a link counts, and it holds the picture itself.
+#[test]
+fn the_pictures_of_the_manual_are_seen_in_rustdoc() {
+    /// All that ends a link's destination, or means something in a URL.
+    const QUOTED: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'#')
+        .add(b'%')
+        .add(b'<')
+        .add(b'>')
+        .add(b'(')
+        .add(b')')
+        .add(b'`');
+    let manual = read("shared/README.md");
+    let links = manual.lines().filter(|line| line.starts_with('[') && line.ends_with(".svg"));
+
+    let data = links.map(|link| {
+        let (name, file) = link.split_once(": ").unwrap();
+        let picture = read(&format!("shared/{file}"));
+        format!("{name}: data:image/svg+xml,{}\n", utf8_percent_encode(&picture, QUOTED))
+    });
+    let data: String = data.collect();
+
+    assert!(!data.is_empty());
+    let kept = read("shared/pictures/rustdoc.md");
+    if kept != data {
+        std::fs::write(root().join("shared/pictures/rustdoc.md"), data).unwrap();
+        panic!("shared/pictures/rustdoc.md was out of date, and is written anew: commit it");
+    }
 }

@@ -1,3 +1,4 @@
+#![doc = include_str!("../pictures/rustdoc.md")] // the pictures; the first definition of a link counts
 #![doc = include_str!("../README.md")]
 
 // Said aloud in every test.
