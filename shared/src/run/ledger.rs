@@ -4,9 +4,9 @@
 //!
 //! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cleaner::{self, Refused};
 use super::process::Process;
@@ -65,27 +65,43 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
 }
 
+/// A note that disappeared is remembered for so long: whoever cleans a temporary directory by force takes away one file after the other.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
 /// A copy of a run's notes, in the reaper's memory: whoever cleans a temporary directory by force takes the notes from under a live run.
 #[derive(Default)]
 pub(super) struct Copy {
-    /// The label, and the text with the length that its file had.
-    notes: BTreeMap<String, (u64, String)>,
+    /// By their labels.
+    notes: BTreeMap<String, Remembered>,
+}
+
+struct Remembered {
+    /// The length that its file had.
+    length: u64,
+    text: String,
+    /// Since when it is not there any more.
+    gone: Option<Instant>,
 }
 
 impl Copy {
     /// Reads what was noted or changed since the last look.
-    pub(super) fn refresh(&mut self, run: &Path) {
-        let mut there = BTreeMap::new();
-        for file in files(run) {
-            let (label, length) = (label(&file), file.metadata().map_or(0, |file| file.len()));
-            let known = self.notes.remove(&label).filter(|(known, _)| *known == length);
-            let text = match known {
-                Some((_, text)) => text,
-                None => std::fs::read_to_string(&file).unwrap_or_default(),
-            };
-            there.insert(label, (length, text));
+    pub(super) fn refresh(&mut self, run: &Path, now: Instant) {
+        let files = files(run);
+        let labels: HashSet<String> = files.iter().map(|file| label(file)).collect();
+        for (_, note) in self.notes.iter_mut().filter(|(label, _)| !labels.contains(*label)) {
+            note.gone.get_or_insert(now);
         }
-        self.notes = there;
+        self.notes.retain(|_, note| note.gone.is_none_or(|gone| now - gone < REMEMBERED));
+        for file in files {
+            let (label, length) = (label(&file), file.metadata().map_or(0, |file| file.len()));
+            if let Some(known) = self.notes.get_mut(&label).filter(|it| it.length == length) {
+                known.gone = None;
+                continue;
+            }
+            // One that is removed at this moment is remembered as it was.
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            self.notes.insert(label, Remembered { length, text, gone: None });
+        }
     }
 
     /// Removes what is noted in the copy; there is nobody left to tell what refuses.
@@ -93,7 +109,7 @@ impl Copy {
         let mut labels: Vec<&String> = self.notes.keys().collect();
         labels.sort_by_key(|label| order(label));
         for label in labels {
-            remove(token, label, &self.notes[label].1).ok(); // the next run's sweep tries again
+            remove(token, label, &self.notes[label].text).ok(); // the next run's sweep tries again
         }
     }
 }
@@ -179,10 +195,10 @@ pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
 mod tests {
     use std::fs::File;
     use std::path::Path;
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant, SystemTime};
 
     use super::super::layout::note as file;
-    use super::{FORGOTTEN, away, dir, note, remove_all};
+    use super::{Copy, FORGOTTEN, REMEMBERED, away, dir, note, remove_all};
 
     /// A note of a database on a server that does not answer.
     fn run() -> tempfile::TempDir {
@@ -222,6 +238,22 @@ mod tests {
         remove_all(run.path()).unwrap_err();
 
         assert!(file(run.path(), "postgres", "a").exists());
+    }
+
+    #[test]
+    fn a_note_is_remembered_while_somebody_deletes_one_file_after_the_other() {
+        let run = run();
+        let (mut copy, now) = (Copy::default(), Instant::now());
+        copy.refresh(run.path(), now);
+
+        std::fs::remove_file(file(run.path(), "postgres", "a")).unwrap();
+        copy.refresh(run.path(), now);
+        std::fs::remove_dir(dir(run.path())).unwrap();
+        copy.refresh(run.path(), now + REMEMBERED / 2);
+
+        assert!(copy.notes["postgres.a"].text.starts_with("external"));
+        copy.refresh(run.path(), now + REMEMBERED);
+        assert!(copy.notes.is_empty(), "its thing was removed long ago");
     }
 
     #[test]

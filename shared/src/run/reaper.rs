@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 
@@ -190,7 +190,7 @@ impl WatchedRun<'_> {
                 return;
             }
             if self.has_its_directory() {
-                self.notes.refresh(self.dir);
+                self.notes.refresh(self.dir, Instant::now());
                 self.held.refresh(self.dir);
             }
             // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
