@@ -1,4 +1,4 @@
-//! The wrong turns of this task, and the other right ones. Think first, look after.
+//! The faults of this task, and its other right programs. Think of your own faults before you look.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testenv::fault;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Other routes than the right ones, when this process was asked for them.
+/// Returns replacement routes if a fault that changes the routes is on.
 pub(crate) fn router() -> Option<Router> {
     if fault!("any-method") {
         return Some(Router::new().route("/health", any(crate::health)));
@@ -23,7 +23,7 @@ pub(crate) fn router() -> Option<Router> {
     None
 }
 
-/// Another answer than the usual one, when this process was asked for it.
+/// Returns a replacement response if a fault or a variant that changes the response is on.
 pub(crate) fn health() -> Option<Response> {
     if fault!("accepted") {
         return Some((StatusCode::ACCEPTED, Json(json!({ "ok": true }))).into_response());

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 mod faults;
 
-/// Returns the service's routes: `GET /health`, and nothing else.
+/// Returns the routes of the service: only `GET /health`.
 pub fn router() -> Router {
     if let Some(wrong) = faults::router() {
         return wrong;
@@ -22,13 +22,16 @@ pub fn router() -> Router {
     Router::new().route("/health", get(health))
 }
 
-/// Serves [`router`] on `listener`; ends only when its task does.
+/// Serves [`router`] on `listener`. The future never completes by itself; abort its task to stop
+/// the server.
 ///
-/// The caller binds, so the caller knows the address: a test binds port 0 and reads the port that it was given.
+/// The caller binds the listener and so knows the address. A test binds port 0 and reads the port
+/// that the kernel chose.
 ///
 /// # Errors
 ///
-/// None today: `axum::serve` waits and tries again when a connection cannot be accepted. The type leaves room.
+/// None today: `axum::serve` waits and tries again when it cannot accept a connection. The return
+/// type leaves room for errors.
 pub async fn serve(listener: TcpListener) -> io::Result<()> {
     if fault!("prefix-on-the-socket") {
         return axum::serve(listener, Router::new().nest("/api", router())).await;

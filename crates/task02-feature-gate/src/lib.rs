@@ -13,9 +13,10 @@ use testenv::Error;
 
 mod specimen;
 
-/// A small suite of tests, compiled as Cargo compiles one; dropping it removes its files.
+/// A small suite of tests, compiled as Cargo compiles a suite. Drop removes its files.
 ///
-/// It holds a plain test, `a_503_is_not_healthy`, and a gated one, which asks a running service for its health.
+/// The suite holds a plain test, `a_503_is_not_healthy`, and a gated test. The gated test asks a
+/// running service for its health.
 #[derive(Debug)]
 #[must_use]
 pub struct Suite {
@@ -23,7 +24,7 @@ pub struct Suite {
     _files: TempDir,
 }
 
-/// What a run of a [`Suite`] says at its end: how many tests ended how.
+/// The result of a run of a [`Suite`]: the number of tests per kind of end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Tests that ran to their end.
@@ -35,16 +36,16 @@ pub struct Outcome {
 }
 
 impl Suite {
-    /// Compiles the suite with these features on, and no others.
+    /// Compiles the suite with exactly these features.
     ///
     /// # Panics
     ///
-    /// If there is no compiler, or it refuses. The message says what was tried and what to type.
+    /// If there is no compiler, or the suite does not compile. The message says what to type.
     pub fn build(features: &[&str]) -> Suite {
         compile(features).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The names of the tests that are compiled in, ignored ones too.
+    /// Returns the names of the tests that are compiled in, including ignored tests.
     ///
     /// # Panics
     ///
@@ -58,13 +59,13 @@ impl Suite {
             .collect()
     }
 
-    /// Runs the suite; its gated test, where there is one, asks the service at `service`.
+    /// Runs the suite. The gated test, if it is compiled in, asks the service at `service`.
     ///
-    /// Ends by itself: the gated test gives up on a silent service after two seconds.
+    /// The run ends by itself: the gated test gives up on a silent service after two seconds.
     ///
     /// # Panics
     ///
-    /// If the compiled suite cannot be started, or ends without saying how.
+    /// If the compiled suite cannot be started, or ends without a result line.
     pub async fn run(&self, service: SocketAddr) -> Outcome {
         let mut program = Command::new(&self.program);
         program.env("SERVICE_ADDR", service.to_string());

@@ -1,11 +1,12 @@
-//! Which suite is compiled: the right one, unless this process was asked for another. Think first, look after.
+//! Selects the suite to compile: the right suite, unless `COURSE_FAULT` names another.
+//! Think of your own faults before you look.
 
 use testenv::fault;
 
-/// The part that all suites share: how a service is asked, and what a healthy answer is.
+/// The part that all suites share: it asks a service and decides whether the answer is healthy.
 pub(crate) const CLIENT: &str = include_str!("specimens/client.rs");
 
-/// The text of the suite to compile.
+/// Returns the source text of the suite to compile.
 pub(crate) fn suite() -> &'static str {
     if fault!("ignored-when-off") {
         include_str!("specimens/ignored_when_off.rs")

@@ -1,6 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The faults, and the other right programs, that `COURSE_FAULT` switches on. Think of your own
+//! faults before you look.
 //!
-//! Each of these functions gives back what it was given, or `None`, unless its fault is on.
+//! Unless its fault is on, each of these functions returns its argument unchanged, or `None`.
 
 use sqlx::postgres::PgPool;
 use testenv::fault;
@@ -9,7 +10,7 @@ use crate::{NewUser, User, UserError, refused};
 
 const INSERT: &str = "INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id";
 
-/// The answer of a program that inserts in another way.
+/// Returns the answer of a program that inserts in another way.
 pub(crate) async fn insert(pool: &PgPool, user: &NewUser) -> Option<Result<i64, UserError>> {
     if fault!("rows-affected") {
         return Some(count_of_rows(pool, user).await);
@@ -35,7 +36,7 @@ pub(crate) async fn insert(pool: &PgPool, user: &NewUser) -> Option<Result<i64, 
     None
 }
 
-/// What is written for this user.
+/// Returns the values to write for this user.
 pub(crate) fn written(mut user: NewUser) -> NewUser {
     if fault!("columns-swapped") {
         std::mem::swap(&mut user.name, &mut user.email);
@@ -52,7 +53,7 @@ pub(crate) fn written(mut user: NewUser) -> NewUser {
     user
 }
 
-/// What becomes of the database's answer.
+/// Returns the answer of `insert`, given the answer of the database.
 pub(crate) fn answered(answer: Result<i64, UserError>, user: &NewUser) -> Result<i64, UserError> {
     match answer {
         Err(UserError::Database(_)) if fault!("failure-as-zero") => Ok(0),
@@ -63,12 +64,12 @@ pub(crate) fn answered(answer: Result<i64, UserError>, user: &NewUser) -> Result
     }
 }
 
-/// What the refusal says is taken.
+/// Returns the text that [`UserError::EmailTaken`] carries.
 pub(crate) fn named(user: &NewUser) -> String {
     if fault!("name-for-address") { user.name.clone() } else { user.email.clone() }
 }
 
-/// The answer of a program that finds in another way.
+/// Returns the answer of a program that finds in another way.
 pub(crate) async fn find(pool: &PgPool, id: i64) -> Option<Result<Option<User>, UserError>> {
     if fault!("finds-the-first") {
         let first = sqlx::query_as("SELECT id, name, email FROM users ORDER BY id LIMIT 1");
@@ -81,7 +82,7 @@ pub(crate) async fn find(pool: &PgPool, id: i64) -> Option<Result<Option<User>, 
     None
 }
 
-/// What is read of this user.
+/// Returns the answer of `find`, given the row of this user.
 pub(crate) fn read(user: Option<User>) -> Option<User> {
     user.map(|mut user| {
         if fault!("columns-swapped") {

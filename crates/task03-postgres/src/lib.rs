@@ -7,33 +7,33 @@ mod faults;
 
 use sqlx::postgres::PgPool;
 
-/// Who wants to sign up.
+/// A person who wants to sign up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
-    /// As people call them; not empty.
+    /// The name as the person spells it; not empty.
     pub name: String,
-    /// The address that nobody else may have.
+    /// The address; no other user may have the same.
     pub email: String,
 }
 
-/// A user as the database has it.
+/// A user as stored in the database.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct User {
-    /// Given by the database.
+    /// The id that the database chose.
     pub id: i64,
-    /// As people call them.
+    /// The name as the user spelled it.
     pub name: String,
-    /// The address that nobody else has.
+    /// The address that no other user has.
     pub email: String,
 }
 
-/// Why the repository could not do what it was asked: a caller must be able to tell the cases apart.
+/// The reason why a call failed. A caller must be able to tell the cases apart.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
-    /// The one refusal that a person can do something about.
+    /// Another user has the address. Only this refusal can be resolved by the person who signs up.
     #[error("somebody has the e-mail address {email} already")]
     EmailTaken {
-        /// The address that was asked for.
+        /// The requested address.
         email: String,
     },
     /// The database refused for any other reason, or could not be reached.
@@ -59,16 +59,17 @@ pub struct UserRepo {
 }
 
 impl UserRepo {
-    /// Returns a repository that takes a connection of this pool for each call.
+    /// Returns a repository that takes a connection from this pool for each call.
     pub fn new(pool: PgPool) -> UserRepo {
         UserRepo { pool }
     }
 
-    /// Adds a user and returns the id that the database gave.
+    /// Adds a user and returns the id that the database chose.
     ///
     /// # Errors
     ///
-    /// [`UserError::EmailTaken`] when somebody has the address, [`UserError::Database`] for any other refusal. Then nothing was added.
+    /// [`UserError::EmailTaken`] when another user has the address. [`UserError::Database`] for any
+    /// other refusal. A refused call adds nothing.
     pub async fn insert(&self, user: &NewUser) -> Result<i64, UserError> {
         if let Some(answer) = faults::insert(&self.pool, user).await {
             return answer;
@@ -100,7 +101,8 @@ impl UserRepo {
     }
 }
 
-/// Only this constraint means that the address is taken; its words are for people and change with the server's language.
+/// Only this constraint means that the address is taken. Do not parse the error's text: it is for
+/// people and changes with the server's language.
 const ONE_ADDRESS_ONE_USER: &str = "users_email_key";
 
 fn refused(refusal: sqlx::Error, user: &NewUser) -> UserError {

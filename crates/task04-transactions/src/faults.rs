@@ -1,6 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The faults, and the other right programs, that `COURSE_FAULT` switches on. Think of your own
+//! faults before you look.
 //!
-//! Each of these functions gives back what it was given, or `None`, unless its fault is on.
+//! Unless its fault is on, each of these functions returns its argument unchanged, or `None`.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use testenv::fault;
 
 use crate::{Customer, add_order, add_user};
 
-/// What `cached-for-all` knows of users by their addresses, in whichever transaction they came up.
+/// The cache of `cached-for-all`: user ids by address, from all transactions of the process.
 static CACHE: LazyLock<Mutex<HashMap<String, i64>>> = LazyLock::new(Mutex::default);
 
 pub(crate) fn added(email: &str, id: i64) {
@@ -38,7 +39,7 @@ pub(crate) fn patience(local: &'static str) -> &'static str {
     if fault!("setting-outlives") { "SET lock_timeout = '2s'" } else { local }
 }
 
-/// The statement that keeps a second payment waiting, and the number that it waits for.
+/// Returns the statement that makes a second payment wait, and the parameter of the statement.
 pub(crate) fn lock(statement: &'static str, order_id: i64) -> (&'static str, i64) {
     if fault!("lock-outlives") {
         return ("SELECT pg_advisory_lock($1)", order_id);
@@ -52,7 +53,7 @@ pub(crate) fn lock(statement: &'static str, order_id: i64) -> (&'static str, i64
     (statement, order_id)
 }
 
-/// The answer of a program that registers in another way.
+/// Returns the answer of a program that registers in another way.
 pub(crate) async fn register(
     db: &mut PgConnection,
     name: &str,
@@ -132,7 +133,7 @@ async fn alone(
     Ok(customer)
 }
 
-/// In a transaction the server takes the BEGIN for a slip and goes on; the COMMIT it obeys.
+/// In an open transaction the server only warns about the BEGIN, but obeys the COMMIT.
 async fn in_its_own_transaction(
     db: &mut PgConnection,
     name: &str,

@@ -3,23 +3,26 @@
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //!
-//! The repository is functions, not an object with a pool: the caller says on which connection, and so in which transaction.
+//! The repository is a set of functions, not an object with a pool. The caller chooses the
+//! connection, and so the transaction.
 
 mod faults;
 
 use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::{Connection, Error};
 
-/// What [`register`] made.
+/// The ids of the rows that [`register`] added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Customer {
     /// The new user.
     pub user_id: i64,
-    /// Their first order.
+    /// The first order of the user.
     pub order_id: i64,
 }
 
-/// Adds a user and returns the id. One statement, so any executor will do: a pool, a connection, a transaction.
+/// Adds a user and returns the id.
+///
+/// The function runs one statement, so any executor will do: a pool, a connection, a transaction.
 ///
 /// ```no_run
 /// # use task04_transactions::add_user;
@@ -34,7 +37,7 @@ pub struct Customer {
 ///
 /// # Errors
 ///
-/// The database's: the address is taken, the name is empty.
+/// The error of the database: the address is taken, or the name is empty.
 pub async fn add_user(db: impl PgExecutor<'_>, name: &str, email: &str) -> Result<i64, Error> {
     let id = sqlx::query_scalar("INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id")
         .bind(name)
@@ -45,11 +48,11 @@ pub async fn add_user(db: impl PgExecutor<'_>, name: &str, email: &str) -> Resul
     Ok(id)
 }
 
-/// Returns the id of the user with this address.
+/// Returns the id of the user with this address, or `None` when nobody has it.
 ///
 /// # Errors
 ///
-/// The database's.
+/// The error of the database.
 pub async fn find_user(db: impl PgExecutor<'_>, email: &str) -> Result<Option<i64>, Error> {
     if let Some(id) = faults::remembered(email) {
         return Ok(Some(id));
@@ -57,23 +60,24 @@ pub async fn find_user(db: impl PgExecutor<'_>, email: &str) -> Result<Option<i6
     sqlx::query_scalar("SELECT id FROM users WHERE email = $1").bind(email).fetch_optional(db).await
 }
 
-/// Returns how many users there are.
+/// Returns the number of users.
 ///
 /// # Errors
 ///
-/// The database's.
+/// The error of the database.
 pub async fn count_users(db: impl PgExecutor<'_>) -> Result<i64, Error> {
     sqlx::query_scalar(faults::counting("SELECT count(*) FROM users")).fetch_one(db).await
 }
 
 /// Adds a user with a first order: both or neither.
 ///
-/// Two statements that belong together need one connection, so a pool will not do. In the caller's transaction they get a savepoint of
-/// their own; on a connection without one, a transaction.
+/// The two statements belong together and need one connection, so a pool will not do. If the
+/// caller is in a transaction, the statements run in a savepoint; else they run in a transaction.
 ///
 /// # Errors
 ///
-/// The database's: the address is taken, the name is empty, the total is negative. Then the caller's transaction can go on.
+/// The error of the database: the address is taken, the name is empty, or the total is negative.
+/// After an error the caller's transaction can go on.
 pub async fn register(
     db: &mut PgConnection,
     name: &str,
@@ -90,11 +94,13 @@ pub async fn register(
     Ok(Customer { user_id, order_id })
 }
 
-/// Marks an open order as paid. Two payments of one order queue up, and the second finds it paid.
+/// Marks an open order as paid. Two payments of one order queue up, and the second payment finds
+/// the order paid.
 ///
 /// # Errors
 ///
-/// [`Error::RowNotFound`] when no open order has this id; the database's, when it waited two seconds for another payment of the order.
+/// [`Error::RowNotFound`] when no open order has this id. The error of the database when the call
+/// has waited two seconds for another payment of the order.
 pub async fn pay(db: &mut PgConnection, order_id: i64) -> Result<(), Error> {
     let mut payment = db.begin().await?;
     // LOCAL and `_xact_`: both end with the transaction, however it ends.

@@ -1,4 +1,4 @@
-//! The wrong turns of this task, and the other right ones. Think first, look after.
+//! The faults of this task, and its other right programs. Think of your own faults before you look.
 
 use std::future::pending;
 use std::io;
@@ -15,13 +15,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// Below the ports that the kernel chooses from, and of no service that is known.
+/// Below the range that the kernel chooses from, and not the port of a known service.
 const FIXED_PORT: u16 = 28_105;
 
-/// Far more than an answer takes, and still an end.
+/// Far longer than an answer takes, but finite.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Another address to bind than the usual one, when this process was asked for it.
+/// Returns a replacement address to bind if a fault that changes the address is on.
 pub(crate) fn address() -> Option<SocketAddr> {
     if fault!("fixed-port") {
         return Some((Ipv4Addr::LOCALHOST, FIXED_PORT).into());
@@ -32,12 +32,12 @@ pub(crate) fn address() -> Option<SocketAddr> {
     None
 }
 
-/// The address of a listener that was opened to find a free port, and closed.
+/// Opens a listener to find a free port, closes the listener, and returns its address.
 pub(crate) async fn probed_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()
 }
 
-/// Leaves a second handle of the listener where nobody closes it.
+/// Stores a second handle of the listener in a static, so that the listener is never closed.
 pub(crate) fn keep_open(listener: TcpListener) -> io::Result<TcpListener> {
     static KEPT: Mutex<Vec<std::net::TcpListener>> = Mutex::new(Vec::new());
     let listener = listener.into_std()?;
@@ -45,7 +45,7 @@ pub(crate) fn keep_open(listener: TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// Serves in a runtime of its own and drops it when told to stop, with all that runs in it.
+/// Serves in a runtime of its own. When told to stop, drops the runtime with all its tasks.
 pub(crate) async fn serve_until_cut(
     listener: TcpListener,
     stopped: oneshot::Receiver<()>,
@@ -64,7 +64,9 @@ pub(crate) async fn serve_until_cut(
     thread.await?
 }
 
-/// Stops listening when told to, and waits until the clients have closed every connection, without telling them.
+/// Stops listening when told to, then waits until the clients have closed every connection.
+///
+/// The server does not tell the clients that it stops.
 pub(crate) async fn serve_until_idle(
     listener: TcpListener,
     stopped: oneshot::Receiver<()>,
@@ -77,12 +79,13 @@ pub(crate) async fn serve_until_idle(
     }
 }
 
-/// Gives the requests in flight a long time, but not for ever.
+/// Waits for the requests in flight, but at most [`DRAIN_LIMIT`].
 pub(crate) async fn with_a_limit(served: JoinHandle<io::Result<()>>) -> io::Result<()> {
     tokio::time::timeout(DRAIN_LIMIT, served).await??
 }
 
-/// A listener that holds a sender, as each of its connections does: the channel ends with the last of them.
+/// A listener that holds a sender, as each of its connections does. The channel closes when the
+/// listener and all connections are closed.
 struct Counted {
     listening: Option<(TcpListener, mpsc::Sender<()>)>,
     stopped: oneshot::Receiver<()>,

@@ -16,9 +16,10 @@ use tokio::task::JoinHandle;
 
 mod faults;
 
-/// A service on a port of its own: `POST /echo` sends the body back, as soon as it is there whole.
+/// A service on a port of its own. `POST /echo` sends the body back after the whole body arrived.
 ///
-/// [`Server::shutdown`] ends it and waits. Dropping it only tells it to end: a `Drop` cannot wait.
+/// [`Server::shutdown`] stops the server and waits for its end. Drop only tells the server to stop,
+/// because a `Drop` cannot wait.
 #[derive(Debug)]
 #[must_use]
 pub struct Server {
@@ -28,7 +29,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on a loopback port that the kernel chooses; it takes connections from this moment on.
+    /// Starts a server on a loopback port that the kernel chooses. When `start` returns, the server
+    /// accepts connections.
     ///
     /// # Errors
     ///
@@ -56,13 +58,15 @@ impl Server {
         Ok(Server { addr, stop, served })
     }
 
-    /// The address to reach this server at, port included.
+    /// Returns the address of this server, including the port.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Refuses new connections from now on, closes idle ones, and returns when the requests in flight are answered.
+    /// Stops the server; returns when the requests in flight are answered.
+    ///
+    /// From the call on, the server refuses new connections. It closes idle connections.
     ///
     /// # Errors
     ///
@@ -83,7 +87,7 @@ async fn serve(listener: TcpListener, stopped: oneshot::Receiver<()>) -> io::Res
     axum::serve(listener, router()).with_graceful_shutdown(told_to_stop(stopped)).await
 }
 
-/// Ends when the server's handle says so, or is gone.
+/// Completes when the sender of `stopped` sends or is dropped.
 async fn told_to_stop(stopped: oneshot::Receiver<()>) {
     stopped.await.unwrap_or(());
 }

@@ -1,4 +1,5 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The faults, and the other right programs, that `COURSE_FAULT` switches on. Think of your own
+//! faults before you look.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,11 +11,11 @@ use testenv::fault;
 
 use crate::CacheFailure;
 
-/// What somebody thought that every value would fit into.
+/// A size that somebody thought was enough for every value.
 const FIELD: usize = 64 * 1024;
-/// What a refreshed entry gets: the service's usual life of an entry.
+/// The new TTL of a refreshed entry: the usual TTL in this service.
 const USUAL: Duration = Duration::from_secs(60);
-/// Inside the second that the requirements leave.
+/// Less than the second that R3 allows.
 const LATE: Duration = Duration::from_millis(400);
 
 pub(crate) fn stored(value: &[u8]) -> Cow<'_, [u8]> {
@@ -43,7 +44,7 @@ pub(crate) fn spelled(key: &str) -> Cow<'_, str> {
     key.into()
 }
 
-/// Another way of asking for an entry, where one is switched on.
+/// Gets an entry in another way, or returns `None` unless a fault or a variant of `get` is on.
 pub(crate) async fn get(
     connection: &mut MultiplexedConnection,
     key: &str,
@@ -64,7 +65,7 @@ pub(crate) async fn get(
     None
 }
 
-/// What the answer of the server means to the caller.
+/// Returns the answer of [`Cache::get`](crate::Cache::get), given the answer of the server.
 pub(crate) fn answered(
     answer: RedisResult<Option<Vec<u8>>>,
 ) -> Result<Option<Vec<u8>>, CacheFailure> {
@@ -84,7 +85,7 @@ pub(crate) fn answered(
     Ok(value)
 }
 
-/// Another way of setting an entry, where one is switched on.
+/// Sets an entry in another way, or returns `None` unless a fault or a variant of `set` is on.
 pub(crate) async fn set(
     connection: &mut MultiplexedConnection,
     key: &str,
@@ -149,7 +150,7 @@ async fn none_left(
     None
 }
 
-/// The value behind the time at which it ends, by the server's clock: eight bytes of milliseconds.
+/// Stores the deadline in front of the value: eight bytes of milliseconds, by the server's clock.
 async fn with_deadline(
     connection: &mut MultiplexedConnection,
     key: &str,
@@ -161,7 +162,7 @@ async fn with_deadline(
     cmd("SET").arg(key).arg(entry).exec_async(connection).await
 }
 
-/// The value, unless its time is over: then it is removed.
+/// Returns the value if its deadline has not passed; else removes the entry.
 async fn unless_over(
     connection: &mut MultiplexedConnection,
     key: &str,

@@ -11,7 +11,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, RedisError, SetExpiry, SetOptions};
 use testenv::fault;
 
-/// Values that a service can do without, kept in Redis for a while. Clones share its connection.
+/// A cache in Redis: values that a service can do without, each with a TTL. Clones share the
+/// connection.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -30,22 +31,24 @@ pub struct Cache {
     namespace: String,
 }
 
-/// The server could not be asked, or answered with an error. It says nothing about the entry.
+/// The server could not be asked, or answered with an error. The failure says nothing about the
+/// entry.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache failed")]
 pub struct CacheFailure(#[from] RedisError);
 
 impl Cache {
-    /// Returns a cache whose entries are apart from those of every other namespace.
+    /// Returns a cache whose entries are separate from the entries of every other namespace.
     pub fn new(connection: MultiplexedConnection, namespace: &str) -> Cache {
         Cache { connection, namespace: namespace.into() }
     }
 
-    /// Returns the value, or `None` where there is no entry, or none any more.
+    /// Returns the value, or `None` if there is no entry or the entry has ended.
     ///
     /// # Errors
     ///
-    /// [`CacheFailure`] when the server does not answer, or what it has under the key is no entry of a cache.
+    /// [`CacheFailure`] when the server does not answer, or when the key holds something other than
+    /// a cache entry.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CacheFailure> {
         let (mut connection, key) = (self.connection.clone(), self.key(key));
         let answer = match faults::get(&mut connection, &key).await {
@@ -55,13 +58,14 @@ impl Cache {
         faults::answered(answer)
     }
 
-    /// Sets the value, for `ttl` from now, in the place of what was there.
+    /// Sets the value for `ttl` from now. Replaces the entry that was there.
     ///
-    /// A `ttl` below a millisecond, the smallest that Redis knows, leaves no entry.
+    /// A `ttl` below a millisecond leaves no entry: a millisecond is the smallest TTL in Redis.
     ///
     /// # Errors
     ///
-    /// [`CacheFailure`] when the server does not answer, or refuses the value for its size or the `ttl` for its length.
+    /// [`CacheFailure`] when the server does not answer, or when the server refuses the size of the
+    /// value or the length of the `ttl`.
     pub async fn set(
         &self,
         key: &str,
@@ -83,7 +87,10 @@ impl Cache {
         Ok(connection.set_options(&key, &value[..], options).await?)
     }
 
-    /// The length tells where the namespace ends: no separator can, as namespaces and keys may hold it.
+    /// Prefixes the key with the length of the namespace and the namespace.
+    ///
+    /// The length tells where the namespace ends. A separator cannot, because namespaces and keys
+    /// may hold it.
     fn key(&self, key: &str) -> String {
         let namespace = &self.namespace;
         if fault!("namespaces-run-together") {
