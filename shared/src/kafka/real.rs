@@ -31,6 +31,17 @@ const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 
 const LOG_DIR: &str = "/tmp/kafka-logs";
 
+/// Variables of the image, which it writes into the broker's settings.
+const SETTINGS: &[&str] = &[
+    // One node: what Kafka keeps in threes by default would wait for two more.
+    "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR=1",
+    "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR=1",
+    // The first join of a group waits three seconds for others by default.
+    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0",
+    // As LOG_DIR.
+    "KAFKA_LOG_DIRS=/tmp/kafka-logs",
+];
+
 /// A broker tells its clients where it is. Its module has it say the published port of 127.0.0.1, in a script that it waits for; clients in other containers
 /// need the container's own address.
 const OWN_ADDRESS: &str = r#"script=/opt/kafka/testcontainers_start.sh
@@ -130,20 +141,14 @@ impl Served for OfKafka {
     const DATA: Data = Data::At(&[LOG_DIR]);
     /// Measured 5 s on two cores; a loaded machine takes several times that.
     const START_LIMIT: Duration = Duration::from_secs(60);
-    const SETTINGS: &'static [&'static str] = &["1"];
+    const SETTINGS: &'static [&'static str] = SETTINGS;
     type Image = Kafka;
 
     fn container(image: &Chosen, _: &Secrets, inside: bool) -> ContainerRequest<Kafka> {
-        let request = Kafka::default()
-            .with_jvm_image()
-            .with_name(&image.name)
-            .with_tag(&image.tag)
-            // One node: what Kafka keeps in threes by default would wait for two more.
-            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
-            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
-            // The first join of a group waits three seconds for others by default.
-            .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
-            .with_env_var("KAFKA_LOG_DIRS", LOG_DIR);
+        let request = Kafka::default().with_jvm_image().with_name(&image.name).with_tag(&image.tag);
+        let settings = SETTINGS.iter().filter_map(|setting| setting.split_once('='));
+        let request =
+            settings.fold(request, |request, (name, value)| request.with_env_var(name, value));
         if inside { request.with_cmd(["-c", OWN_ADDRESS]) } else { request }
     }
 
