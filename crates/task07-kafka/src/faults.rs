@@ -1,6 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The wrong programs, and the other right ones, that `COURSE_FAULT` switches on.
 //!
-//! Each of these functions gives back what it was given unless its fault is on.
+//! Think about mistakes of your own before you read on. A function returns its argument unchanged
+//! unless its fault is on.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +14,11 @@ use testenv::fault;
 
 use crate::{KafkaFailure, Message};
 
-/// Long enough that any test's patience is over, short enough that a test without patience ends by itself.
+/// Longer than the limit of any test, and short enough that a test without a limit still ends.
 const FORGOTTEN: Duration = Duration::from_secs(30);
-/// A buffer that somebody thought would do.
+/// The size of a buffer that somebody thought was large enough.
 const BUFFER: usize = 64 * 1024;
-/// Long enough for a broker to hand over what it has, so that the fault shows on a slow machine too.
+/// Long enough for a broker to deliver all its messages: the fault must show on slow machines too.
 const HOARDING: Duration = Duration::from_secs(1);
 
 pub(crate) fn configure_publisher(config: &mut ClientConfig) {
@@ -101,7 +102,7 @@ pub(crate) fn fire_and_forget(
     }
 }
 
-/// What `newest-first` has taken from the broker and not yet handed out.
+/// The messages that `newest-first` has read from the broker and not yet returned.
 #[derive(Default)]
 pub(crate) struct Hoard(Mutex<Vec<Message>>);
 

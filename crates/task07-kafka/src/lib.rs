@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use message::PARTITION;
 pub use {failure::KafkaFailure, message::Message};
 
-/// Writes messages to the broker. Dropping it gives up what is not acknowledged yet.
+/// Writes messages to the broker. Dropping it abandons messages without an acknowledgement.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -40,27 +40,27 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Returns a publisher that gives each message `limit` to be acknowledged. It connects on first use.
+    /// Returns a publisher that waits up to `limit` per acknowledgement. It connects on first use.
     ///
     /// # Errors
     ///
-    /// [`KafkaFailure::Client`] when the client refuses its settings. That no broker answers shows in [`Publisher::publish`].
+    /// [`KafkaFailure::Client`] if the client refuses its settings, not if the broker is absent.
     pub fn new(brokers: &str, limit: Duration) -> Result<Publisher, KafkaFailure> {
         let limit = faults::publish_limit(limit);
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
-        // The client must not go on trying after `publish` has said that it failed; to the client, 0 means for ever.
+        // The client must not retry after `publish` has failed. For the client, 0 means no limit.
         config.set("message.timeout.ms", limit.as_millis().max(1).to_string());
         faults::configure_publisher(&mut config);
         Ok(Publisher { producer: config.create()?, limit })
     }
 
-    /// Returns when a broker has said that it has the message.
+    /// Returns when a broker has acknowledged the message.
     ///
     /// # Errors
     ///
-    /// [`KafkaFailure::NotAcknowledged`] when no broker has said so within the limit; [`KafkaFailure::Client`] when the message
-    /// cannot be sent at all.
+    /// [`KafkaFailure::NotAcknowledged`] if no broker acknowledges the message within the limit;
+    /// [`KafkaFailure::Client`] if the message cannot be sent at all.
     pub async fn publish(&self, topic: &str, message: &Message) -> Result<(), KafkaFailure> {
         let message = &faults::sent(message.clone());
         if fault!("fire-and-forget") {
@@ -74,7 +74,7 @@ impl Publisher {
     }
 
     async fn deliver(&self, topic: &str, message: &Message) -> Result<(), KafkaFailure> {
-        // The client looks for overdue messages once a second only, so the limit is kept here too.
+        // The client looks for overdue messages once a second only, so `publish` keeps the limit.
         let sent = self.producer.send(message.to_record(topic), self.limit);
         match timeout(faults::noticed(self.limit), sent).await {
             Ok(Ok(_)) => Ok(()),
@@ -92,11 +92,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Returns a reader whose first message is the oldest of `topic`. It connects in the background.
+    /// Returns a reader that starts at the first message of `topic`. It connects in the background.
     ///
     /// # Errors
     ///
-    /// [`KafkaFailure::Client`] when the client refuses its settings or the topic's name.
+    /// [`KafkaFailure::Client`] if the client refuses its settings or the topic's name.
     ///
     /// # Panics
     ///
@@ -104,25 +104,25 @@ impl Reader {
     pub fn from_start(brokers: &str, topic: &str) -> Result<Reader, KafkaFailure> {
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
-            // The client asks for a group's name even of a reader that joins none and commits nothing.
+            // The client requires a group name, even if the reader joins no group.
             .set("group.id", env!("CARGO_PKG_NAME"))
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .create()?;
 
-        // Not `subscribe`: joining a group takes seconds, and where it begins depends on what others committed. And 0, or the
-        // earliest that retention has left, not `Offset::Beginning`: the client looks that up, and half a second late.
+        // Not `subscribe`: joining takes seconds, and its start depends on what others committed.
+        // Offset 0, or the earliest retained; looking up `Offset::Beginning` costs half a second.
         let mut start = TopicPartitionList::new();
         start.add_partition_offset(topic, PARTITION, faults::start(Offset::Offset(0)))?;
         consumer.assign(&start)?;
         Ok(Reader { consumer, hoard: faults::Hoard::default() })
     }
 
-    /// Returns the next message, as soon as it is there.
+    /// Returns the next message as soon as it arrives.
     ///
     /// # Errors
     ///
-    /// [`KafkaFailure::Timeout`] when none came within `limit`; [`KafkaFailure::Client`] when the client cannot go on.
+    /// [`KafkaFailure::Timeout`] if no message comes; [`KafkaFailure::Client`] if the client stops.
     pub async fn read(&self, limit: Duration) -> Result<Message, KafkaFailure> {
         if fault!("newest-first") {
             return self.hoard.newest_first(async |limit| self.next(limit).await, limit).await;
@@ -137,7 +137,7 @@ impl Reader {
                 match self.consumer.recv().await {
                     Ok(raw) => return Ok(faults::received(Message::from_raw(&raw))),
                     Err(fatal @ KafkaError::MessageConsumptionFatal(_)) => return Err(fatal.into()),
-                    // The client tries again by itself: a broker that is away may come back before the limit.
+                    // The client retries by itself: the broker may come back before the limit.
                     Err(passing) => complaint = Some(passing),
                 }
             }

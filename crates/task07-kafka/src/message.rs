@@ -1,21 +1,23 @@
-//! What travels, and how the client writes it down.
+//! The message that travels, and its form in the Kafka client.
 
 use std::fmt;
 
 use rdkafka::message::{Header, Headers, Message as RawMessage, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 
-/// Where everything is written and read: Kafka keeps the order within a partition, not across two.
+/// The only partition that is written and read: Kafka keeps the order only within a partition.
 pub(crate) const PARTITION: i32 = 0;
 
-/// What one service tells another. Two messages are equal when all that travels is equal.
+/// A message from one service to another. Messages are equal if payload, key and headers are equal.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Message {
-    /// The content, any bytes. `None` is a tombstone, which deletes its key from a compacted topic; an empty payload does not.
+    /// The content, any bytes. `None` is a tombstone, which deletes its key from a compacted topic;
+    /// an empty payload deletes nothing.
     pub payload: Option<Vec<u8>>,
-    /// What the message is about, any bytes. `None` is not the empty key: messages with equal keys go to one partition.
+    /// The subject of the message, any bytes. `None` is not the empty key: messages with equal
+    /// keys go to one partition.
     pub key: Option<Vec<u8>>,
-    /// Names and values, in the sender's order. A name may come more than once, a value may be missing.
+    /// Names and values, in the sender's order. A name may repeat, and a value may be missing.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
@@ -32,7 +34,7 @@ impl Message {
         self
     }
 
-    /// Adds a header behind those that are there.
+    /// Adds a header after the existing ones.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Message {
         self.headers.push((name.into(), Some(value.into())));
@@ -58,7 +60,7 @@ impl Message {
     }
 }
 
-/// Bytes as people read them, `b"caf\xc3\xa9"`; of a long list only the beginning and the length.
+/// Prints bytes in readable form, `b"caf\xc3\xa9"`; of a long list, the beginning and the length.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self
@@ -78,7 +80,7 @@ struct Readable<'a>(&'a [u8]);
 
 impl fmt::Debug for Readable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Room for all 256 values of a byte: a test that sends them shows them.
+        // Room for all 256 values of a byte: a test that sends all of them can see all of them.
         const SHOWN: usize = 256;
         write!(f, "b\"{}\"", self.0[..self.0.len().min(SHOWN)].escape_ascii())?;
         if self.0.len() > SHOWN { write!(f, " and so on, {} bytes", self.0.len()) } else { Ok(()) }

@@ -1,7 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The wrong programs, and the other right ones, that `COURSE_FAULT` switches on.
 //!
-//! Each of these functions gives back `None` unless a fault of its own is on. What a program would have had in another `seed.sql` or `reader.sql` is made
-//! from the right one.
+//! Think about mistakes of your own before you read on. A function returns `None` unless one of its
+//! faults is on. A wrong `seed.sql` or `reader.sql` is derived from the right file.
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -10,7 +10,7 @@ use testenv::fault;
 
 use crate::{MIGRATIONS, READER, READER_ROLE, SEED, role};
 
-/// The answer of a program that migrates in another way.
+/// Migrates as the fault that is on does.
 pub(crate) async fn migrate(db: &PgPool) -> Option<Result<(), MigrateError>> {
     if fault!("starts-afresh") {
         return Some(from_nothing(db).await);
@@ -21,7 +21,7 @@ pub(crate) async fn migrate(db: &PgPool) -> Option<Result<(), MigrateError>> {
     None
 }
 
-/// The answer of a program that seeds in another way.
+/// Seeds as the fault that is on does.
 pub(crate) async fn seed(db: &PgPool) -> Option<Result<u64, Error>> {
     if fault!("nine-of-ten") {
         let rows = rows();
@@ -66,7 +66,7 @@ pub(crate) async fn seed(db: &PgPool) -> Option<Result<u64, Error>> {
     None
 }
 
-/// The answer of a program that hands out readers in another way.
+/// Returns readers as the fault that is on does.
 pub(crate) async fn reader(db: &PgPool) -> Option<Result<PgPool, Error>> {
     if fault!("one-connection") {
         return Some(role_of_the_first(db).await);
@@ -128,18 +128,18 @@ async fn role_of_the_first(db: &PgPool) -> Result<PgPool, Error> {
     Ok(pool)
 }
 
-/// The rights of [`READER`], and one more.
+/// Returns [`READER`] with one more right.
 fn and(grant: &str) -> String {
     format!("{READER}; {grant} TO {READER_ROLE}")
 }
 
-/// The rows of the file, as it has them.
+/// Returns the rows of `seed.sql`, as they are written there.
 fn rows() -> Vec<&'static str> {
     let lines = SEED.lines().filter(|line| line.starts_with("    ('"));
     lines.map(|line| line.trim_end_matches(',')).collect()
 }
 
-/// What the file says of rows that are there already.
+/// Returns the part of `seed.sql` about existing rows.
 fn on_conflict() -> &'static str {
     SEED.find("ON CONFLICT").map_or("", |at| &SEED[at..])
 }

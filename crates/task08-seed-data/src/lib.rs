@@ -9,20 +9,22 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Error};
 
-/// The workspace's `migrations/`, as they were when this was compiled.
+/// The workspace's `migrations/`, as they were when this crate was compiled.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 const SEED: &str = include_str!("../../../testdata/seed.sql");
 const READER: &str = include_str!("reader.sql");
 
-/// What stands in [`READER`] for the role's name.
+/// The placeholder in [`READER`] for the role's name.
 const READER_ROLE: &str = "shop_reader";
 
-/// Brings a database to the newest version of [`MIGRATIONS`], from any older one, and keeps what is in it.
+/// Brings a database from any older version to the newest version of [`MIGRATIONS`].
+///
+/// The contents of the database stay.
 ///
 /// # Errors
 ///
-/// A migration was refused, or one that was applied has been edited since.
+/// The server refused a migration, or an applied migration has been edited since.
 pub async fn migrate(db: &PgPool) -> Result<(), MigrateError> {
     if let Some(answer) = faults::migrate(db).await {
         return answer;
@@ -32,7 +34,8 @@ pub async fn migrate(db: &PgPool) -> Result<(), MigrateError> {
 
 /// Writes the ten countries of `testdata/seed.sql` and returns how many rows it added or changed.
 ///
-/// It is one statement, so it happens whole or not at all, and two that run at once wait for each other.
+/// The file is a single statement: PostgreSQL applies all of it or nothing. Of two seedings at the
+/// same moment, the second waits for the first.
 ///
 /// ```no_run
 /// # async fn deploy(db: sqlx::PgPool) -> Result<(), sqlx::Error> {
@@ -44,7 +47,7 @@ pub async fn migrate(db: &PgPool) -> Result<(), MigrateError> {
 ///
 /// # Errors
 ///
-/// The database's. Then nothing was written.
+/// Any error of the database. Then nothing was written.
 pub async fn seed(db: &PgPool) -> Result<u64, Error> {
     if let Some(answer) = faults::seed(db).await {
         return answer;
@@ -53,10 +56,12 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
     Ok(done.rows_affected())
 }
 
-/// Returns connections to the same database that can read everything and write nothing: the server refuses.
+/// Returns connections to the same database that read everything; the server refuses their writes.
 ///
-/// It makes the role `shop_reader_<database>` where the server has none, and gives it its rights in this database. The role is taken on by every connection
-/// as it is opened, before anybody can use it. This guards against mistakes, not against somebody who may send any SQL: `SET ROLE NONE` lifts it.
+/// Creates the role `shop_reader_<database>` if the server has none, and grants it rights in this
+/// database. Every connection takes the role when it opens, before anybody can use the connection.
+/// The role guards against mistakes, not against somebody who may send any SQL: `SET ROLE NONE`
+/// lifts it.
 ///
 /// ```no_run
 /// # async fn report(db: sqlx::PgPool) -> Result<(), sqlx::Error> {
@@ -69,20 +74,24 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// The database's: the user of `db` may not make roles (`ALTER ROLE <user> CREATEROLE`), and nobody has made this one.
+/// Any error of the database, for example if the role does not exist and the user of `db` may not
+/// create roles (`ALTER ROLE <user> CREATEROLE`).
 pub async fn reader(db: &PgPool) -> Result<PgPool, Error> {
     if let Some(answer) = faults::reader(db).await {
         return answer;
     }
     let role = role(db);
-    // Nothing of it needs quotes: see `role`.
+    // The name needs no quotes: see `role`.
     sqlx::raw_sql(AssertSqlSafe(READER.replace(READER_ROLE, &role))).execute(db).await?;
-    // A start-up option, not a statement in `after_connect`: there is no moment without it, and RESET ROLE comes back to it.
+    // A start-up option, not a statement in `after_connect`: no connection is without the role,
+    // and RESET ROLE returns to the role.
     let options = (*db.connect_options()).clone().options([("role", &role)]);
     Ok(PgPoolOptions::new().connect_lazy_with(options))
 }
 
-/// The name of the role for this database. Roles belong to the server: one for all databases would have the rights of all.
+/// Returns the name of the role for this database.
+///
+/// Roles belong to the server: a role for all databases would have the rights of all of them.
 fn role(db: &PgPool) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let options = db.connect_options();

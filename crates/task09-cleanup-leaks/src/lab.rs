@@ -1,7 +1,9 @@
-//! Where suites make their things: in the Docker engine, or, where there is none, as processes and folders of this machine.
+//! The place where suites create resources: a Docker engine or, without an engine, processes and
+//! folders of this machine.
 //!
-//! Invariant: whatever is made here belongs to the run of the harness too, so that its keeper removes it, whatever a specimen or a learner's code does.
-//! And nothing else is ever listed here, so that a sweep that is too wide cannot hurt the machine.
+//! Invariant: every resource of the lab also belongs to the harness's run, so the run's reaper
+//! removes it, whatever a specimen or a learner's code does. The lab lists no other resources, so a
+//! sweep that is too wide cannot hurt the machine.
 
 mod docker;
 mod native;
@@ -14,14 +16,14 @@ use testenv::Error;
 use testenv::provider::{PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
 use testenv::run::Run;
 
-/// What kind of thing it is.
+/// The kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A container; without Docker a process with a folder.
+    /// A container; without Docker, a process with a folder.
     Server,
-    /// A network, which a running server is in.
+    /// A network. The engine keeps it while a running server is in it.
     Network,
-    /// A volume, which a server uses, running or stopped.
+    /// A volume. The engine keeps it while a server uses it, running or stopped.
     Volume,
 }
 
@@ -37,18 +39,18 @@ impl Kind {
     }
 }
 
-/// Something that is there, as the engine lists it.
+/// A resource, as the engine lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thing {
-    /// What it is.
+    /// The kind of resource.
     pub kind: Kind,
-    /// Its name; it says nothing about the owner.
+    /// The name. It says nothing about the owner.
     pub name: String,
-    /// The value of its label `lab.suite`, if it has that label: whose it is.
+    /// The value of the label `lab.suite`, if the resource has it: the owner.
     pub label: Option<String>,
-    /// Of a server: whether it runs. A stopped one is there too. Networks and volumes do not run.
+    /// Whether a server runs. Stopped servers are listed too. Networks and volumes do not run.
     pub is_running: bool,
-    // As the engine wants it named in a request.
+    // The engine's id, for requests.
     id: String,
 }
 
@@ -59,11 +61,13 @@ impl fmt::Display for Thing {
     }
 }
 
-/// Returns everything that is there, running or not, whoever made it: as `docker ps --all`, `docker network ls` and `docker volume ls` would.
+/// Returns all resources of all owners, running or not.
+///
+/// The list is that of `docker ps --all`, `docker network ls` and `docker volume ls`.
 ///
 /// # Panics
 ///
-/// When the engine does not answer.
+/// If the engine does not answer.
 pub fn things() -> Vec<Thing> {
     match lab() {
         Lab::Docker(engine) => engine.things(),
@@ -72,11 +76,11 @@ pub fn things() -> Vec<Thing> {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Removes a thing; a running server is killed first.
+/// Removes a resource. A running server is killed first.
 ///
 /// # Errors
 ///
-/// When the engine refuses, with its words: the thing is gone already, or a server still uses it.
+/// The engine's message if it refuses: the resource is gone already, or a server still uses it.
 pub fn remove(thing: &Thing) -> Result<(), String> {
     match lab() {
         Lab::Docker(engine) => engine.remove(thing),
@@ -84,7 +88,7 @@ pub fn remove(thing: &Thing) -> Result<(), String> {
     }
 }
 
-/// Ends a server and leaves it there.
+/// Stops a server without removing it.
 pub(crate) fn stop(thing: &Thing) -> Result<(), String> {
     match lab() {
         Lab::Docker(engine) => engine.stop(thing),
@@ -92,7 +96,7 @@ pub(crate) fn stop(thing: &Thing) -> Result<(), String> {
     }
 }
 
-/// Makes a thing with a new name, and returns that name. A server is put into the network and on the volume that `uses` names.
+/// Creates a resource and returns its new name. `uses` names a server's network and volume.
 pub(crate) fn make(kind: Kind, label: Option<&str>, uses: &[String]) -> String {
     let name = format!("lab-{}", word());
     match lab() {
@@ -103,7 +107,7 @@ pub(crate) fn make(kind: Kind, label: Option<&str>, uses: &[String]) -> String {
     name
 }
 
-/// 64 bits that nobody else has: the keys of a hash map are the random source that the standard library has.
+/// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
 pub(crate) fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }

@@ -3,13 +3,13 @@
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
-// What a suite makes outside its process, and where.
+// The resources that a suite creates outside its process, and their place.
 #[cfg(feature = "integration")]
 mod lab;
 #[cfg(feature = "integration")]
 pub use lab::{Kind, Thing, remove, things};
 
-// The suites that are judged, each run in a process of its own.
+// The suites that a learner's check judges. Each suite runs in its own process.
 #[cfg(feature = "integration")]
 mod run;
 #[cfg(feature = "integration")]

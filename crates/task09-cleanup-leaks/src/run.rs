@@ -1,4 +1,4 @@
-//! Runs a suite in a process of its own, to the end that is asked for.
+//! Runs a suite in a process of its own, to a given end.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use crate::suite;
 /// How a suite ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It passes.
+    /// All tests pass.
     Pass,
     /// A test panics.
     Panic,
     /// Somebody calls `std::process::exit(0)` in the middle.
     Exit,
-    /// It is killed, as a time limit or a lack of memory does it: SIGKILL.
+    /// SIGKILL, as after a time limit or for lack of memory.
     Kill,
 }
 
 impl End {
-    /// All of them.
+    /// All ends.
     pub const ALL: [End; 4] = [End::Pass, End::Panic, End::Exit, End::Kill];
 
     pub(crate) fn word(self) -> &'static str {
@@ -42,7 +42,8 @@ impl End {
 
 /// A suite that has ended.
 ///
-/// Hold it until you have looked: dropping it removes whatever the suite left, so that the lesson leaves nothing itself.
+/// Hold it until you have looked. Dropping it removes everything that the suite left, so that the
+/// lesson itself leaves nothing.
 #[derive(Debug)]
 #[must_use = "dropped, it removes what you want to look at"]
 pub struct Ran {
@@ -52,17 +53,18 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// What the suite puts on its things, in the label `lab.suite`.
+    /// The value of the label `lab.suite` on the suite's resources.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The names of all that the suite made, as its own log has them.
+    /// The names of all resources that the suite created, from the suite's own log.
     pub fn made(&self) -> &[String] {
         &self.made
     }
 
-    /// The names of what two other suites made, which still run. Their labels look alike: one begins with this suite's label, one ends with it.
+    /// The names of the resources of two other suites, which still run. Their labels are similar:
+    /// one begins with this suite's label, the other ends with it.
     pub fn others(&self) -> &[String] {
         &self.others
     }
@@ -71,24 +73,27 @@ impl Ran {
 impl Drop for Ran {
     fn drop(&mut self) {
         let names = [std::mem::take(&mut self.made), std::mem::take(&mut self.others)].concat();
-        // Waited for: networks that a check of forty such suites left to the keeper would be more than an engine has addresses for.
-        // On a thread, whose panic is no second one here.
+        // `join` waits: if the reaper had to remove the networks of forty suites, the engine would
+        // run out of addresses. On a thread, because a panic in `drop` could abort the test.
         let _refused = std::thread::Builder::new()
             .spawn(move || suite::remove_all(|thing| names.contains(&thing.name)))
             .map(std::thread::JoinHandle::join);
     }
 }
 
-/// Runs a suite to this end, and returns when its process is gone and what looks after it has begun to.
+/// Runs a suite to this end. Returns when its process is gone and its reaper, if any, has started.
 ///
 /// # Panics
 ///
-/// When the suite cannot be started or cannot make its things.
+/// If the suite cannot be started or cannot create its resources.
 pub fn run(end: End) -> Ran {
     start(selected(), end)
 }
 
-/// Runs a suite that leaks on purpose: it makes one thing of each kind, and a server that has stopped, it is killed, and nobody looks after it.
+/// Runs a suite that leaks on purpose.
+///
+/// The suite creates one resource of each kind, and a stopped server. Then it is killed. It has no
+/// reaper.
 ///
 /// # Panics
 ///
@@ -124,7 +129,7 @@ fn start(id: &str, end: End) -> Ran {
     ran
 }
 
-/// As a keeper does it that waits whether another process of the suite turns up.
+/// Works like a reaper that first waits for another process of the suite to appear.
 fn reap_after(grace: Duration, label: String, specimen: Specimen) {
     std::thread::spawn(move || {
         std::thread::park_timeout(grace);
@@ -137,7 +142,7 @@ fn spawn(id: &str, label: &str, end: End) -> Result<Child, Error> {
     let program = program();
     Command::new(&program)
         .args([label, end.word(), id])
-        // It belongs to the run of this test, not to one that this process would be the runner of.
+        // The child belongs to this test's run; otherwise it would start a run of its own.
         .env(ID_VAR, run.dir().file_name().unwrap_or_default())
         .env_remove(FAULT_VAR)
         .stdin(Stdio::piped())
@@ -151,7 +156,7 @@ fn spawn(id: &str, label: &str, end: End) -> Result<Child, Error> {
         })
 }
 
-/// Cargo puts a package's programs one folder above its tests.
+/// Cargo puts a package's programs into the folder above its tests.
 fn program() -> PathBuf {
     let mut dir = std::env::current_exe().unwrap_or_default();
     dir.pop();
@@ -161,7 +166,7 @@ fn program() -> PathBuf {
     dir.join(format!("task09-suite{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Reads the names of what the suite makes; true when it says that it has everything.
+/// Reads the names of the suite's resources. Returns true if the suite reports that all exist.
 fn read_names(child: &mut Child, names: &mut Vec<String>) -> bool {
     let stdout: &mut dyn Read = child.stdout.as_mut().expect("it is piped");
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {

@@ -1,17 +1,18 @@
-//! Which suite is run: one that tidies up, unless this process was asked for another. Think first, look after.
+//! Selects the suite to run: a suite that leaves nothing, unless `COURSE_FAULT` asks for another.
+//! Think about mistakes of your own before you read on.
 
 use std::time::Duration;
 
 use testenv::fault;
 
-/// Longer than a look at the engine takes: who looks only once looks too early.
+/// Longer than a query of the engine: a check that looks only once looks too early.
 const GRACE: Duration = Duration::from_millis(700);
 
-/// How a suite makes and removes its things.
+/// How a suite creates and removes its resources.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Specimen {
     pub(crate) guard: Guard,
-    /// Whether `exit` tears down too, as a hook at the exit does, or a signal's handler.
+    /// Whether `exit` tears down too, like an exit hook or a signal handler.
     pub(crate) at_exit: bool,
     pub(crate) reaper: Reaper,
     pub(crate) tear_down: TearDown,
@@ -20,10 +21,10 @@ pub(crate) struct Specimen {
     pub(crate) has_a_stopped_server: bool,
 }
 
-/// What in the suite's own process tears down.
+/// The tear-down inside the suite's own process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// A value whose `Drop` does it.
+    /// A value whose `Drop` tears down.
     Drop,
     /// The last line of the test.
     LastLine,
@@ -31,7 +32,7 @@ pub(crate) enum Guard {
     None,
 }
 
-/// What outside the suite's process tears down when that process is gone.
+/// The tear-down outside the suite's process, after that process is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaper {
     AtOnce,
@@ -39,7 +40,7 @@ pub(crate) enum Reaper {
     None,
 }
 
-/// What the tear-down takes for the suite's own, and what it does with it.
+/// Which resources the tear-down considers the suite's own, and what it does with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TearDown {
     ByLabel,
@@ -50,7 +51,7 @@ pub(crate) enum TearDown {
     WhateverBeginsLikeIt,
 }
 
-/// One that leaves nothing, however it ends, and touches nothing of others.
+/// A suite that leaves nothing, however it ends, and touches no resource of other suites.
 const RIGHT: Specimen = Specimen {
     guard: Guard::Drop,
     at_exit: false,
@@ -61,12 +62,12 @@ const RIGHT: Specimen = Specimen {
     has_a_stopped_server: false,
 };
 
-/// One that leaks on purpose.
+/// A suite that leaks on purpose.
 const LEAKS: Specimen =
     Specimen { guard: Guard::None, reaper: Reaper::None, has_a_stopped_server: true, ..RIGHT };
 
 impl Specimen {
-    /// By the word that one process tells another.
+    /// Finds a specimen by the id that the test passes to the suite's process.
     pub(crate) fn named(id: &str) -> Specimen {
         match id {
             "leaks" => LEAKS,
@@ -91,7 +92,7 @@ impl Specimen {
     }
 }
 
-/// The word for the suite that this process was asked for.
+/// Returns the id of the suite that `COURSE_FAULT` asks for.
 pub(crate) fn selected() -> &'static str {
     if fault!("stops-and-leaves") {
         "stops-and-leaves"

@@ -1,4 +1,4 @@
-//! A suite of somebody: it makes its things, and takes them down at its end.
+//! A suite: it creates its resources, and removes them at its end.
 
 use std::io::{Read, Write};
 
@@ -6,7 +6,7 @@ use crate::End;
 use crate::lab::{self, Kind, Thing, make, stop, things};
 use crate::specimen::{Guard, Specimen, TearDown};
 
-/// The line after the names of all that it made.
+/// The line after the names of all resources.
 pub(crate) const READY: &str = "ready";
 
 /// The process of a suite: `<label> <end> <specimen>`.
@@ -28,10 +28,10 @@ pub fn main() {
             if specimen.at_exit {
                 tear_down(label, &specimen);
             }
-            // What it skips is what the task is about.
+            // `exit` skips all destructors; this lesson is about that.
             std::process::exit(0);
         }
-        // Until it is killed; should the one who does that die first, this ends.
+        // Waits to be killed. If the test dies first, standard input closes and the wait ends.
         End::Kill => drop(std::io::stdin().read_to_end(&mut Vec::new())),
     }
     drop(guard);
@@ -40,7 +40,7 @@ pub fn main() {
     }
 }
 
-/// Takes down what carries the label; only `specimen` knows whether it does it well.
+/// Removes the resources with the label, rightly or wrongly, as `specimen` says.
 pub(crate) fn tear_down(label: &str, specimen: &Specimen) {
     let mine = |thing: &Thing| {
         thing.label.as_deref().is_some_and(|owner| match specimen.tear_down {
@@ -57,7 +57,7 @@ pub(crate) fn tear_down(label: &str, specimen: &Specimen) {
             remove_all(|thing| mine(thing) && thing.kind == Kind::Network);
         }
         TearDown::NetworksFirst => {
-            // The engine refuses, because the server is still in it; nobody looks at its answer.
+            // The engine refuses, because the server is still in it. The fault ignores that.
             for network in
                 things().iter().filter(|thing| mine(thing) && thing.kind == Kind::Network)
             {
@@ -75,12 +75,12 @@ pub(crate) fn remove_all(which: impl Fn(&Thing) -> bool) {
     let (servers, rest): (Vec<Thing>, Vec<Thing>) =
         things().into_iter().filter(which).partition(|thing| thing.kind == Kind::Server);
     for thing in servers.iter().chain(&rest) {
-        // Gone already, by a guard in another process: that is as good.
+        // A guard in another process may have removed the resource already.
         let _refused = lab::remove(thing);
     }
 }
 
-/// What a suite that cares has in each test: its end is the tear-down's beginning, also when it panics.
+/// The guard in each test of a careful suite: dropping it tears down, also during a panic.
 struct TornDown<'a> {
     label: &'a str,
     specimen: &'a Specimen,
@@ -108,7 +108,7 @@ fn set_up(label: &str, specimen: &Specimen) {
     log(READY.to_owned());
 }
 
-/// Says a name aloud, as a suite's log does.
+/// Prints a name, as a suite's log does.
 fn log(name: String) -> String {
     writeln!(std::io::stdout(), "{name}").expect("whoever started this suite reads its log");
     name

@@ -1,6 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The wrong programs, and the other right ones, that `COURSE_FAULT` switches on.
 //!
-//! Each of these functions gives back what it was given, or nothing, unless its fault is on.
+//! Think about mistakes of your own before you read on. A function returns its argument unchanged,
+//! or nothing, unless its fault is on.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicU64;
@@ -10,18 +11,18 @@ use testenv::fault;
 
 use crate::{Factories, Order};
 
-/// One of so many addresses is taken: enough for whoever tries the factory once, not for whoever works with it.
+/// The number of addresses to choose from: enough for one try of the factory, too few for a suite.
 const FEW: u64 = 100;
-/// So many names were in the list, the last of them an empty line.
+/// The number of lines in the list of names. The last line is empty.
 const NAMES_WITH_THE_LAST_LINE: u64 = 16;
 
-/// Where the rows are counted.
+/// Returns the counter of rows: the factory's own, or a global counter.
 pub(crate) fn counter(own: &AtomicU64) -> &AtomicU64 {
     static OF_ALL: AtomicU64 = AtomicU64::new(0);
     if fault!("global-counter") { &OF_ALL } else { own }
 }
 
-/// The name of a user to whom none was given.
+/// Returns the name of a user without an explicit name.
 pub(crate) fn name(by_chance: &'static str, row: u64) -> &'static str {
     if fault!("name-sometimes-empty")
         && row % NAMES_WITH_THE_LAST_LINE == NAMES_WITH_THE_LAST_LINE - 1
@@ -31,12 +32,12 @@ pub(crate) fn name(by_chance: &'static str, row: u64) -> &'static str {
     if fault!("one-name-for-all") { "Ada" } else { by_chance }
 }
 
-/// What is left of the name when the address is set.
+/// Returns the name that survives when the address is set.
 pub(crate) fn kept(name: Option<String>) -> Option<String> {
     if fault!("setter-begins-anew") { None } else { name }
 }
 
-/// The address of a user to whom none was given, in another way than the usual.
+/// Returns another address than usual, for a user without an explicit address.
 pub(crate) fn address(make: &Factories, row: u64) -> Option<String> {
     if fault!("one-address-for-all") {
         return Some("user@example.org".into());
@@ -53,7 +54,7 @@ pub(crate) fn address(make: &Factories, row: u64) -> Option<String> {
     None
 }
 
-/// The address that was set.
+/// Returns the address that was set.
 pub(crate) fn explicit_address(email: String, row: u64) -> String {
     if fault!("address-decorated") {
         return email.replacen('@', &format!("+{row}@"), 1);
@@ -61,7 +62,7 @@ pub(crate) fn explicit_address(email: String, row: u64) -> String {
     email
 }
 
-/// Whose order it is, where somebody is to be had.
+/// Returns the id of the order's owner, if there is an owner.
 pub(crate) async fn owner(make: &Factories, given: Option<i64>) -> Result<Option<i64>, Error> {
     if given.is_none() && fault!("first-user-assumed") {
         return Ok(Some(1));
@@ -75,12 +76,12 @@ pub(crate) async fn owner(make: &Factories, given: Option<i64>) -> Result<Option
     Ok(given)
 }
 
-/// The total that was set.
+/// Returns the total that was set.
 pub(crate) fn explicit_total(total_cents: Option<i64>) -> Option<i64> {
     if fault!("zero-is-unset") { total_cents.filter(|cents| *cents != 0) } else { total_cents }
 }
 
-/// The total of an order to which none was given.
+/// Returns the total of an order without an explicit total.
 pub(crate) fn total(by_seed: i64) -> i64 {
     if fault!("total-by-chance") {
         return (RandomState::new().build_hasher().finish() % 100_000).cast_signed();
@@ -88,12 +89,12 @@ pub(crate) fn total(by_seed: i64) -> i64 {
     by_seed
 }
 
-/// The status of an order to which none was given.
+/// Returns the status of an order without an explicit status.
 pub(crate) fn status(usual: &'static str) -> &'static str {
     if fault!("paid-by-default") { "paid" } else { usual }
 }
 
-/// What else is written for an order.
+/// Writes additional rows before an order.
 pub(crate) async fn before_the_order(
     make: &Factories,
     user_id: i64,
@@ -111,7 +112,7 @@ pub(crate) async fn before_the_order(
     Ok(())
 }
 
-/// What the caller is given of the row.
+/// Returns the row for the caller.
 pub(crate) fn returned(order: Order) -> Order {
     if fault!("stale-status") { Order { status: "open".into(), ..order } } else { order }
 }

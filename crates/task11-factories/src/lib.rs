@@ -35,27 +35,30 @@ pub struct Factories {
 }
 
 impl Factories {
-    /// Returns factories that write to this database. The same seed makes the same values in the same order of calls; two in one database need two seeds.
+    /// Returns factories that write to this database.
+    ///
+    /// The same seed and the same order of calls make the same values. Two `Factories` in one
+    /// database need two seeds.
     pub fn new(db: &PgPool, seed: u64) -> Factories {
         Factories { db: db.clone(), seed, made: AtomicU64::new(0) }
     }
 
-    /// Begins a user. Nothing is written before [`NewUser::insert`].
+    /// Begins a user. Only [`NewUser::insert`] writes the row.
     pub fn user(&self) -> NewUser<'_> {
         NewUser::new(self, self.next())
     }
 
-    /// Begins an order. Nothing is written before [`NewOrder::insert`].
+    /// Begins an order. Only [`NewOrder::insert`] writes the row.
     pub fn order(&self) -> NewOrder<'_> {
         NewOrder::new(self, self.next())
     }
 
-    /// The number of a row: what makes its values its own.
+    /// Returns the number of the next row, which makes the row's values unique.
     fn next(&self) -> u64 {
         faults::counter(&self.made).fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A number that looks like chance and is the same every time: splitmix64's, of the seed and the row.
+    /// Returns a number that looks random but depends only on the seed and the row (`SplitMix64`).
     fn mixed(&self, row: u64) -> u64 {
         let mut mixed = self.seed.wrapping_add((row + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,4 +1,4 @@
-//! Orders: they need a user, and make one only when they are given none.
+//! Orders. An order needs a user, and makes a user only if it is given none.
 
 use sqlx::Error;
 
@@ -9,7 +9,7 @@ use crate::{Factories, User, faults};
 pub struct Order {
     /// Given by the database.
     pub id: i64,
-    /// Whose it is.
+    /// The id of the order's user.
     pub user_id: i64,
     /// In hundredths of the currency, 0 or more.
     pub total_cents: i64,
@@ -33,7 +33,7 @@ impl<'f> NewOrder<'f> {
         NewOrder { make, row, user_id: None, total_cents: None, status: None }
     }
 
-    /// Sets whose order it is; without it, `insert` makes a user.
+    /// Sets the order's user. Without this call, `insert` makes a user.
     pub fn user(self, user: &User) -> Self {
         NewOrder { user_id: Some(user.id), ..self }
     }
@@ -48,18 +48,18 @@ impl<'f> NewOrder<'f> {
         NewOrder { status: Some(status.into()), ..self }
     }
 
-    /// Writes the row, after a user where it was given none, and returns it.
+    /// Writes the row and returns it. If the order was given no user, `insert` writes a user first.
     ///
     /// # Errors
     ///
-    /// The database's, when it refuses a value that was set.
+    /// The error of the database if it refuses a value that was set.
     pub async fn insert(self) -> Result<Order, Error> {
         let (make, row) = (self.make, self.row);
         let user_id = match faults::owner(make, self.user_id).await? {
             Some(id) => id,
             None => make.user().insert().await?.id,
         };
-        // Up to a thousand of the currency: it looks like an order, and any number of them can be added up.
+        // Below a thousand of the currency: realistic for an order, and any number can be summed.
         let total_cents = faults::explicit_total(self.total_cents)
             .unwrap_or_else(|| faults::total((1 + make.mixed(row) % 100_000).cast_signed()));
         let status = self.status.unwrap_or_else(|| faults::status("open").to_owned());

@@ -1,4 +1,4 @@
-//! Users: what is left out is filled in, what is set is taken as it is.
+//! Users. The factory fills in missing values and takes explicit values unchanged.
 
 use sqlx::Error;
 
@@ -11,9 +11,9 @@ const NAMES: [&str; 8] = ["Ada", "Bela", "Chen", "Dora", "Emil", "Fatou", "Grace
 pub struct User {
     /// Given by the database.
     pub id: i64,
-    /// Not empty.
+    /// Never empty.
     pub name: String,
-    /// Nobody else's.
+    /// Unique.
     pub email: String,
 }
 
@@ -47,7 +47,7 @@ impl<'f> NewUser<'f> {
     ///
     /// # Errors
     ///
-    /// The database's, when it refuses a value that was set.
+    /// The error of the database if it refuses a value that was set.
     pub async fn insert(self) -> Result<User, Error> {
         let (make, row) = (self.make, self.row);
         let by_chance = NAMES[(make.mixed(row) % NAMES.len() as u64) as usize];

@@ -1,6 +1,7 @@
-//! The wrong turns, and the other right programs, that `COURSE_FAULT` switches on. Think first, look after.
+//! The wrong programs, and the other right ones, that `COURSE_FAULT` switches on.
 //!
-//! What a wrong program would have left out of its file is taken out of the copy here: whoever has the copy cannot tell the difference.
+//! Think about mistakes of your own before you read on. Where a wrong program would omit something
+//! from its file, this module removes it from the restored copy. A test cannot tell the difference.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
@@ -11,11 +12,12 @@ use testenv::{Db, Error, Template, fault, snapshot};
 
 use crate::Shop;
 
-/// The one database of `one-for-all`; the databases that `kept-warm` hands out again.
+/// The only database of `one-for-all`.
 static ONE: tokio::sync::OnceCell<Arc<Db>> = tokio::sync::OnceCell::const_new();
+/// The databases that `kept-warm` returns again.
 static WARM: Mutex<Vec<Arc<Db>>> = Mutex::new(Vec::new());
 
-/// The answer of a program that takes a snapshot in another way.
+/// Takes a snapshot as the fault that is on does.
 pub(crate) async fn take(db: &Db, path: &Path) -> Option<Result<(), Error>> {
     if fault!("first-file-stays") && path.exists() {
         return Some(Ok(()));
@@ -29,7 +31,7 @@ pub(crate) async fn take(db: &Db, path: &Path) -> Option<Result<(), Error>> {
     None
 }
 
-/// The shop of a program that restores in another way.
+/// Restores a shop as the fault that is on does.
 pub(crate) async fn restore(path: &Path) -> Option<Shop> {
     if fault!("one-for-all") {
         let db = ONE.get_or_init(async || Arc::new(Template::snapshot(path).fresh().await)).await;
@@ -52,19 +54,19 @@ pub(crate) async fn restore(path: &Path) -> Option<Shop> {
     Some(Shop { db: Arc::new(db), pool })
 }
 
-/// What becomes of a database whose shop is closed.
+/// Keeps the database of a dropped shop if `kept-warm` is on.
 pub(crate) fn closed(db: &Arc<Db>) {
     if fault!("kept-warm") {
         WARM.lock().unwrap_or_else(PoisonError::into_inner).push(db.clone());
     }
 }
 
-/// Where the generator begins.
+/// Returns the seed that the generator uses.
 pub(crate) fn seed(seed: u64) -> u64 {
     if fault!("seeded-by-luck") { RandomState::new().build_hasher().finish() } else { seed }
 }
 
-/// In what the copy differs from the file.
+/// Returns the SQL that makes the copy differ from the file.
 fn change() -> Option<&'static str> {
     if fault!("rows-cut") {
         return Some("DELETE FROM orders WHERE id = (SELECT max(id) FROM orders)");
@@ -94,7 +96,7 @@ fn change() -> Option<&'static str> {
         return Some("ALTER TABLE orders ALTER status DROP DEFAULT");
     }
     if fault!("another-order") {
-        // An update writes the row anew, behind the others.
+        // An update writes a new version of the row, after the other rows.
         return Some("UPDATE users SET name = name WHERE id = (SELECT min(id) FROM users)");
     }
     if fault!("ids-with-a-gap") {
@@ -105,7 +107,7 @@ fn change() -> Option<&'static str> {
     None
 }
 
-/// With a pool of its own: one whose test is over has connections of a runtime that is gone.
+/// Opens a new pool: the pool of a finished test has connections of a runtime that is gone.
 fn reopened(db: Arc<Db>) -> Shop {
     let pool = PgPool::connect_lazy(db.url()).expect("the harness's URLs are right");
     Shop { db, pool }

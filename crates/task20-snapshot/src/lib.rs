@@ -3,7 +3,7 @@
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
-// A snapshot is of a real server or of none: without the feature there is nothing here.
+// A snapshot needs a real server: without the feature, this crate is empty.
 #[cfg(feature = "integration")]
 mod shop;
 #[cfg(feature = "integration")]

@@ -1,4 +1,4 @@
-//! A shop with a past: made once by a generator, kept in a file, restored for every test.
+//! A shop with a past: a generator makes it once, a file keeps it, every test restores it.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -9,7 +9,9 @@ use testenv::{Db, Error, Template, snapshot};
 
 use crate::faults;
 
-/// The committed snapshot: what [`fill`] writes for [`SEED`]. `cargo run -p task20-snapshot --features integration --example take` makes it again.
+/// The committed snapshot: the rows that [`fill`] writes for [`SEED`].
+///
+/// `cargo run -p task20-snapshot --features integration --example take` makes the file again.
 pub const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/snapshot.sql");
 
 /// The seed of [`SNAPSHOT`].
@@ -21,18 +23,18 @@ const NAMES: [&str; 8] =
     ["Ada", "Björn", "Chloë", "Dmytro", "Eoin O'Dea", "Fatou", "Günther", "Željka"];
 const STATUSES: [&str; 3] = ["open", "paid", "cancelled"];
 
-/// 1 January 2026: a snapshot's times must not depend on the day on which it was made.
+/// 1 January 2026. Times in a snapshot must not depend on the day of the snapshot.
 const BEGINNING: i64 = 1_767_225_600;
 const DAY: u64 = 86_400;
 
-/// A private database with what was in a snapshot; it is gone when this is dropped.
+/// A private database with the content of a snapshot. Dropping it removes the database.
 #[must_use = "a shop that is dropped at once is closed at once"]
 pub struct Shop {
     pub(crate) db: Arc<Db>,
     pub(crate) pool: PgPool,
 }
 
-/// Writes a database to a file, in the place of what was there. What is not committed is not written.
+/// Writes a database to a file and replaces an existing file. Writes committed rows only.
 ///
 /// # Errors
 ///
@@ -44,7 +46,7 @@ pub async fn take(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
     snapshot::dump(db, path).await
 }
 
-/// Returns a database of the caller's own with everything that was in the snapshot.
+/// Returns a private database with everything that is in the snapshot.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -58,7 +60,7 @@ pub async fn take(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
 ///
 /// # Panics
 ///
-/// When the file is no snapshot, or there is no server.
+/// If the file is no snapshot, or no server can be reached or started.
 pub async fn restore(path: impl AsRef<Path>) -> Shop {
     if let Some(shop) = faults::restore(path.as_ref()).await {
         return shop;
@@ -68,11 +70,11 @@ pub async fn restore(path: impl AsRef<Path>) -> Shop {
     Shop { db: Arc::new(db), pool }
 }
 
-/// Writes 30 users and 70 orders of theirs: the same for the same seed, whenever and wherever.
+/// Writes 30 users and their 70 orders. The same seed gives the same rows, at any time and place.
 ///
 /// # Errors
 ///
-/// The database's. Then nothing was written.
+/// Any error of the database. Then nothing was written.
 pub async fn fill(db: &PgPool, seed: u64) -> Result<(), sqlx::Error> {
     let mut state = faults::seed(seed);
     let mut below = |limit: u64| next(&mut state) % limit;
@@ -104,7 +106,9 @@ pub async fn fill(db: &PgPool, seed: u64) -> Result<(), sqlx::Error> {
     all.commit().await
 }
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): the same numbers in every version of every library, which a crate for random numbers does not promise.
+/// `SplitMix64` (Steele, Lea, Flood 2014).
+///
+/// A crate for random numbers does not promise the same numbers in its next version.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! The one thing that a test wants of a harness.
+//! The trait that every harness implements.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -9,12 +9,12 @@ use crate::Lab;
 
 /// Gives each test a database of its own.
 pub trait Harness {
-    /// The database: `&*db` is an executor of sqlx. Dropping it gives it back.
+    /// The database. `&*db` is an executor of sqlx. Dropping it releases the database.
     type Db: Deref<Target = PgPool> + Send + 'static;
 
     /// Returns a harness that has started nothing yet.
     fn on(lab: &Lab) -> Self;
 
-    /// Returns a migrated database that nobody else has.
+    /// Returns a migrated database that no other test has.
     fn fresh_db(&self) -> impl Future<Output = Self::Db>;
 }

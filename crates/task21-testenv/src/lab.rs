@@ -1,9 +1,10 @@
-//! A place where servers are started and templates built, and where that is counted.
+//! A place where a harness starts servers and builds templates. The lab counts both.
 //!
-//! A server takes seconds to start. So that a check takes less, all servers of all labs are in truth one, the run's; each lab sees only the databases
-//! that were named by it.
+//! A server takes seconds to start. To save this time, all servers of all labs are in truth the
+//! single server of the run. Each lab sees only the databases whose names it made.
 //!
-//! Invariant: what is named here is removed when the lab is dropped, and, should the process be killed, when the run ends.
+//! Invariant: dropping the lab removes every database that it named. If the process is killed, the
+//! end of the run removes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +15,12 @@ use testenv::Db;
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
-/// Where one harness works. Clones are the same lab.
+/// The place where a single harness works. Clones are the same lab.
 #[derive(Clone)]
 pub struct Lab(Arc<Inner>);
 
 struct Inner {
-    /// The way to the server: whoever makes a database needs to be in another one. Taken when this is dropped.
+    /// The connection to the server: `CREATE DATABASE` runs from another database. `drop` takes it.
     entrance: Option<Db>,
     prefix: String,
     starts: AtomicUsize,
@@ -28,11 +29,11 @@ struct Inner {
 }
 
 impl Lab {
-    /// Returns a lab in which nothing was started yet.
+    /// Returns a lab without servers.
     ///
     /// # Panics
     ///
-    /// If no PostgreSQL can be reached or started. The message says what was tried and what to type.
+    /// If no PostgreSQL can be reached or started. The message lists the attempts and the cure.
     pub async fn open() -> Lab {
         let entrance = testenv::fresh_db().await;
         let prefix = format!("lab_{}", entrance.name());
@@ -40,7 +41,8 @@ impl Lab {
         Lab(Arc::new(Inner { entrance: Some(entrance), prefix, starts, migrations, names }))
     }
 
-    /// Starts a server and returns it; it serves until the lab ends. As slow as it is in life, that is: do it once.
+    /// Starts a server and returns it. The server runs until the lab ends. Start only one: in real
+    /// use, a start is slow.
     pub async fn start(&self) -> Server {
         self.0.starts.fetch_add(1, Ordering::SeqCst);
         let server = Server(self.0.clone());
@@ -48,21 +50,21 @@ impl Lab {
         server
     }
 
-    /// How many servers were started here.
+    /// How many servers were started in this lab.
     pub fn starts(&self) -> usize {
         self.0.starts.load(Ordering::SeqCst)
     }
 
-    /// How often the migrations ran here.
+    /// How often the migrations ran in this lab.
     pub fn migrations(&self) -> usize {
         self.0.migrations.load(Ordering::SeqCst)
     }
 
-    /// The names of the databases that are here.
+    /// The names of the databases of this lab.
     ///
     /// # Panics
     ///
-    /// If the server does not answer any more.
+    /// If the server no longer answers.
     pub async fn databases(&self) -> Vec<String> {
         let found = async {
             let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
@@ -78,7 +80,7 @@ impl Lab {
 pub struct Server(Arc<Inner>);
 
 impl Server {
-    /// Returns a name for a database, that no other has. Only names from here are this lab's.
+    /// Returns an unused name for a database. Only databases with such names belong to the lab.
     ///
     /// # Panics
     ///
@@ -96,18 +98,20 @@ impl Server {
         entrance.url().replacen(&format!("/{}", entrance.name()), &format!("/{name}"), 1)
     }
 
-    /// Runs one statement as the administrator, on a connection of its own, from whatever runtime: `CREATE DATABASE`, `DROP DATABASE`.
+    /// Runs a statement as the administrator, such as `CREATE DATABASE` or `DROP DATABASE`.
+    ///
+    /// The statement has a connection of its own. The caller may be on any runtime.
     ///
     /// # Errors
     ///
-    /// What the server says.
+    /// The error that the server returns.
     pub async fn execute(&self, sql: &str) -> sqlx::Result<()> {
         let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
         admin.execute(AssertSqlSafe(sql.to_owned())).await?;
         admin.close().await
     }
 
-    /// Applies the workspace's `migrations/` to the database with this name; leaves no connection to it.
+    /// Applies the workspace's `migrations/` to the named database. Leaves no connection open.
     ///
     /// # Panics
     ///
@@ -132,7 +136,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let (entrance, prefix) = (self.entrance.take(), self.prefix.clone());
-        // Not waited for: what the end of the process cuts off goes with the run.
+        // Nobody waits: the end of the run removes what is left if the process ends first.
         let _left = std::thread::Builder::new().spawn(move || remove_all(entrance, &prefix));
     }
 }

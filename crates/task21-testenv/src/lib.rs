@@ -3,13 +3,13 @@
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
-// What a harness is built on, counted.
+// The ground of every harness, with counters.
 #[cfg(feature = "integration")]
 mod lab;
 #[cfg(feature = "integration")]
 pub use lab::{Lab, Server};
 
-// What a harness is, and the one of somebody else.
+// The trait of a harness, and the harness of somebody else.
 #[cfg(feature = "integration")]
 mod harness;
 #[cfg(feature = "integration")]

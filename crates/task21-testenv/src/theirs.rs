@@ -1,4 +1,5 @@
-//! Somebody else's harness: right, unless this process was asked for another. Think first, look after.
+//! Somebody else's harness. It is right, unless `COURSE_FAULT` asks for another version.
+//! Think about mistakes of your own before you read on.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +12,10 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::{Harness, Lab, Server};
 
-/// Longer than one look at the server takes: who looks only once looks too early.
+/// Longer than a query of the server: a check that looks only once looks too early.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// The harness that your checks are tried on.
+/// The harness that grading replaces by wrong versions.
 pub struct Theirs {
     lab: Lab,
     template: OnceCell<Template>,
@@ -162,7 +163,7 @@ async fn truncate(server: &Server, name: &str) {
 }
 
 async fn drop_database(server: &Server, name: &str, force: &str) {
-    // Nobody is left to tell.
+    // An error has no receiver here.
     let _refused = server.execute(&format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await;
 }
 
@@ -170,7 +171,7 @@ fn pool(server: &Server, name: &str) -> PgPool {
     PgPoolOptions::new().connect_lazy(&server.url_of(name)).expect("the lab's addresses are right")
 }
 
-/// The lock is held for this one line, never while waiting.
+/// Holds the lock only while `work` runs; `work` never waits.
 fn locked<T, R>(what: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
     work(&mut what.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,4 +1,4 @@
-//! The wrong turns of somebody else's harness, and the other right ones, that are more than a condition.
+//! The wrong and the other right versions of somebody else's harness, beyond mere conditions.
 
 use std::fs::OpenOptions;
 use std::future::{Future, pending};
@@ -11,32 +11,32 @@ use tokio::time::timeout;
 use crate::theirs::drop_database;
 use crate::{Problem, Run, execute, migrate, url_of};
 
-/// What somebody thought that any server needs.
+/// The time that somebody thought every server needs after its start.
 const A_MOMENT: Duration = Duration::from_secs(3);
 
-/// Longer than one look at the server takes: who looks only once looks too early.
+/// Longer than a query of the server: a check that looks only once looks too early.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Longer than a check should wait for anything.
 const LOCK_LIMIT: Duration = Duration::from_secs(120);
 
-/// The name of the template, and of the lock around its making.
+/// The name of the template.
 const TEMPLATE: &str = "template_shop";
 
 pub(crate) async fn wait_anyway() {
     let _over = timeout(A_MOMENT, pending::<()>()).await;
 }
 
-/// One database for all: the one that is there.
+/// Returns the same database to all runs.
 pub(crate) async fn same_database(admin: &str) -> Result<String, Problem> {
     let url = url_of(admin, "app");
-    // Refused where it is there.
+    // The server refuses if the database exists.
     let _refused = execute(admin, "CREATE DATABASE app").await;
     migrate(&url).await?;
     Ok(url)
 }
 
-/// A file that is there means that somebody works; it is removed by whoever made it, if that one lives.
+/// Uses the existence of a file as a lock. A process that is killed never removes its file.
 pub(crate) async fn with_lock_file<T>(
     lock: &Path,
     work: impl Future<Output = Result<T, Problem>>,
@@ -50,19 +50,19 @@ pub(crate) async fn with_lock_file<T>(
     done
 }
 
-/// Sweeps when the run has its database.
+/// Sweeps after the run has received its database.
 pub(crate) fn sweep_late(admin: &str, left: Vec<String>) {
     let admin = admin.to_owned();
     tokio::spawn(async move {
         let _over = timeout(GRACE, pending::<()>()).await;
         for name in left {
-            // What is still there is the next run's to sweep.
+            // The next run sweeps what is left.
             let _left = drop_database(&admin, &name).await;
         }
     });
 }
 
-/// A copy of a template that is made by whoever comes first to a server, and renamed when it is finished.
+/// Copies a template. The first run on a server builds it under a scratch name, then renames it.
 pub(crate) async fn fork(run: &Run, admin: &str, name: &str) -> Result<(), Problem> {
     let copy = format!("CREATE DATABASE \"{name}\" TEMPLATE {TEMPLATE}");
     if execute(admin, &copy).await.is_ok() {
@@ -71,7 +71,7 @@ pub(crate) async fn fork(run: &Run, admin: &str, name: &str) -> Result<(), Probl
     let scratch = run.new_name();
     execute(admin, &format!("CREATE DATABASE \"{scratch}\"")).await?;
     migrate(&url_of(admin, &scratch)).await?;
-    // Refused where another run was quicker; then this scratch is swept when the run is over.
+    // The server refuses if another run was quicker; a later run then sweeps the scratch database.
     let _refused =
         execute(admin, &format!("ALTER DATABASE \"{scratch}\" RENAME TO {TEMPLATE}")).await;
     Ok(execute(admin, &copy).await?)

@@ -1,15 +1,16 @@
-//! The one thing that a run wants of a harness.
+//! The trait that every harness implements.
 
 use std::error::Error;
 use std::future::Future;
 
 use crate::Run;
 
-/// Whatever went wrong.
+/// Any error of a harness.
 pub type Problem = Box<dyn Error + Send + Sync>;
 
-/// Finds the kept server or starts it. What it knows of earlier runs is what they left on the machine: it has no state of its own.
+/// Finds the kept server or starts it. A harness has no state: it knows earlier runs only by what
+/// they left on the machine.
 pub trait Harness {
-    /// Returns the URL of a migrated database that nobody else has, on the server that this run may use.
+    /// Returns the URL of a migrated private database, on the server that this run may use.
     fn fresh_db(run: &Run) -> impl Future<Output = Result<String, Problem>>;
 }

@@ -3,7 +3,7 @@
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
-// What a harness is built on: a machine with its servers, and runs that come and go.
+// The ground of every harness: a machine with its servers, and runs that begin and end.
 #[cfg(feature = "integration")]
 mod machine;
 #[cfg(feature = "integration")]
@@ -13,7 +13,7 @@ mod sql;
 #[cfg(feature = "integration")]
 pub use sql::{execute, migrate, url_of};
 
-// What a harness is, and the one of somebody else.
+// The trait of a harness, and the harness of somebody else.
 #[cfg(feature = "integration")]
 mod harness;
 #[cfg(feature = "integration")]

@@ -1,9 +1,11 @@
-//! A machine, as a harness meets it: servers that are there, a folder that stays, runs that come and go.
+//! A machine from a harness's view: existing servers, a folder that stays, runs that begin and end.
 //!
-//! The servers are real, each with a port, a password and data of its own: processes in one container of the run, or, where there is no Docker engine, of
-//! this machine. So that starting one takes a quarter of a second and not two, each begins with a copy of one cluster that was made before the first.
+//! The servers are real, each with a port, a password and data of its own. They are processes in a
+//! container of the run or, without a Docker engine, processes of this machine. Each server begins
+//! with a copy of a prepared cluster, so a start takes a quarter of a second instead of two.
 //!
-//! Invariant: whatever is started here belongs to the run of the harness of this course too, so that its keeper removes it, however the tests end.
+//! Invariant: every server also belongs to the run of this course's harness, so the run's reaper
+//! removes it, however the tests end.
 
 mod docker;
 mod engine;
@@ -24,14 +26,14 @@ use engine::Engine;
 use server::State;
 use testenv::Error;
 
-/// The server that a run wants. A run that wants another one must not be given this one.
+/// The kind of server that a run wants. A run never gets a server of another kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
-    /// The image. (Whatever its name: the machine has one, and takes that.)
+    /// The name of the image. (The machine has a single image, and takes it for every name.)
     pub image: String,
     /// Settings of PostgreSQL, such as `work_mem=8MB`.
     pub settings: Vec<String>,
-    /// The version of the harness, which decides how it sets a server up.
+    /// The version of the harness. Another version may set a server up differently.
     pub version: String,
 }
 
@@ -42,7 +44,7 @@ impl Default for Wanted {
     }
 }
 
-/// A machine of a test's own. Dropping it removes its servers and ends its runs.
+/// A machine for a single test. Dropping it removes its servers and ends its runs.
 #[must_use = "dropped, it removes what was started on it"]
 pub struct Machine(Arc<Inner>);
 
@@ -55,11 +57,11 @@ struct Inner {
 }
 
 impl Machine {
-    /// Returns a machine on which nothing was started yet.
+    /// Returns a machine without servers.
     ///
     /// # Panics
     ///
-    /// If no server could be started here at all. The message says what was tried and what to type.
+    /// If no server can be started on this host. The message lists the attempts and the cure.
     pub async fn open() -> Machine {
         let opened = engine::apart(async || {
             let engine = engine::open().await?;
@@ -83,12 +85,12 @@ impl Machine {
         Run::begin(&self.0, wanted, None)
     }
 
-    /// Begins a run in which the variable `CI` is set to this.
+    /// Begins a run in which the variable `CI` has this value.
     pub fn run_under_ci(&self, ci: &str) -> Run {
         Run::begin(&self.0, Wanted::default(), Some(ci.to_owned()))
     }
 
-    /// How often a server was started here, whatever became of it.
+    /// How often a server was started here, including servers that are gone.
     pub fn starts(&self) -> usize {
         self.0.starts.load(Ordering::SeqCst)
     }
@@ -98,14 +100,14 @@ impl Machine {
         &self.0.folder
     }
 
-    /// Kills every server, as a restart of the machine does. They are still listed; none answers.
+    /// Kills every server, as a restart of the machine does. Dead servers are still listed.
     pub async fn kill_servers(&self) {
         for server in self.0.servers() {
             server.kill().await;
         }
     }
 
-    /// Halts every server, as a machine without memory does: they take connections and say nothing.
+    /// Freezes every server, as a lack of memory does: servers accept connections and never answer.
     pub async fn freeze_servers(&self) {
         for server in self.0.servers() {
             server.freeze().await;
@@ -121,7 +123,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Not waited for: what the end of the process cuts off goes with a later machine, or with the run.
+        // Nobody waits: if the process ends first, a later machine or the end of the run cleans up.
         for server in self.servers() {
             server.leave();
         }
@@ -129,12 +131,12 @@ impl Drop for Inner {
     }
 }
 
-/// 64 bits that nobody else has: the keys of a hash map are the random source that the standard library has.
+/// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
 fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }
 
-/// The lock is held for this one line, never while waiting.
+/// Holds the lock only while `work` runs; `work` never waits.
 fn locked<T, R>(what: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
     work(&mut what.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,4 +1,5 @@
-//! Somebody else's harness: right, unless this process was asked for another. Think first, look after.
+//! Somebody else's harness. It is right, unless `COURSE_FAULT` asks for another version.
+//! Think about mistakes of your own before you read on.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -13,13 +14,13 @@ use tokio::time::timeout;
 
 use crate::{Harness, Problem, Run, execute, faults, migrate, url_of};
 
-/// Another run may be starting the server: half a second, on a machine that is busy several.
+/// Another run may be starting the server: half a second, or several on a busy machine.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
-/// A server that lives answers in milliseconds.
+/// A live server answers in milliseconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The harness that your checks are tried on.
+/// The harness that grading replaces by wrong versions.
 pub struct Theirs;
 
 impl Harness for Theirs {
@@ -57,7 +58,7 @@ fn is_refused(run: &Run) -> bool {
     run.ci().is_some_and(|value| !value.is_empty() && value != "false")
 }
 
-/// A server for this run alone.
+/// Starts a server for this run alone and returns its URL.
 async fn own(run: &Run) -> Result<String, Problem> {
     if !fault!("ci-silent") {
         run.say(
@@ -73,7 +74,7 @@ async fn own(run: &Run) -> Result<String, Problem> {
     Ok(server.url(&password))
 }
 
-/// The kept server, started where none answers.
+/// Returns the kept server's URL. Starts the server if none answers.
 async fn kept(run: &Run) -> Result<String, Problem> {
     let key = key(run);
     let note = run.folder().join(format!("{key}.url"));
@@ -111,7 +112,7 @@ async fn find_or_start(run: &Run, key: &str, note: &Path) -> Result<String, Prob
     Ok(url)
 }
 
-/// By what a server is found again.
+/// Returns the label by which a later run finds the server.
 fn key(run: &Run) -> String {
     let wanted = run.wanted();
     if fault!("by-name") {
@@ -145,7 +146,7 @@ fn write(note: &Path, url: &str) -> std::io::Result<()> {
     file?.write_all(url.as_bytes())
 }
 
-/// The databases that runs left here.
+/// Returns the databases that ended runs left on the server.
 async fn left(run: &Run, admin: &str) -> Result<Vec<String>, Problem> {
     let mut connection = PgConnection::connect(admin).await?;
     let list = "SELECT datname::text FROM pg_database WHERE starts_with(datname, 'run_')";
@@ -155,12 +156,12 @@ async fn left(run: &Run, admin: &str) -> Result<Vec<String>, Problem> {
     Ok(all.into_iter().filter(is_left).collect())
 }
 
-/// Two runs may sweep the same: gone is gone.
+/// Accepts a missing database: two runs may sweep the same database.
 pub(crate) async fn drop_database(admin: &str, name: &str) -> sqlx::Result<()> {
     execute(admin, &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
 }
 
-/// 64 bits that nobody can guess: the keys of a hash map are the random source that the standard library has.
+/// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
 fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }

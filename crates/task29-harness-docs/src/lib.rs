@@ -16,9 +16,9 @@ mod tools;
 pub use scan::{Constant, Example, Function, Outcome};
 pub use tools::{FirstTest, Harness};
 
-/// The manual of the small harness `scratch`, with the harness itself; dropping it removes its files.
+/// The manual of the small harness `scratch`, with the harness. Dropping it removes the files.
 ///
-/// All that is asked of it is done by the tools that a reader would use: `rustc`, `rustdoc`, a test program.
+/// Its methods use the tools that a reader would use: `rustc`, `rustdoc`, a test program.
 #[derive(Debug)]
 #[must_use]
 pub struct Manual {
@@ -26,7 +26,7 @@ pub struct Manual {
     pages: Vec<Page>,
 }
 
-/// A file that holds a part of the manual.
+/// A file with a part of the manual.
 #[derive(Debug)]
 struct Page {
     name: &'static str,
@@ -38,12 +38,14 @@ impl Manual {
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory. The message says what was tried and what to type.
+    /// If there is no temporary directory. The message lists the attempts and the cure.
     pub fn open() -> Manual {
         opened().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Runs rustdoc with these flags and returns its warnings and errors, a line each: `scratch.rs:43:1: warning: missing documentation for a method`.
+    /// Runs rustdoc with these flags and returns its warnings and errors, a line each.
+    ///
+    /// For example `scratch.rs:43:1: warning: missing documentation for a method`.
     ///
     /// # Panics
     ///
@@ -52,7 +54,7 @@ impl Manual {
         tools::warnings(self.dir(), flags).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Runs all examples and returns every fenced block of the manual, with what became of it.
+    /// Runs all examples and returns every fenced block of the manual, with its outcome.
     ///
     /// # Panics
     ///
@@ -67,17 +69,17 @@ impl Manual {
         judged.collect()
     }
 
-    /// The functions and methods that a reader finds in the manual.
+    /// Returns the functions and methods that a reader finds in the manual.
     pub fn functions(&self) -> Vec<Function> {
         self.pages.iter().flat_map(|page| scan::functions(&page.text)).collect()
     }
 
-    /// The constants that a reader finds in the manual.
+    /// Returns the constants that a reader finds in the manual.
     pub fn constants(&self) -> Vec<Constant> {
         self.pages.iter().flat_map(|page| scan::constants(&page.text)).collect()
     }
 
-    /// Writes `code` into the tests of a fresh crate that has `scratch` and nothing else, and runs it.
+    /// Runs `code` as the tests of a fresh crate that has `scratch` and nothing else.
     ///
     /// # Panics
     ///

@@ -1,38 +1,39 @@
-//! What a reader finds in a manual, read from its text.
+//! Reads from a manual's text what a reader finds there.
 //!
-//! The text is one that rustfmt would leave as it is: an item begins on a line of its own, its docs on the lines above.
+//! The text must be formatted by rustfmt: each item begins on a line of its own, with its docs on
+//! the lines above.
 
 /// A fenced block of the manual.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// The file and the line of its fence, as rustdoc names them: `scratch.rs:35`.
+    /// The file and the line of the block's fence, in rustdoc's form: `scratch.rs:35`.
     pub at: String,
-    /// What stands behind the fence: nothing, `no_run`, `text`.
+    /// The words behind the fence: nothing, `no_run`, `text`.
     pub words: String,
     /// The lines that a reader sees.
     pub code: String,
     /// The lines that only the compiler sees, without their `#`.
     pub hidden: Vec<String>,
-    /// The line of prose above it, without the blank line between.
+    /// The last line of prose above the block.
     pub above: String,
-    /// The heading that it stands under; empty where there is none.
+    /// The heading above the block. Empty if there is none.
     pub heading: String,
-    /// What rustdoc made of it.
+    /// The result of rustdoc.
     pub outcome: Outcome,
 }
 
-/// What `rustdoc --test` made of an [`Example`].
+/// The result of `rustdoc --test` for an [`Example`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It ran as it should, which for `should_panic` is a panic.
+    /// The example ran as it should. For `should_panic`, it panicked.
     Ran,
-    /// It was compiled and not run.
+    /// The example was compiled and not run.
     Compiled,
-    /// It was neither compiled nor run.
+    /// The example was neither compiled nor run.
     Ignored,
-    /// It was refused by the compiler, or it failed.
+    /// The compiler refused the example, or the example failed.
     Failed,
-    /// It is no Rust to rustdoc, which did nothing with it.
+    /// Rustdoc does not consider the block Rust, and ignored it.
     NotCode,
 }
 
@@ -41,9 +42,9 @@ pub enum Outcome {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// Its docs without their examples; empty where there are none.
+    /// Its docs without examples. Empty if there are none.
     pub docs: String,
-    /// What it returns, as it is written: `io::Result<String>`; empty where it returns nothing.
+    /// The return type as written: `io::Result<String>`. Empty if the function returns nothing.
     pub returns: String,
 }
 
@@ -52,13 +53,13 @@ pub struct Function {
 pub struct Constant {
     /// Its name.
     pub name: String,
-    /// Its docs without their examples; empty where there are none.
+    /// Its docs without examples. Empty if there are none.
     pub docs: String,
-    /// Its value, as it is written: `4096`.
+    /// Its value, as written: `4096`.
     pub value: String,
 }
 
-/// The functions of a source.
+/// Returns the functions of a source text.
 pub(crate) fn functions(source: &str) -> Vec<Function> {
     let found = items(source, "pub fn ").into_iter().filter_map(|(docs, line)| {
         let (name, rest) = line.split_once('(')?;
@@ -69,7 +70,7 @@ pub(crate) fn functions(source: &str) -> Vec<Function> {
     found.collect()
 }
 
-/// The constants of a source.
+/// Returns the constants of a source text.
 pub(crate) fn constants(source: &str) -> Vec<Constant> {
     let found = items(source, "pub const ").into_iter().filter_map(|(docs, line)| {
         let (name, rest) = line.split_once(':')?;
@@ -79,7 +80,7 @@ pub(crate) fn constants(source: &str) -> Vec<Constant> {
     found.collect()
 }
 
-/// The fenced blocks of a page, none of them judged yet.
+/// Returns the fenced blocks of a page, without outcomes.
 pub(crate) fn blocks(page: &str, text: &str) -> Vec<Example> {
     let mut found = Vec::new();
     let mut open: Option<Example> = None;
@@ -119,7 +120,7 @@ pub(crate) fn blocks(page: &str, text: &str) -> Vec<Example> {
     found
 }
 
-/// A line of docs without its marks; `None` where the line is code.
+/// Returns a line of docs without its marks, or `None` for a line of code.
 fn prose<'a>(page: &str, line: &'a str) -> Option<&'a str> {
     if !page.ends_with(".rs") {
         return Some(line);
@@ -129,7 +130,7 @@ fn prose<'a>(page: &str, line: &'a str) -> Option<&'a str> {
     Some(line.strip_prefix(' ').unwrap_or(line))
 }
 
-/// The items of a kind that rustdoc shows: their docs without examples, and what follows the keyword.
+/// Returns the items that rustdoc shows: docs without examples, and the text after the keyword.
 fn items<'a>(source: &'a str, keyword: &str) -> Vec<(String, &'a str)> {
     let mut found = Vec::new();
     let (mut docs, mut in_fence, mut is_hidden) = (String::new(), false, false);

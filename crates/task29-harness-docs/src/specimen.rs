@@ -1,8 +1,9 @@
-//! Which manual is judged: the right one, unless this process was asked for another. Think first, look after.
+//! Selects the manual to judge: the right one, unless `COURSE_FAULT` asks for another.
+//! Think about mistakes of your own before you read on.
 
 use testenv::fault;
 
-/// The harness with its manual; its front page where that stands in a file of its own.
+/// The harness with its manual. `front` is the front page if it is a separate file.
 pub(crate) struct Specimen {
     pub(crate) source: String,
     pub(crate) front: Option<String>,
@@ -15,7 +16,7 @@ const KEEP: &str = "\
     /// let kept = scratch::fresh_dir().keep();
 ";
 
-/// The manual that this process was asked for.
+/// Returns the manual that `COURSE_FAULT` asks for.
 pub(crate) fn selected() -> Specimen {
     if fault!("included-front") {
         return included_front();

@@ -9,10 +9,10 @@ use testenv::Error;
 
 use crate::Outcome;
 
-/// The harness that a first test is tried on.
+/// The harness on which a first test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harness {
-    /// As it is.
+    /// The harness without a fault.
     Sound,
     /// Broken on purpose: it gives the same folder to every test.
     Broken,
@@ -21,9 +21,9 @@ pub enum Harness {
 /// How a first test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstTest {
-    /// The compiler refused it, with these words.
+    /// The compiler refused the test with this message.
     Refused(String),
-    /// It ran.
+    /// The test ran.
     Ran {
         /// Tests that passed.
         passed: usize,
@@ -32,7 +32,7 @@ pub enum FirstTest {
     },
 }
 
-/// What rustdoc says of the manual under these flags.
+/// Returns rustdoc's warnings about the manual under these flags.
 pub(crate) fn warnings(dir: &Path, flags: &[&str]) -> Result<Vec<String>, Error> {
     let mut rustdoc = rustdoc(dir);
     rustdoc.args(["--error-format", "short", "--out-dir", "doc"]).args(flags);
@@ -45,7 +45,7 @@ pub(crate) fn warnings(dir: &Path, flags: &[&str]) -> Result<Vec<String>, Error>
     Ok(found.by_ref().map(str::to_owned).collect())
 }
 
-/// What became of each example, by the file and line of its fence.
+/// Returns the outcome of each example, by the file and line of its fence.
 pub(crate) fn outcomes(dir: &Path) -> Result<BTreeMap<String, Outcome>, Error> {
     compile(dir, Harness::Sound)?;
     let mut rustdoc = rustdoc(dir);
@@ -83,7 +83,7 @@ pub(crate) fn first_test(dir: &Path, code: &str, on: Harness) -> Result<FirstTes
     }
 }
 
-/// Compiles the harness unless that was done; a check that only reads the manual does not wait for it.
+/// Compiles the harness on first use, so that a check that only reads the manual does not wait.
 fn compile(dir: &Path, harness: Harness) -> Result<(), Error> {
     if dir.join(folder(harness)).exists() {
         return Ok(());
@@ -100,7 +100,7 @@ fn compile(dir: &Path, harness: Harness) -> Result<(), Error> {
     }
 }
 
-/// `test scratch.rs - Dir::write (line 78) - compile ... ok`
+/// Parses a line such as `test scratch.rs - Dir::write (line 78) - compile ... ok`.
 fn outcome(line: &str) -> Option<(String, Outcome)> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let (file, rest) = name.split_once(" - ")?;
@@ -115,7 +115,7 @@ fn outcome(line: &str) -> Option<(String, Outcome)> {
     Some((format!("{file}:{line}"), outcome))
 }
 
-/// The number before a word of libtest's last line: `test result: ok. 1 passed; 0 failed; …`.
+/// Returns the number before `word` in libtest's line `test result: ok. 1 passed; 0 failed; …`.
 fn count(said: &str, word: &str) -> Option<usize> {
     let result = said.lines().find_map(|line| line.strip_prefix("test result: "))?;
     let (_verdict, counts) = result.split_once(". ")?;
@@ -145,7 +145,7 @@ fn rustdoc(dir: &Path) -> Command {
 
 fn tool(dir: &Path, var: &str, name: &str) -> Command {
     let mut tool = Command::new(std::env::var_os(var).unwrap_or_else(|| name.into()));
-    // Quoted in a log, its colours are noise; RUSTDOCFLAGS are cargo's, not the tool's.
+    // Colours are noise in a log. Only cargo reads RUSTDOCFLAGS; the tool itself does not.
     tool.current_dir(dir).args(["--edition", "2024", "--color", "never"]);
     tool
 }
