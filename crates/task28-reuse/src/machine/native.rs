@@ -27,7 +27,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) async fn open(run: &'static Run, programs: Vec<PathBuf>) -> Result<Engine, Error> {
-        // The run's own server has a place in memory, for its user, that the keeper removes.
+        // The run's own server has a place in memory, for its user, that the reaper removes.
         let db = testenv::fresh_db().await;
         let data: String = sqlx::query_scalar("SELECT current_setting('data_directory')")
             .fetch_one(db.pool())
