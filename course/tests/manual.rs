@@ -37,17 +37,34 @@ fn fences(document: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The part of a document below a heading, up to the next one of that rank or above.
+/// The part of a document below a heading (`## Title`), up to the next one of that rank or above.
 fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let (_, after) =
-        document.split_once(&format!("\n## {heading}\n")).expect("the manual has this heading");
-    after.split_once("\n## ").map_or(after, |(section, _)| section)
+        document.split_once(&format!("\n{heading}\n")).expect("the manual has this heading");
+    let (rank, _) = heading.split_once(' ').expect("a heading has a rank and a title");
+    let ends = (1..=rank.len()).filter_map(|rank| after.find(&format!("\n{} ", "#".repeat(rank))));
+    &after[..ends.min().unwrap_or(after.len())]
+}
+
+#[test]
+fn the_manual_opens_with_a_test_of_the_strangers() {
+    let manual = read("shared/README.md");
+    let opening = manual.split("\n## ").next().unwrap();
+    let tests = read("shared/tests/stranger/tests/opening.rs");
+    let (_header, test) = tests.split_once("\n\n").unwrap();
+
+    let code = blocks(opening, "rust");
+
+    assert_eq!(code, [test]);
+    // A reader sees it before anything else: two sentences stand above it, and no heading but the title.
+    let above = opening.lines().take_while(|line| !line.starts_with("```")).count();
+    assert!(above <= 5, "{above} lines stand above the test");
 }
 
 #[test]
 fn the_manuals_first_test_is_the_strangers_word_for_word() {
     let manual = read("shared/README.md");
-    let first = section(&manual, "A first test");
+    let first = section(&manual, "## A first test");
     let tests = read("shared/tests/stranger/tests/first.rs");
     let manifest = read("shared/tests/stranger/Cargo.toml").replace("\"../..\"", "\"../shared\"");
 
@@ -84,7 +101,7 @@ fn the_stranger_has_the_versions_of_the_workspace() {
 #[test]
 fn whoever_copies_the_harness_is_told_of_all_that_it_depends_on() {
     let manual = read("shared/README.md");
-    let copy = section(&manual, "Copy it");
+    let copy = section(&manual, "### Copy the folder");
 
     let manifest: toml::Table = read("shared/Cargo.toml").parse().unwrap();
     let tables = ["dependencies", "dev-dependencies"].map(|table| manifest[table].as_table());
@@ -94,6 +111,24 @@ fn whoever_copies_the_harness_is_told_of_all_that_it_depends_on() {
         .filter(|name| !copy.contains(&format!("`{name}`")))
         .collect();
     assert_eq!(untold, Vec::<&String>::new());
+}
+
+#[test]
+fn whoever_names_the_harness_as_a_dependency_is_shown_features_that_it_has() {
+    let manual = read("shared/README.md");
+    let manifest: toml::Table = read("shared/Cargo.toml").parse().unwrap();
+    let known = manifest["features"].as_table().unwrap();
+
+    for (way, source) in [("### Git dependency", "git"), ("### Path dependency", "path")] {
+        let [shown]: [String; 1] = blocks(section(&manual, way), "toml").try_into().unwrap();
+        let shown: toml::Table = shown.parse().unwrap();
+        let shared = shown["dev-dependencies"]["shared"].as_table().unwrap();
+
+        assert!(shared.contains_key(source), "{way}: {shared:?}");
+        for feature in shared["features"].as_array().unwrap() {
+            assert!(known.contains_key(feature.as_str().unwrap()), "{way}: {feature:?}");
+        }
+    }
 }
 
 /// A page of rustdoc's has no pictures beside it: there the first definition of a link counts, and it holds the picture itself.
