@@ -160,7 +160,8 @@ impl Served for OfRedis {
 
     async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
         match origin {
-            Origin::Owned | Origin::Kept => {
+            Origin::Owned => Ok(DATABASES.to_string()),
+            Origin::Kept => {
                 Self::answers(address).await.map_err(Error::new)?;
                 Ok(DATABASES.to_string())
             }

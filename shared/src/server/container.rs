@@ -2,7 +2,7 @@
 
 use testcontainers_modules::testcontainers::ContainerRequest;
 
-use super::served::{Data, Origin, Secrets, Served, Server, address, until_it_answers};
+use super::served::{Data, Origin, Secrets, Served, Server, address};
 use crate::Error;
 use crate::address::Address;
 use crate::docker::{self, Chosen, memory};
@@ -45,7 +45,5 @@ pub(super) async fn parts<S: Served>(
 /// The address of a started server, once it takes the lasting password and no other.
 pub(super) async fn made_safe<S: Served>(secrets: &Secrets, place: &str) -> Result<Address, Error> {
     S::secure(secrets, place).await?;
-    let address = address::<S>(&secrets.lasting, place)?;
-    until_it_answers::<S>(&address).await?;
-    Ok(address)
+    address::<S>(&secrets.lasting, place)
 }

@@ -98,9 +98,15 @@ pub(crate) trait Served: 'static {
     /// The address of a server of ours that takes `password` at `place`, `host:port`.
     fn url(password: &str, place: &str) -> String;
 
-    /// Has the server of a container take the lasting password in the place of the first one.
-    async fn secure(_secrets: &Secrets, _place: &str) -> Result<(), Error> {
-        Ok(())
+    /// Waits until the server of a container can be used with the lasting password, and with no other.
+    async fn secure(secrets: &Secrets, place: &str) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        // The server is ready when it says so, the engine's way to it a moment later.
+        let address = address::<Self>(&secrets.lasting, place)?;
+        let what = format!("an answer of the {} server", Self::SERVICE.name);
+        wait::until(Self::START_LIMIT, &what, async || Self::answers(&address).await).await
     }
 
     /// Prepares the server as a process of this machine, of the service's native programs.
@@ -157,13 +163,21 @@ impl Server {
 
     /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that it was kept, and is gone with what was on it.
     pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
-        let is_away = || reach(&self.address, REACH_LIMIT).is_err();
-        let gone = || if is_away() { Ok(()) } else { Err("its port is open") };
-        match self.origin {
-            Origin::Kept if wait::until_blocking(GOING_LIMIT, "its end", gone).is_ok() => Ok(()),
-            _ if is_away() => Err(Refused::Unreachable(why)),
-            _ => Err(Refused::Stays(why)),
+        match self.is_gone() {
+            true => Ok(()),
+            false if self.is_away() => Err(Refused::Unreachable(why)),
+            false => Err(Refused::Stays(why)),
         }
+    }
+
+    /// Whether it was kept, was stopped, and took what was on it along.
+    pub(crate) fn is_gone(&self) -> bool {
+        let gone = || if self.is_away() { Ok(()) } else { Err("its port is open") };
+        self.origin == Origin::Kept && wait::until_blocking(GOING_LIMIT, "its end", gone).is_ok()
+    }
+
+    fn is_away(&self) -> bool {
+        reach(&self.address, REACH_LIMIT).is_err()
     }
 }
 
@@ -189,12 +203,6 @@ pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address,
         let name = S::SERVICE.name;
         Error::new(format!("the {name} server is at no address of this machine's")).cause(cause)
     })
-}
-
-/// Waits until a server of ours answers. It is ready when it says so, the engine's way to it a moment later.
-pub(super) async fn until_it_answers<S: Served>(address: &Address) -> Result<(), Error> {
-    let what = format!("an answer of the {} server", S::SERVICE.name);
-    wait::until(S::START_LIMIT, &what, async || S::answers(address).await).await
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
     };
     let left = match done {
         Ok(left) => left,
-        Err(Refused::Unreachable(why)) => server.known.refused(why).map(|()| At::Gone)?,
+        Err(Refused::Unreachable(_)) if server.known.is_gone() => At::Gone,
         Err(refused) => return Err(refused),
     };
     *at = Some((server.address().clone(), left));
