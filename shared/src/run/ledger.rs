@@ -86,6 +86,9 @@ struct Remembered {
 impl Copy {
     /// Reads what was noted or changed since the last look.
     pub(super) fn refresh(&mut self, run: &Path, now: Instant) {
+        if !dir(run).is_dir() {
+            return; // deleted by somebody: nothing more will be read
+        }
         let files = files(run);
         let labels: HashSet<String> = files.iter().map(|file| label(file)).collect();
         for (_, note) in self.notes.iter_mut().filter(|(label, _)| !labels.contains(*label)) {
@@ -248,12 +251,40 @@ mod tests {
 
         std::fs::remove_file(file(run.path(), "postgres", "a")).unwrap();
         copy.refresh(run.path(), now);
-        std::fs::remove_dir(dir(run.path())).unwrap();
         copy.refresh(run.path(), now + REMEMBERED / 2);
 
         assert!(copy.notes["postgres.a"].text.starts_with("external"));
         copy.refresh(run.path(), now + REMEMBERED);
         assert!(copy.notes.is_empty(), "its thing was removed long ago");
+    }
+
+    #[test]
+    fn notes_whose_directory_was_deleted_are_remembered_for_good() {
+        let run = run();
+        let (mut copy, now) = (Copy::default(), Instant::now());
+        copy.refresh(run.path(), now);
+
+        std::fs::remove_dir_all(dir(run.path())).unwrap();
+        copy.refresh(run.path(), now);
+        copy.refresh(run.path(), now + 2 * REMEMBERED);
+
+        assert_eq!(copy.notes.len(), 1);
+    }
+
+    /// An engine that gave the port to another program, or a server that lets nobody in any more.
+    #[test]
+    fn a_server_that_answers_and_lets_nobody_in_is_forgotten_after_a_day_too() {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir(run.path())).unwrap();
+        let server =
+            format!("external 150000 postgres://u:p@{}/postgres", other.local_addr().unwrap());
+        note(run.path(), "postgres", "a", &server).unwrap();
+        std::thread::spawn(move || other.incoming().for_each(drop));
+
+        remove_all(run.path()).unwrap_err();
+
+        assert!(away(run.path(), "postgres.a").exists());
     }
 
     #[test]

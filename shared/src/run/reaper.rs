@@ -222,14 +222,17 @@ impl WatchedRun<'_> {
         for stop in cleaner::all().iter().filter_map(|cleaner| cleaner.stop) {
             stop();
         }
-        if !self.has_its_directory() {
-            self.notes.remove_all(&self.token);
-            return;
-        }
-        if let Err(refused) = ledger::remove_all(self.dir) {
+        let has_notes = || self.has_its_directory() && layout::notes(self.dir).is_dir();
+        if has_notes()
+            && let Err(refused) = ledger::remove_all(self.dir)
+        {
             // The log is the last place to say it.
             writeln!(std::io::stderr(), "not removed, left to the next run's sweep:\n{refused}")
                 .ok();
+        }
+        // Somebody deleted them, before or meanwhile.
+        if !has_notes() {
+            self.notes.remove_all(&self.token);
         }
         let Some(parent) = self.dir.parent() else { return };
         let Ok(Some(base)) = Base::lock_existing(parent) else { return };

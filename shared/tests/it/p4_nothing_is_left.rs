@@ -213,6 +213,22 @@ fn a_native_server_goes_although_somebody_deleted_the_runs_directory() {
     goes_without_its_directory("native", &[]);
 }
 
+/// Whoever deletes one file after the other has taken the notes before the locks.
+#[cfg(feature = "integration")]
+#[test]
+fn containers_go_although_somebody_deleted_the_notes() {
+    let lab = Lab::new();
+    let mut test = lab.actor("docker", "wait").env("TESTENV_RUN_ID", "noted").spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "docker");
+    std::thread::park_timeout(Duration::from_millis(300)); // the reaper looks every 100 ms
+
+    std::fs::remove_dir_all(lab.base().join("noted/ledger")).unwrap();
+    drop(test.stdin.take());
+
+    test.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
+
 /// Deletes the directory in the middle of a run: nothing of the run ends before its last process, and nothing is left after it.
 pub(crate) fn goes_without_its_directory(resource: &str, vars: &[(&str, &str)]) {
     let lab = Lab::new();
