@@ -1,5 +1,5 @@
 #![doc = "[before]: ../task01_health/index.html\n[next]: ../task03_postgres/index.html\n"]
-// on a page of rustdoc's, lessons are such pages; the first definition of a link counts
+// In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
