@@ -1,4 +1,5 @@
-//! Imports inside the harness point one way: services know the engine under them, the engine knows the run, and nothing points back.
+//! Imports inside the harness point one way: services know the engine under them, the engine knows the run,
+//! and nothing points back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -22,7 +22,8 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Returns the command with these words, for a shell in any directory.
 ///
-/// It is the program that [`COMMAND_VAR`] names, else `testenv` if that is in the PATH, else a call of cargo that builds `testenv` and runs it.
+/// It is the program that [`COMMAND_VAR`] names, else `testenv` if that is in the PATH, else a call of cargo
+/// that builds `testenv` and runs it.
 pub fn command(words: &str) -> String {
     let named = env::var(COMMAND_VAR).ok();
     command_with(named.as_deref(), &env::var_os("PATH").unwrap_or_default(), FOLDER, words)

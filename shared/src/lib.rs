@@ -65,7 +65,8 @@ const CLEANERS: &[&run::cleaner::Cleaner] = &[
 
 /// Runs before `main` in every process that links the harness.
 ///
-/// The reaper is this binary, re-executed; it must take over before libtest starts. An unknown `COURSE_FAULT` is also rejected here, because a test that never
+/// The reaper is this binary, re-executed; it must take over before libtest starts. An unknown `COURSE_FAULT`
+/// is also rejected here, because a test that never
 /// reaches a fault would not notice it.
 #[ctor::ctor(unsafe)]
 fn before_main() {

@@ -1,6 +1,7 @@
 //! A PostgreSQL database of a test's own: migrated, private, ready before the test asks.
 //!
-//! A template is built once per content of its migrations; the reaper keeps copies of it ready, and a test takes one by renaming a file.
+//! A template is built once per content of its migrations; the reaper keeps copies of it ready, and a test
+//! takes one by renaming a file.
 //! So a test pays for one connection and its own queries, not for a copy and not for the migrations.
 //!
 //! Private to the test: everything inside a database, with its advisory locks, large objects and notifications. Not private, because the server is one:

@@ -1,4 +1,5 @@
-//! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where `testenv setup` put them.
+//! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where
+//! `testenv setup` put them.
 //!
 //! ```
 //! use testenv::programs::{CACHE_VAR, cache};

@@ -13,7 +13,8 @@ pub(super) use testcontainers_modules::testcontainers::core::client::docker_clie
 use crate::Error;
 use crate::provider::{PROVIDER_VAR, docker_host};
 
-/// The engine's client keeps connections that die with the runtime that opened them, and a test's runtime lives as long as the test.
+/// The engine's client keeps connections that die with the runtime that opened them, and a test's runtime
+/// lives as long as the test.
 pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -22,7 +23,8 @@ pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("a thread and an epoll descriptor can be had")
 });
 
-/// The runtime on which the engine's client lives, for a client of your own: one that was made on a test's runtime ends with the test.
+/// The runtime on which the engine's client lives, for a client of your own: one that was made on a test's
+/// runtime ends with the test.
 ///
 /// ```no_run
 /// let address = testenv::docker::runtime().block_on(async { "what a client on this runtime says" });

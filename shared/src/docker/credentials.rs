@@ -59,7 +59,8 @@ fn find(config: &str, registry: &str) -> Result<Option<DockerCredentials>, Strin
                 ..DockerCredentials::default()
             },
             Err(Refusal::NoCredentialConfigured) => continue,
-            // A reaper of passwords says so of a registry that it does not know; its words may hold what is nobody else's business.
+            // A reaper of passwords says so of a registry that it does not know; its words may hold what is
+            // nobody else's business.
             Err(Refusal::HelperFailure { helper, stdout, stderr }) => {
                 let words = format!("{stdout}{stderr}").to_lowercase();
                 if words.contains("not found") {

@@ -2,7 +2,8 @@
 //! `<config>/testenv.conf`.
 //!
 //! A kept server is found again by the hash of its image, its settings, this crate's version, the engine and its owner (the user, the machine and the cache),
-//! so an edit of any of them means another server. The run treats a kept server like an external one: it records and removes only what it created.
+//! so an edit of any of them means another server. The run treats a kept server like an external one: it
+//! records and removes only what it created.
 //!
 //! Only a server that is provably dead is replaced: its container is gone, or does not run. One that runs and does not let a run in may serve other runs, so
 //! that run starts a server of its own.

@@ -44,7 +44,8 @@ impl<I: Image> Started<I> {
     }
 }
 
-/// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network or a volume with a client of your own: what
+/// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network
+/// or a volume with a client of your own: what
 /// carries the run's token as its [`TOKEN_LABEL`] is then removed when the run ends.
 ///
 /// # Errors
@@ -54,7 +55,8 @@ pub fn note(run: &Run) -> Result<(), Error> {
     ledger::note(run.dir(), "docker", "engine", &engine_vars())
 }
 
-/// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local, `tmpfs` directories in memory.
+/// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local,
+/// `tmpfs` directories in memory.
 ///
 /// # Errors
 ///
@@ -116,7 +118,8 @@ pub(super) async fn launch<I: Image>(
                 config.network_mode = Some(network.to_owned());
             }
         });
-    // The limit is for the server; the engine has its own time to make the container, and testcontainers waits two minutes for each of its answers.
+    // The limit is for the server; the engine has its own time to make the container, and testcontainers
+    // waits two minutes for each of its answers.
     let what = format!("the start of the {service} container");
     match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
         Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),

@@ -17,8 +17,10 @@ use crate::wait::{self, HeldClock};
 
 /// A database of a test's own.
 ///
-/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. The database of a failed test stays until the run's server ends, or, on a
-/// server that outlives the run, for an hour, and the line that opens it is printed when the process ends. Of a test it is the newest one, of a run the
+/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. The database of a failed
+/// test stays until the run's server ends, or, on a
+/// server that outlives the run, for an hour, and the line that opens it is printed when the process ends. Of
+/// a test it is the newest one, of a run the
 /// newest sixteen.
 ///
 /// It is a `PgPool` wherever one is expected (`&db`), and an address for every other client.

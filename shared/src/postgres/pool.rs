@@ -1,8 +1,11 @@
 //! Databases kept ready: a file for each, taken by renaming it, which is atomic across processes.
 //!
-//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and `kept/` (of failed tests). The reaper
-//! moves the first and the third along; see [`super::filler`]. A test that finds none ready leaves a file in `waiting/`; the reaper makes a copy for
-//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the reaper holds the template.
+//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and
+//! `kept/` (of failed tests). The reaper
+//! moves the first and the third along; see [`super::filler`]. A test that finds none ready leaves a file in
+//! `waiting/`; the reaper makes a copy for
+//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the
+//! reaper holds the template.
 //!
 //! Invariant: a test that waits is told a reason as soon as there is one, and a reason is whole.
 

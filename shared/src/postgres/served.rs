@@ -26,7 +26,8 @@ pub(crate) use native::release_memory;
 /// A server that accepts connections and says nothing is named within the two seconds that a wrong address may take.
 const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 
-/// It may be a PostgreSQL to which nine runs come at once: with every core busy it was seen to take two seconds for its first byte.
+/// It may be a PostgreSQL to which nine runs come at once: with every core busy it was seen to take two
+/// seconds for its first byte.
 const BUSY_LIMIT: Duration = Duration::from_secs(5);
 
 /// "Do you speak TLS?": the only request that any server answers before it asks for a name; one byte, `S` or `N`.
@@ -78,7 +79,8 @@ impl Served for Postgresql {
             .with_password(&secrets.first)
             .with_name(&image.name)
             .with_tag(&image.tag)
-            // SCRAM's 4096 rounds cost a debug build 38 ms per connection, md5 1 ms; the password is made up and not used elsewhere.
+            // SCRAM's 4096 rounds cost a debug build 38 ms per connection, md5 1 ms; the password is made up
+            // and not used elsewhere.
             .with_env_var("POSTGRES_INITDB_ARGS", "--auth-host=md5 --no-sync")
             .with_env_var("POSTGRES_HOST_AUTH_METHOD", "md5")
             .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))

@@ -52,7 +52,8 @@ impl Server {
         self.known.note()
     }
 
-    /// The command that opens a database; without the password of a server of somebody else's, for others may read what a test prints.
+    /// The command that opens a database; without the password of a server of somebody else's, for others may
+    /// read what a test prints.
     pub(super) fn command(&self, database: &str) -> String {
         let address = self.known.address.of_database(database);
         let url = match self.known.origin {

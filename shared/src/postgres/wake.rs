@@ -1,4 +1,5 @@
-//! How a test wakes the reaper: a FIFO in the run's directory, or, on a file system that has none, not at all: then the reaper looks often.
+//! How a test wakes the reaper: a FIFO in the run's directory, or, on a file system that has none, not at
+//! all: then the reaper looks often.
 //!
 //! Invariant: what was asked for is seen in [`POLL`] at the latest, with or without a FIFO.
 
@@ -22,7 +23,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// With a FIFO: a byte can be lost, as a test that has no descriptor left cannot open it.
 const RARE_POLL: Duration = Duration::from_millis(500);
 
-/// The reaper's end. One [`Notify`] per loop: `Notify` stores a single permit, so a shared one could be consumed by the other loop.
+/// The reaper's end. One [`Notify`] per loop: `Notify` stores a single permit, so a shared one could be
+/// consumed by the other loop.
 pub(super) struct Wake {
     pub(super) to_make: Notify,
     pub(super) to_clear: Notify,

@@ -1,7 +1,8 @@
 //! The thread that leases databases to the tests of this process, and empties them afterwards, off the tests' path.
 //!
 //! A number is leased by the lock of its file in the run's directory: the kernel drops it on any death, so a killed test frees its number. A file that is not
-//! empty marks the database of a failed test. On a given server the run leases the number from other runs too (`remote_leases.rs`).
+//! empty marks the database of a failed test. On a given server the run leases the number from other runs too
+//! (`remote_leases.rs`).
 //!
 //! Invariant: a database is emptied before it is handed out, by whoever holds its lock.
 

@@ -59,7 +59,8 @@ impl Server {
         self.known.note()
     }
 
-    /// The command that opens a database. The password of somebody else's server is its owner's, and logs are read by many: the shell fills it in.
+    /// The command that opens a database. The password of somebody else's server is its owner's, and logs are
+    /// read by many: the shell fills it in.
     pub(super) fn command(&self, number: u32) -> String {
         match self.known.origin {
             Origin::External => format!("redis-cli -u \"${}\" -n {number}", REDIS.url_var),
@@ -116,7 +117,8 @@ impl Served for OfRedis {
     type Image = Redis;
 
     fn container(image: &Chosen, secrets: &Secrets, _: bool) -> ContainerRequest<Redis> {
-        // Its words are the server's own: any image has them. Everybody in the container may read it, for who runs Redis there is the image's affair.
+        // Its words are the server's own: any image has them. Everybody in the container may read it, for who
+        // runs Redis there is the image's affair.
         let settings = CopyTargetOptions::new(SETTINGS_FILE).with_mode(0o644);
         Redis::default()
             .with_name(&image.name)
@@ -183,9 +185,11 @@ pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> 
     released.or_else(|why| server.known.refused(why))
 }
 
-/// As [`DATABASES`]. A hundred looks a second: each database is looked at after 0.16 s, as it is on a server of sixteen databases with its ten looks.
+/// As [`DATABASES`]. A hundred looks a second: each database is looked at after 0.16 s, as it is on a server
+/// of sixteen databases with its ten looks.
 ///
-/// Nothing in a server of ours survives a crash, and nothing has to. One that is told by a file decides for itself whether it answers strangers; those of a
+/// Nothing in a server of ours survives a crash, and nothing has to. One that is told by a file decides for
+/// itself whether it answers strangers; those of a
 /// container are on the other side of its port.
 const SETTINGS: &str = "databases 256\nhz 100\nsave \"\"\nappendonly no\nprotected-mode no\n";
 

@@ -1,6 +1,7 @@
 //! What the parts of the harness above a run give to its cleaning process.
 //!
-//! A run knows no service. Each service, and the Docker engine, says in a [`Cleaner`] how its things are removed; [`register`] takes the list before `main`.
+//! A run knows no service. Each service, and the Docker engine, says in a [`Cleaner`] how its things are
+//! removed; [`register`] takes the list before `main`.
 
 use std::path::Path;
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! Locks that a run holds until it ends: each of its processes from its first use on, and the reaper from then until the end, for under some runners there are
+//! Locks that a run holds until it ends: each of its processes from its first use on, and the reaper from
+//! then until the end, for under some runners there are
 //! moments without any process.
 //!
 //! Each is a file in `<run>/held/` with the path of the lock.

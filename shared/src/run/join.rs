@@ -179,7 +179,8 @@ fn enter(
     };
     if !is_new && member.try_lock().is_ok() {
         if !reaper::any_alive(dir) {
-            // Nobody is left of the run that had this name, not even its reaper: its servers are not ours to trust. It gets another
+            // Nobody is left of the run that had this name, not even its reaper: its servers are not ours to
+            // trust. It gets another
             // name and, in the sweep, a reaper.
             let stale = dir.with_file_name(format!("stale-{}", word()));
             return match std::fs::rename(dir, &stale) {

@@ -17,7 +17,8 @@ use crate::Error;
 /// The kinds of a run's own things: servers that are processes, and directories of data.
 const OWN: [&str; 2] = ["native", "dir"];
 
-/// After 24 h we stop retrying an unreachable external server; otherwise every run would retry it. A server that answers and refuses is asked again by every
+/// After 24 h we stop retrying an unreachable external server; otherwise every run would retry it. A server
+/// that answers and refuses is asked again by every
 /// sweep: what is there is still ours.
 const FORGOTTEN: Duration = Duration::from_hours(24);
 
@@ -65,10 +66,12 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
 }
 
-/// A note that disappeared is remembered for so long: whoever cleans a temporary directory by force takes away one file after the other.
+/// A note that disappeared is remembered for so long: whoever cleans a temporary directory by force takes
+/// away one file after the other.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// A copy of a run's notes, in the reaper's memory: whoever cleans a temporary directory by force takes the notes from under a live run.
+/// A copy of a run's notes, in the reaper's memory: whoever cleans a temporary directory by force takes the
+/// notes from under a live run.
 #[derive(Default)]
 pub(super) struct Copy {
     /// By their labels.

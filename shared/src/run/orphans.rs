@@ -103,7 +103,8 @@ pub(crate) fn make_data_dir(
     Ok(dir)
 }
 
-/// Ends the servers and removes the data of runs whose directory was deleted, and tells what became of each. Blocks; for the reaper.
+/// Ends the servers and removes the data of runs whose directory was deleted, and tells what became of each.
+/// Blocks; for the reaper.
 pub(super) fn sweep() -> Fates {
     let mut fates = Vec::new();
     for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {

@@ -49,7 +49,8 @@ const START_POLL: Duration = Duration::from_millis(2);
 /// A sweep that has found something has this long to remove it; a container takes seconds.
 const SWEEP_LIMIT: Duration = Duration::from_secs(9);
 
-/// Starts a reaper unless an equivalent one is running. Blocks until it holds its lock. Returns `true` if it was started now. The caller holds the base's lock.
+/// Starts a reaper unless an equivalent one is running. Blocks until it holds its lock. Returns `true` if it
+/// was started now. The caller holds the base's lock.
 pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     if is_alive(&file_of(dir)) {
         return Ok(false);
@@ -91,9 +92,11 @@ pub(super) fn reap_if_asked() {
     std::process::exit(i32::from(!matches!(reaped, Ok(Ok(())))));
 }
 
-/// Blocks the signals that would end the reaper, in this thread and all that it starts, and returns where SIGTERM is heard of: it means "clean up now".
+/// Blocks the signals that would end the reaper, in this thread and all that it starts, and returns where
+/// SIGTERM is heard of: it means "clean up now".
 ///
-/// The others say something of a terminal or a pipe that is not the reaper's. Rust's runtime, which ignores SIGPIPE, has not begun yet.
+/// The others say something of a terminal or a pipe that is not the reaper's. Rust's runtime, which ignores
+/// SIGPIPE, has not begun yet.
 fn hear_signals() -> Receiver<()> {
     use Signal::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let blocked = [SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -168,7 +171,8 @@ fn reap(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A run as its reaper sees it. What is read from its directory is read while the directory is there: whoever cleans a temporary directory by force may take
+/// A run as its reaper sees it. What is read from its directory is read while the directory is there: whoever
+/// cleans a temporary directory by force may take
 /// it from under a live run.
 struct WatchedRun<'a> {
     dir: &'a Path,

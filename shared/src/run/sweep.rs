@@ -10,7 +10,8 @@ use super::cleaner::{self, Fate};
 use super::layout::MEMBERS;
 use super::{known, ledger, orphans, reaper};
 
-/// Starts reapers for the runs in `base` that provably have no owner: no process holds them, and no reaper that can remove all that they made.
+/// Starts reapers for the runs in `base` that provably have no owner: no process holds them, and no reaper
+/// that can remove all that they made.
 ///
 /// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
 pub(super) fn sweep(base: &Base, own: Option<&Path>) {
@@ -37,7 +38,8 @@ pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
     reaper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
 }
 
-/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more. Blocks; for the reaper of a live run.
+/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more.
+/// Blocks; for the reaper of a live run.
 pub(super) fn sweep_elsewhere(own: &Path) {
     for path in known::all().into_iter().filter(|path| Some(path.as_path()) != own.parent()) {
         match Base::lock_existing(&path) {
@@ -55,7 +57,8 @@ pub(super) fn sweep_elsewhere(own: &Path) {
     }
 }
 
-/// Why a reaper of this binary's would remove nothing from a run; `None` where it would remove something that no living reaper can.
+/// Why a reaper of this binary's would remove nothing from a run; `None` where it would remove something that
+/// no living reaper can.
 fn hindrance(dir: &Path) -> Option<Fate> {
     let left = ledger::kinds_of(dir);
     let is_kept = reaper::alive(dir)

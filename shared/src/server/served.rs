@@ -121,7 +121,8 @@ pub(crate) trait Served: 'static {
     /// Tries whether a server of ours answers; it is asked again until it does.
     async fn answers(address: &Address) -> Result<(), String>;
 
-    /// Makes sure that a server can be used, and returns what has to be known of it, in one word. One of ours has answered before.
+    /// Makes sure that a server can be used, and returns what has to be known of it, in one word. One of ours
+    /// has answered before.
     async fn handshake(address: &Address, origin: Origin) -> Result<String, Error>;
 }
 
@@ -161,7 +162,8 @@ impl Server {
         Ok(Server { origin, facts, address })
     }
 
-    /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that it was kept, and is gone with what was on it.
+    /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that
+    /// it was kept, and is gone with what was on it.
     pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
         match self.is_gone() {
             true => Ok(()),

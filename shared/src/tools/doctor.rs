@@ -1,6 +1,7 @@
 //! `doctor`: for every service, what would serve it here, and what cures each gap.
 //!
-//! Invariant: it ends within two seconds. Each probe has a thread and a limit of its own, and one that comes back too late is told as such.
+//! Invariant: it ends within two seconds. Each probe has a thread and a limit of its own, and one that comes
+//! back too late is told as such.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +91,8 @@ impl Row {
         }
     }
 
-    /// What would serve in the integration tier: the way that the harness chooses, if it can serve now. (A test would pull a missing image, or fail.)
+    /// What would serve in the integration tier: the way that the harness chooses, if it can serve now. (A
+    /// test would pull a missing image, or fail.)
     fn serving(&self) -> Option<String> {
         let (way, answer) = match self.chosen.as_ref().ok()? {
             Source::Url(_) => ("URL", &self.url),

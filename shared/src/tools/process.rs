@@ -1,6 +1,7 @@
 //! Child processes in a group of their own, under a time limit.
 //!
-//! Invariant: when a call returns, no process of the child's group is alive. When this process itself is killed, the [`Guard`] sees to that.
+//! Invariant: when a call returns, no process of the child's group is alive. When this process itself is
+//! killed, the [`Guard`] sees to that.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! `setup`: provides what the tests on real servers need. What needs the administrator is only named, unless the user said `--install`.
+//! `setup`: provides what the tests on real servers need. What needs the administrator is only named, unless
+//! the user said `--install`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -77,7 +78,8 @@ impl Setup {
         Setup { recipes: folder, ..self }
     }
 
-    /// Provides the programs of these that are missing. `native` are names of services whose servers this machine should have as programs, too.
+    /// Provides the programs of these that are missing. `native` are names of services whose servers this
+    /// machine should have as programs, too.
     ///
     /// # Errors
     ///
@@ -126,7 +128,8 @@ impl Setup {
         Ok(())
     }
 
-    /// Provides an image for each service, or without an engine the programs of those that have some; not for a service whose address is given.
+    /// Provides an image for each service, or without an engine the programs of those that have some; not for
+    /// a service whose address is given.
     ///
     /// # Errors
     ///

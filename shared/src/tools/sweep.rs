@@ -10,7 +10,8 @@ use crate::run::sweep_by_hand;
 /// All that this crate can be built with to remove something.
 const FEATURES: &str = "tools,integration,kafka,postgres,redis";
 
-/// Removes what provably belongs to a run of this user that is over, and says what was removed, what was left, and why. The exit code is 1 when something of a
+/// Removes what provably belongs to a run of this user that is over, and says what was removed, what was
+/// left, and why. The exit code is 1 when something of a
 /// run that is over could not be removed.
 pub fn sweep() -> ExitCode {
     let mut fates = sweep_by_hand();

@@ -185,7 +185,8 @@ mod postgres {
         held
     }
 
-    /// Databases held at the same time, until one cannot be had. Nothing is written into them: on a full disk, that could fail first.
+    /// Databases held at the same time, until one cannot be had. Nothing is written into them: on a full
+    /// disk, that could fail first.
     pub(super) async fn more_and_more() {
         let mut held = vec![write().await];
         super::say("begun");

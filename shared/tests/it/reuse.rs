@@ -91,7 +91,8 @@ fn finds_the_first_ones_server(part: &str) {
     lab.expect_nothing_left(PROMISED);
 }
 
-/// As `testenv reuse stop` does beside a run: what the run noted there is gone with the server, and nobody tries to remove it for a day.
+/// As `testenv reuse stop` does beside a run: what the run noted there is gone with the server, and nobody
+/// tries to remove it for a day.
 #[test]
 pub(crate) fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
     for part in PARTS {

@@ -1,6 +1,7 @@
 //! Who uses a template of a server that outlives the run.
 //!
-//! Whoever uses one holds a shared advisory lock on it: its builder from before the name exists until the reaper has the lock, the reaper until the run ends.
+//! Whoever uses one holds a shared advisory lock on it: its builder from before the name exists until the
+//! reaper has the lock, the reaper until the run ends.
 //! Whoever drops one takes the lock alone, so a template in use is never dropped, and PostgreSQL ends a lock with its session, however that ends.
 //!
 //! Advisory locks are per database, so two sessions in different databases would not meet. They need not: the name of the database is part of a

@@ -52,7 +52,8 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         .open(&log_path)
         .map_err(|cause| unwritable(&log_path, &cause))?;
     let mut command = Command::new("/bin/sh");
-    // The shell ends at once, so that the reaper is nobody's child: whoever ends the test with all its children does not meet it. The program comes in as
+    // The shell ends at once, so that the reaper is nobody's child: whoever ends the test with all its
+    // children does not meet it. The program comes in as
     // the shell's input, which a process in its background does not get.
     command.args(["-c", r#"exec 3<&0; "$@" &"#, "sh"]).args(own_program()).arg("testenv-reaper");
     command.arg(dir.file_name().unwrap_or_default());
