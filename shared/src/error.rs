@@ -15,8 +15,10 @@ use std::fmt;
 ///     .fix("testenv setup --install");
 /// assert_eq!(
 ///     error.to_string(),
-///     "no Kafka broker\n  tried: TESTENV_KAFKA_BROKERS: not set\n  cause: nothing listens on
-/// /var/run/docker.sock\n  to fix: testenv setup --install",
+///     "no Kafka broker\n  \
+///      tried: TESTENV_KAFKA_BROKERS: not set\n  \
+///      cause: nothing listens on /var/run/docker.sock\n  \
+///      to fix: testenv setup --install",
 /// );
 /// ```
 #[derive(Clone, PartialEq, Eq)]
