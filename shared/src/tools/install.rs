@@ -196,7 +196,10 @@ mod tests {
             }
             // A suite that was started in the background of a script inherits that signals are ignored.
             let mut shell = Command::new("env");
-            shell.args(["--default-signal=HUP,INT", "sh", "-c", QUIETLY]).arg(dir.path().join("policy")).arg("install");
+            shell
+                .args(["--default-signal=HUP,INT", "sh", "-c", QUIETLY])
+                .arg(dir.path().join("policy"))
+                .arg("install");
             let path = std::env::var("PATH").unwrap();
             let shell = shell.env("PATH", format!("{at}:{path}")).spawn().unwrap();
             Installation { dir, shell }
