@@ -67,8 +67,8 @@ async fn measure(
     drops: &[Duration],
 ) {
     let db = template.fresh().await;
-    let admin_url = db.url().replace(db.name(), "postgres");
-    let options: PgConnectOptions = db.url().parse().unwrap();
+    let admin_url = db.superuser_url().replace(db.name(), "postgres");
+    let options: PgConnectOptions = admin_url.parse().unwrap();
     let options = options.disable_statement_logging();
     let mut admin = options.clone().database("postgres").connect().await.unwrap();
 

@@ -116,6 +116,12 @@ impl Address {
         Address { database: Some(name.to_owned()), ..self.clone() }
     }
 
+    /// The same for another role, with the same password.
+    #[cfg(all(feature = "integration", feature = "postgres"))]
+    pub(crate) fn of_user(&self, name: &str) -> Address {
+        Address { user: Some(name.to_owned()), ..self.clone() }
+    }
+
     /// The same with those parameters only that a client knows: of others some refuse to work, and some log the value.
     #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn with_parameters(&self, known: &[&str]) -> Address {

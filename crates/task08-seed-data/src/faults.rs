@@ -8,7 +8,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Error};
 use testenv::fault;
 
-use crate::{MIGRATIONS, READER, READER_ROLE, SEED, role};
+use crate::{MAKE_ROLE, MIGRATIONS, READER, READER_ROLE, SEED, role};
 
 /// Migrates as the fault that is on does.
 pub(crate) async fn migrate(db: &PgPool) -> Option<Result<(), MigrateError>> {
@@ -67,46 +67,44 @@ pub(crate) async fn seed(db: &PgPool) -> Option<Result<u64, Error>> {
 }
 
 /// Returns readers as the fault that is on does.
-pub(crate) async fn reader(db: &PgPool) -> Option<Result<PgPool, Error>> {
+pub(crate) async fn reader(db: &PgPool, admin: &PgPool) -> Option<Result<PgPool, Error>> {
     if fault!("one-connection") {
-        return Some(role_of_the_first(db).await);
+        return Some(role_of_the_first(db, admin).await);
     }
     if fault!("asks-politely") {
-        return Some(with(db, READER.to_owned(), &[READ_ONLY]).await);
+        return Some(with(db, admin, READER.to_owned(), &[READ_ONLY]).await);
     }
     if fault!("may-insert") {
-        return Some(with(db, and("GRANT INSERT ON ALL TABLES IN SCHEMA public"), &[ROLE]).await);
+        return Some(
+            with(db, admin, and("GRANT INSERT ON ALL TABLES IN SCHEMA public"), &[ROLE]).await,
+        );
     }
     if fault!("may-truncate") {
-        return Some(with(db, and("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public"), &[ROLE]).await);
+        return Some(
+            with(db, admin, and("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public"), &[ROLE]).await,
+        );
     }
     if fault!("may-create") {
-        return Some(with(db, and("GRANT CREATE ON SCHEMA public"), &[ROLE]).await);
+        return Some(with(db, admin, and("GRANT CREATE ON SCHEMA public"), &[ROLE]).await);
     }
     if fault!("some-tables") {
         let some = READER.replace("ALL TABLES IN SCHEMA public", "TABLE users, countries");
-        return Some(with(db, some, &[ROLE]).await);
+        return Some(with(db, admin, some, &[ROLE]).await);
     }
     if fault!("tables-of-today") {
         let (today, _) = READER.split_once("ALTER DEFAULT PRIVILEGES").unwrap_or_default();
-        return Some(with(db, today.to_owned(), &[ROLE]).await);
+        return Some(with(db, admin, today.to_owned(), &[ROLE]).await);
     }
     if fault!("role-made-twice") {
-        let sql = READER.replace(
+        let always = MAKE_ROLE.replace(
             "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'shop_reader')",
             "IF true",
         );
-        return Some(
-            with(
-                db,
-                sql.replace("duplicate_object OR unique_violation", "data_exception"),
-                &[ROLE],
-            )
-            .await,
-        );
+        let always = always.replace("duplicate_object OR unique_violation", "data_exception");
+        return Some(with_role(&always, db, admin, READER.to_owned(), &[ROLE]).await);
     }
     if fault!("read-only-as-well") {
-        return Some(with(db, READER.to_owned(), &[ROLE, READ_ONLY]).await);
+        return Some(with(db, admin, READER.to_owned(), &[ROLE, READ_ONLY]).await);
     }
     None
 }
@@ -114,16 +112,32 @@ pub(crate) async fn reader(db: &PgPool) -> Option<Result<PgPool, Error>> {
 const ROLE: (&str, &str) = ("role", READER_ROLE);
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
-async fn with(db: &PgPool, sql: String, options: &[(&str, &str)]) -> Result<PgPool, Error> {
+async fn with(
+    db: &PgPool,
+    admin: &PgPool,
+    sql: String,
+    options: &[(&str, &str)],
+) -> Result<PgPool, Error> {
+    with_role(MAKE_ROLE, db, admin, sql, options).await
+}
+
+async fn with_role(
+    make: &str,
+    db: &PgPool,
+    admin: &PgPool,
+    sql: String,
+    options: &[(&str, &str)],
+) -> Result<PgPool, Error> {
     let role = role(db);
+    run(admin, make.replace(READER_ROLE, &role)).await?;
     run(db, sql.replace(READER_ROLE, &role)).await?;
     let options = options.iter().map(|(name, value)| (*name, value.replace(READER_ROLE, &role)));
     let options = (*db.connect_options()).clone().options(options);
     Ok(PgPoolOptions::new().connect_lazy_with(options))
 }
 
-async fn role_of_the_first(db: &PgPool) -> Result<PgPool, Error> {
-    let pool = with(db, READER.to_owned(), &[]).await?;
+async fn role_of_the_first(db: &PgPool, admin: &PgPool) -> Result<PgPool, Error> {
+    let pool = with(db, admin, READER.to_owned(), &[]).await?;
     run(&pool, format!("SET ROLE {}", role(db))).await?;
     Ok(pool)
 }

@@ -13,9 +13,10 @@ use sqlx::{AssertSqlSafe, Error};
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 const SEED: &str = include_str!("../../../testdata/seed.sql");
+const MAKE_ROLE: &str = include_str!("role.sql");
 const READER: &str = include_str!("reader.sql");
 
-/// The placeholder in [`READER`] for the role's name.
+/// The placeholder in [`MAKE_ROLE`] and [`READER`] for the role's name.
 const READER_ROLE: &str = "shop_reader";
 
 /// Brings a database from any older version to the newest version of [`MIGRATIONS`].
@@ -58,14 +59,14 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
 
 /// Returns connections to the same database that read everything; the server refuses their writes.
 ///
-/// Creates the role `shop_reader_<database>` if the server has none, and grants it rights in this
-/// database. Every connection takes the role when it opens, before anybody can use the connection.
+/// Creates the role `shop_reader_<database>` as `admin`, if the server has none, and grants it rights in
+/// this database as its owner. `admin` is connected to the same database. Every connection takes the role when it opens, before anybody can use the connection.
 /// The role guards against mistakes, not against somebody who may send any SQL: `SET ROLE NONE`
 /// lifts it.
 ///
 /// ```no_run
-/// # async fn report(db: sqlx::PgPool) -> Result<(), sqlx::Error> {
-/// let reports = task08_seed_data::reader(&db).await?;
+/// # async fn report(db: sqlx::PgPool, admin: sqlx::PgPool) -> Result<(), sqlx::Error> {
+/// let reports = task08_seed_data::reader(&db, &admin).await?;
 ///
 /// assert!(sqlx::query("DELETE FROM orders").execute(&reports).await.is_err());
 /// # Ok(())
@@ -74,14 +75,15 @@ pub async fn seed(db: &PgPool) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// Any error of the database, for example if the role does not exist and the user of `db` may not
+/// Any error of the database, for example if the role does not exist and the user of `admin` may not
 /// create roles (`ALTER ROLE <user> CREATEROLE`).
-pub async fn reader(db: &PgPool) -> Result<PgPool, Error> {
-    if let Some(answer) = faults::reader(db).await {
+pub async fn reader(db: &PgPool, admin: &PgPool) -> Result<PgPool, Error> {
+    if let Some(answer) = faults::reader(db, admin).await {
         return answer;
     }
     let role = role(db);
     // The name needs no quotes: see `role`.
+    sqlx::raw_sql(AssertSqlSafe(MAKE_ROLE.replace(READER_ROLE, &role))).execute(admin).await?;
     sqlx::raw_sql(AssertSqlSafe(READER.replace(READER_ROLE, &role))).execute(db).await?;
     // A start-up option, not a statement in `after_connect`: no connection is without the role,
     // and RESET ROLE returns to the role.

@@ -99,7 +99,7 @@ async fn a_reader_is_refused_every_kind_of_write() {
     let db = testenv::fresh_db().await;
     let user = factories::user(&db).insert().await;
     let order = factories::order(&db, &user).insert().await;
-    let reader = reader(&db).await.unwrap();
+    let reader = reader(&db, db.superuser()).await.unwrap();
 
     for write in [
         "INSERT INTO users (name, email) VALUES ('Eve', 'eve@example.org')",
@@ -122,7 +122,7 @@ async fn a_reader_is_refused_every_kind_of_write() {
 async fn no_connection_and_no_transaction_of_a_reader_writes() {
     let db = testenv::fresh_db().await;
     let user = factories::user(&db).insert().await;
-    let reader = reader(&db).await.unwrap();
+    let reader = reader(&db, db.superuser()).await.unwrap();
 
     let (mut one, mut other) = (reader.acquire().await.unwrap(), reader.acquire().await.unwrap());
     for connection in [&mut one, &mut other] {
@@ -143,7 +143,7 @@ async fn a_reader_reads_every_table_also_a_later_one() {
     let user = factories::user(&db).insert().await;
     factories::order(&db, &user).insert().await;
     seed(&db).await.unwrap();
-    let reader = reader(&db).await.unwrap();
+    let reader = reader(&db, db.superuser()).await.unwrap();
     run(&db, "CREATE TABLE later (id INT); INSERT INTO later VALUES (1), (2)").await;
 
     let counts = sqlx::query_as(
@@ -160,7 +160,7 @@ async fn two_databases_of_one_server_have_readers_and_asking_again_is_no_error()
     let (one, other) = (testenv::fresh_db().await, testenv::fresh_db().await);
 
     for db in [&one, &other, &one] {
-        let answer = reader(db).await;
+        let answer = reader(db, db.superuser()).await;
 
         assert!(answer.is_ok(), "{answer:?}");
         assert!(run_on(&answer.unwrap(), "SELECT FROM users").await.is_ok());

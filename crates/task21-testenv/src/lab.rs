@@ -67,7 +67,7 @@ impl Lab {
     /// If the server no longer answers.
     pub async fn databases(&self) -> Vec<String> {
         let found = async {
-            let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
+            let mut admin = PgConnection::connect(&self.0.entrance().superuser_url()).await?;
             let names = databases(&mut admin, &self.0.prefix).await?;
             admin.close().await.map(|()| names)
         };
@@ -95,7 +95,7 @@ impl Server {
     /// The address of the database with this name.
     pub fn url_of(&self, name: &str) -> String {
         let entrance = self.0.entrance();
-        entrance.url().replacen(&format!("/{}", entrance.name()), &format!("/{name}"), 1)
+        entrance.superuser_url().replacen(&format!("/{}", entrance.name()), &format!("/{name}"), 1)
     }
 
     /// Runs a statement as the administrator, such as `CREATE DATABASE` or `DROP DATABASE`.
@@ -106,7 +106,7 @@ impl Server {
     ///
     /// The error that the server returns.
     pub async fn execute(&self, sql: &str) -> sqlx::Result<()> {
-        let mut admin = PgConnection::connect(self.0.entrance().url()).await?;
+        let mut admin = PgConnection::connect(&self.0.entrance().superuser_url()).await?;
         admin.execute(AssertSqlSafe(sql.to_owned())).await?;
         admin.close().await
     }
@@ -147,7 +147,7 @@ fn remove_all(entrance: Option<Db>, prefix: &str) {
         return;
     };
     let _left: sqlx::Result<()> = runtime.block_on(async {
-        let mut admin = PgConnection::connect(entrance.url()).await?;
+        let mut admin = PgConnection::connect(&entrance.superuser_url()).await?;
         for name in databases(&mut admin, prefix).await? {
             let drop = format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)");
             admin.execute(AssertSqlSafe(drop)).await?;

@@ -10,7 +10,7 @@ use super::server::Server;
 use super::template::Template;
 use super::{client, failed, pool, served};
 use crate::Error;
-use crate::provider::POSTGRES;
+use crate::provider::{POSTGRES, announce};
 use crate::run::{Run, ledger};
 use crate::verdict::Held;
 use crate::wait::{self, HeldClock};
@@ -24,6 +24,9 @@ use crate::wait::{self, HeldClock};
 /// newest sixteen.
 ///
 /// It is a `PgPool` wherever one is expected (`&db`), and an address for every other client.
+///
+/// The role of both owns the database and is no superuser, as an application's is: rights and row security behave as in
+/// production. [`Db::superuser`] is for what it may not do. On an external server it is the role of the server's URL.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -42,6 +45,9 @@ pub struct Db {
     is_open: OnceLock<()>,
     url: String,
     name: String,
+    /// Its role, where that is not the one of the server's URL.
+    owner: Option<String>,
+    superuser: OnceLock<PgPool>,
     taken: PathBuf,
     run: &'static Run,
     server: &'static Server,
@@ -78,7 +84,7 @@ pub async fn fresh_db() -> Db {
 /// let db = testenv::fresh_db().await;
 /// let name = format!("{}_archive", db.name());
 /// testenv::postgres::note(&name).await.unwrap(); // before it is made: then no end of the test leaves it
-/// sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(db.pool()).await.unwrap();
+/// sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(db.superuser()).await.unwrap();
 /// # }
 /// ```
 pub async fn note(name: &str) -> Result<(), Error> {
@@ -97,6 +103,42 @@ impl Db {
             self.is_open.get_or_init(|| client::open(&self.pool));
         }
         &self.pool
+    }
+
+    /// A pool of up to ten connections to the same database as a superuser, for what its owner may not do: make roles and
+    /// databases, install an extension that is not trusted, read another role's sessions.
+    ///
+    /// On an external server it is the role of the server's URL, with the rights that it has there. Where it is no
+    /// superuser, a line on standard error says so.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// let db = testenv::fresh_db().await;
+    /// let role = format!("{}_reader", db.name()); // roles are the server's: each test needs its own
+    /// sqlx::query(sqlx::AssertSqlSafe(format!("CREATE ROLE {role}"))).execute(db.superuser()).await.unwrap();
+    /// # }
+    /// ```
+    pub fn superuser(&self) -> &PgPool {
+        self.superuser.get_or_init(|| {
+            if !self.server.has_superuser {
+                let var = POSTGRES.url_var;
+                announce(
+                    POSTGRES.name,
+                    &format!("a test asks for a superuser, which the user of {var} is not"),
+                );
+            }
+            let clock_is_stopped = wait::clock_is_stopped();
+            let pool = client::pool(self.server.options_of(&self.name, None), clock_is_stopped);
+            if clock_is_stopped {
+                client::open(&pool);
+            }
+            pool
+        })
+    }
+
+    /// The address for the same superuser.
+    pub fn superuser_url(&self) -> String {
+        self.server.address_of(&self.name, None).whole()
     }
 
     /// The address for any client: `postgres://user:password@host:port/name`.
@@ -119,12 +161,14 @@ impl Db {
         let clock = HeldClock::new();
         let (run, server) = served::connect().await?;
         let built = template.ensure(run, server).await?;
-        let (name, taken) = failed::while_waiting(pool::take(run, &built)).await?;
-        let options = server.options.clone().database(&name);
+        let (name, taken) = failed::while_waiting(pool::take(run, &built.name)).await?;
+        let owner = built.owner;
+        let options = server.options_of(&name, owner.as_deref());
         let pool = client::pool(options, clock.was_stopped());
+        let url = server.address_of(&name, owner.as_deref()).whole();
         let held = Held::new(POSTGRES.name, test);
-        let is_open = OnceLock::new();
-        Ok(Db { pool, is_open, url: server.url_of(&name), name, taken, run, server, held })
+        let (is_open, superuser) = (OnceLock::new(), OnceLock::new());
+        Ok(Db { pool, is_open, url, name, owner, superuser, taken, run, server, held })
     }
 }
 
@@ -138,6 +182,7 @@ impl Deref for Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        self.held.end(failed::Used::new(self.run, self.server, &self.taken));
+        let owner = self.owner.take();
+        self.held.end(failed::Used::new(self.run, self.server, &self.taken, owner));
     }
 }

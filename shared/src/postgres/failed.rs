@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor};
 
 use super::server::{self, Server};
 use super::{client, pool};
@@ -33,12 +33,17 @@ pub(super) const WORD: &str = " failed";
 /// Its comment, before the second at which its run ended.
 const ABOUT: &str = "testenv failed";
 
-/// Databases of failed tests that this role has made, by their comment and their name, with the second.
-const MARKED: &str = "
-    SELECT datname::text, split_part(about, ' ', 3)::float8 AS since
-    FROM (SELECT datname, datdba, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS named
-    WHERE about ~ '^testenv failed [0-9]+$' AND datname ~ '^test_[0-9a-f]{16}_[0-9]+_[0-9]+$'
-    AND pg_get_userbyid(datdba) = current_user";
+/// Databases of failed tests that are ours, by their comment and their name, with the second.
+fn marked(server: &Server) -> String {
+    // On a server of our own they belong to the roles of their templates.
+    let is_ours =
+        if server.has_roles() { "true" } else { "pg_get_userbyid(datdba) = current_user" };
+    format!(
+        "SELECT datname::text, split_part(about, ' ', 3)::float8 AS since
+         FROM (SELECT datname, datdba, shobj_description(oid, 'pg_database') AS about FROM pg_database) AS named
+         WHERE about ~ '^testenv failed [0-9]+$' AND datname ~ '^test_[0-9a-f]{{16}}_[0-9]+_[0-9]+$' AND {is_ours}"
+    )
+}
 
 /// A database whose test has ended.
 pub(super) struct Used {
@@ -46,6 +51,7 @@ pub(super) struct Used {
     server: &'static Server,
     /// The file that stands for it, and has its name.
     file: PathBuf,
+    owner: Option<String>,
     is_kept: bool,
 }
 
@@ -53,13 +59,18 @@ pub(super) struct Used {
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 impl Used {
-    pub(super) fn new(run: &'static Run, server: &'static Server, file: &Path) -> Used {
+    pub(super) fn new(
+        run: &'static Run,
+        server: &'static Server,
+        file: &Path,
+        owner: Option<String>,
+    ) -> Used {
         // A look at a directory, for a failure only.
         if std::thread::panicking() {
             let held = pool::held(file).saturating_sub(verdict::spare(POSTGRES.name));
             HELD.fetch_max(held, Ordering::Relaxed);
         }
-        Used { run, server, file: file.to_owned(), is_kept: false }
+        Used { run, server, file: file.to_owned(), owner, is_kept: false }
     }
 }
 
@@ -114,7 +125,7 @@ impl Evidence for Used {
                 server::CONNECTIONS,
             ));
         }
-        Told { stays, open: Some(self.server.command(&name)), more }
+        Told { stays, open: Some(self.server.command(&name, self.owner.as_deref())), more }
     }
 }
 
@@ -169,7 +180,7 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
         .fetch_one(&mut *admin)
         .await?;
     let sql = format!("COMMENT ON DATABASE \"{name}\" IS '{ABOUT} {second}'");
-    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+    server::execute(admin, sql).await
 }
 
 /// Drops the one that has been there longest, of this run or an earlier one, for a test that finds the disk full.
@@ -185,7 +196,8 @@ pub(super) async fn evict_oldest(
         std::fs::remove_file(layout::note(run, "postgres", &name)).ok(); // there is none on the run's own server
         return Ok(());
     }
-    let oldest = sqlx::query_as(AssertSqlSafe(format!("{MARKED} ORDER BY since LIMIT 1")));
+    let oldest =
+        sqlx::query_as(AssertSqlSafe(format!("{} ORDER BY since LIMIT 1", marked(server))));
     let oldest: Result<Option<(String, f64)>, _> = oldest.fetch_optional(&mut *admin).await;
     match oldest.map_err(|error| Refused::Stays(error.to_string()))? {
         Some((name, _)) => server::drop_surely(server, admin, &name).await,
@@ -198,7 +210,8 @@ pub(super) async fn sweep(server: &Server, admin: &mut PgConnection) -> Result<(
     let unusable =
         |cause: sqlx::Error| Error::new("the PostgreSQL server cannot be used").cause(cause);
     let left = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT datname, extract(epoch FROM now()) > since + $1 FROM ({MARKED}) AS marked ORDER BY datname"
+        "SELECT datname, extract(epoch FROM now()) > since + $1 FROM ({}) AS marked ORDER BY datname",
+        marked(server)
     )));
     let left = left.bind(STAY.as_secs_f64()).fetch_all(&mut *admin).await;
     let left: Vec<(String, bool)> = left.map_err(unusable)?;

@@ -11,6 +11,7 @@ use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
 use super::server::{LOGIN_LIMIT, Server};
+use super::template::role::QUIET;
 use super::{client, failed};
 use crate::address::Address;
 use crate::docker::Chosen;
@@ -94,14 +95,12 @@ impl Served for Postgresql {
         let failed = |cause: sqlx::Error| {
             Error::new("the PostgreSQL server of the container takes no password").cause(cause)
         };
-        // In a message of its own: what a message holds is logged before any of it is done.
-        let quiet = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
         let alter = format!("ALTER ROLE postgres PASSWORD '{}'", secrets.lasting);
         let options = client::options(&server::address::<Postgresql>(&secrets.first, place)?)?;
         // The server is ready when it says so, the engine's way to it a moment later.
         let what = "a login to the PostgreSQL server of the container";
         let mut admin = wait::until(LOGIN_LIMIT, what, async || options.connect().await).await?;
-        admin.execute(sqlx::raw_sql(quiet)).await.map_err(failed)?;
+        admin.execute(sqlx::raw_sql(QUIET)).await.map_err(failed)?;
         admin.execute(sqlx::raw_sql(AssertSqlSafe(alter))).await.map_err(failed)?;
         drop(admin.close().await);
         Ok(())
@@ -124,8 +123,7 @@ impl Served for Postgresql {
     }
 
     async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
-        let (version, mut admin) = handshake(address, origin == Origin::External).await?;
-        let facts = version.to_string();
+        let (facts, mut admin) = handshake(address, origin == Origin::External).await?;
         if origin != Origin::Owned {
             let known = server::Server { origin, facts: facts.clone(), address: address.clone() };
             failed::sweep(&Server::new(known)?, &mut admin).await?;
@@ -135,8 +133,8 @@ impl Served for Postgresql {
     }
 }
 
-/// The version of the server and a session, once it is sure that databases can be made there.
-async fn handshake(address: &Address, given: bool) -> Result<(i32, PgConnection), Error> {
+/// What has to be known of the server and a session, once it is sure that databases can be made there.
+async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnection), Error> {
     let refused = |cause: String| {
         let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
         if given {
@@ -180,14 +178,15 @@ async fn handshake(address: &Address, given: bool) -> Result<(i32, PgConnection)
             OLDEST / 10_000
         )));
     }
-    let right = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user";
-    let may: bool = asked(&mut admin, right).await.map_err(refused)?;
-    if !may {
+    let rights = "SELECT CASE WHEN rolsuper THEN 'superuser' WHEN rolcreatedb THEN 'creator' END
+        FROM pg_roles WHERE rolname = current_user";
+    let role: Option<String> = asked(&mut admin, rights).await.map_err(refused)?;
+    let Some(role) = role else {
         return Err(
             refused("its user may not create databases".into()).fix("ALTER ROLE <user> CREATEDB")
         );
-    }
-    Ok((version, admin))
+    };
+    Ok((format!("{version}/{role}"), admin))
 }
 
 /// The answer of a server that has let us in, and may fall silent all the same.

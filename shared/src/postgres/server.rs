@@ -13,7 +13,7 @@ use crate::server::{self, Origin};
 mod removal;
 
 pub(crate) use removal::remove;
-pub(super) use removal::{drop_database, drop_surely, is_lost, login};
+pub(super) use removal::{drop_database, drop_surely, execute, is_lost, login};
 
 /// The server may be busy with the beginnings or the ends of other runs.
 pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(10);
@@ -21,12 +21,16 @@ pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 /// Of our own servers: 64 tests with ten connections each, the harness's own, and room.
 pub(super) const CONNECTIONS: usize = 1000;
 
+/// What the facts of a server say, after its version, of the role of its URL.
+pub(super) const SUPERUSER: &str = "superuser";
+
 /// The server of this run, as each of its processes knows it.
 pub(super) struct Server {
     /// What is on one that does not end with the run is noted before it is made.
     pub(super) is_ours: bool,
     /// From 15 on, a copy by file is chosen by name.
     pub(super) version: i32,
+    pub(super) has_superuser: bool,
     pub(super) options: PgConnectOptions,
     known: server::Server,
 }
@@ -34,9 +38,11 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(known: server::Server) -> Result<Server, Error> {
         let broken = |_| Error::new("the run's note of its PostgreSQL server has no version");
+        let (version, role) = known.facts.split_once('/').unwrap_or((&known.facts, ""));
         Ok(Server {
             is_ours: known.is_owned(),
-            version: known.facts.parse().map_err(broken)?,
+            version: version.parse().map_err(broken)?,
+            has_superuser: role == SUPERUSER,
             options: client::options(&known.address)?,
             known,
         })
@@ -52,20 +58,32 @@ impl Server {
         self.known.note()
     }
 
+    /// Whether tests have a role of their own here: on a server of somebody else's, they have that of the URL.
+    pub(super) fn has_roles(&self) -> bool {
+        self.known.origin != Origin::External
+    }
+
+    /// The address of a database for the tests that own it, with the user's own parameters: a client may not know those of our driver.
+    pub(super) fn address_of(&self, database: &str, owner: Option<&str>) -> Address {
+        let address = self.known.address.of_database(database);
+        owner.map_or(address.clone(), |owner| address.of_user(owner))
+    }
+
+    /// The options of a client for the same.
+    pub(super) fn options_of(&self, database: &str, owner: Option<&str>) -> PgConnectOptions {
+        let options = self.options.clone().database(database);
+        owner.map_or(options.clone(), |owner| options.username(owner))
+    }
+
     /// The command that opens a database; without the password of a server of somebody else's, for others may
     /// read what a test prints.
-    pub(super) fn command(&self, database: &str) -> String {
-        let address = self.known.address.of_database(database);
+    pub(super) fn command(&self, database: &str, owner: Option<&str>) -> String {
+        let address = self.address_of(database, owner);
         let url = match self.known.origin {
             Origin::External => address.without_secrets(),
             Origin::Owned | Origin::Kept => address.whole(),
         };
         format!("psql '{url}'")
-    }
-
-    /// The URL of another database of the server, with the user's own parameters: a client may not know those of our driver.
-    pub(super) fn url_of(&self, database: &str) -> String {
-        self.known.address.of_database(database).whole()
     }
 
     /// What a client is told of it.
@@ -80,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_given_password_stands_in_no_command() {
-        let command = |note: &str| Server::read(note).unwrap().command("x");
+        let command = |note: &str| Server::read(note).unwrap().command("x", None);
 
         assert_eq!(
             command("external 150000 postgres://u:p%2F@h:1/db?sslmode=allow&sslpassword=p"),
@@ -93,8 +111,10 @@ mod tests {
 
     #[test]
     fn the_url_of_a_database_keeps_the_users_parameters() {
-        let url_of =
-            |url: &str| Server::read(&format!("external 150000 {url}")).unwrap().url_of("x");
+        let url_of = |url: &str| {
+            let server = Server::read(&format!("external 150000 {url}")).unwrap();
+            server.address_of("x", None).whole()
+        };
 
         assert_eq!(
             url_of("postgres://u:p%2F@h:1/db?sslmode=disable"),

@@ -6,8 +6,9 @@
 //! Invariant: nobody connects to a finished template. PostgreSQL will not fork a database that has sessions.
 
 mod build;
-pub(super) mod pin;
 mod identity;
+pub(super) mod pin;
+pub(super) mod role;
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -74,6 +75,14 @@ enum Source {
     /// What it is, as a failure names it, and the text.
     Sql(String, String),
     Builder(Arc<Builder>),
+}
+
+/// A template that copies can be made of.
+#[derive(Clone)]
+pub(super) struct Built {
+    pub(super) name: String,
+    /// The role of its tests, where that is not the one of the server's URL.
+    pub(super) owner: Option<String>,
 }
 
 impl Template {
@@ -157,38 +166,55 @@ impl Template {
         &self,
         run: &'static Run,
         server: &'static Server,
-    ) -> Result<String, Error> {
-        /// The names of what this process knows to be there: the second test of a process asks nobody.
-        static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    ) -> Result<Built, Error> {
+        /// What this process knows to be there: the second test of a process asks nobody.
+        static KNOWN: Mutex<BTreeMap<String, Built>> = Mutex::new(BTreeMap::new());
         let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(name) = known().get(&self.key) {
-            return Ok(name.clone());
+        if let Some(built) = known().get(&self.key) {
+            return Ok(built.clone());
         }
         let template = self.clone();
-        let name = on_own_thread(async move || {
+        let note = on_own_thread(async move || {
             let once = format!("template-{}", template.key);
             let made =
                 pool::once(run, &once, async || match template.register(run, server).await {
-                    Ok(name) => Ok(Ok(name)),
+                    Ok(built) => Ok(Ok(built.note())),
                     Err(NotBuilt::Ever(error)) => Ok(Err(error)),
                     Err(NotBuilt::Now(error)) => Err(error),
                 });
             made.await
         })
         .await?;
-        known().insert(self.key.clone(), name.clone());
-        Ok(name)
+        let built = Built::read(&note);
+        known().insert(self.key.clone(), built.clone());
+        Ok(built)
     }
 
-    async fn register(&self, run: &'static Run, server: &Server) -> Result<String, NotBuilt> {
+    async fn register(&self, run: &'static Run, server: &Server) -> Result<Built, NotBuilt> {
         let held = self.build_on(run, server).await?;
-        pool::announce(run, &held.name)?;
+        let built = held.built.clone();
+        pool::announce(run, &built.name)?;
         // Between two holders nobody would hold it. On a server of our own nobody has to.
         if !server.is_ours {
-            pool::until_held(run, &held.name).await?;
+            pool::until_held(run, &built.name).await?;
         }
-        let name = held.name.clone();
         held.release().await;
-        Ok(name)
+        Ok(built)
+    }
+}
+
+impl Built {
+    /// For the other processes of the run.
+    fn note(&self) -> String {
+        let names = [Some(self.name.as_str()), self.owner.as_deref()];
+        names.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    fn read(note: &str) -> Built {
+        let (name, owner) = match note.split_once(' ') {
+            Some((name, owner)) => (name, Some(owner.to_owned())),
+            None => (note, None),
+        };
+        Built { name: name.to_owned(), owner }
     }
 }

@@ -66,8 +66,8 @@ async fn start() -> Result<Tx, Error> {
     wait::expect_timer()?;
     let _until_it_has_begun = HeldClock::new();
     let (run, server) = served::connect().await?;
-    let database = shared(run, server).await?;
-    let options = server.options.clone().database(database);
+    let (database, owner) = shared(run, server).await?;
+    let options = server.options_of(database, owner.as_deref());
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let transaction = pool
         .begin()
@@ -76,16 +76,19 @@ async fn start() -> Result<Tx, Error> {
     Ok(Tx { transaction, _pool: pool })
 }
 
-/// The name of the database that all tests of the run share: a copy that nobody gives back.
-async fn shared(run: &'static Run, server: &'static Server) -> Result<&'static str, Error> {
-    static NAME: OnceCell<String> = OnceCell::const_new();
-    let name = NAME.get_or_try_init(|| {
+/// The database that all tests of the run share, a copy that nobody gives back: its name and its role.
+async fn shared(
+    run: &'static Run,
+    server: &'static Server,
+) -> Result<&'static (String, Option<String>), Error> {
+    static SHARED: OnceCell<(String, Option<String>)> = OnceCell::const_new();
+    let shared = SHARED.get_or_try_init(|| {
         on_own_thread(async move || {
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
             let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
-            pool::take_shared(run, &built, &name).await
+            Ok((pool::take_shared(run, &built.name, &name).await?, built.owner))
         })
     });
-    name.await.map(String::as_str)
+    shared.await
 }

@@ -5,11 +5,16 @@
 //! Invariant: a copy differs from its template in its name and its age only.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor};
 
-/// The statements that make a copy whole, each around the place where its name goes.
+use super::server;
+
+/// Who owns a copy, and the statements that make it whole, each around the place where its name goes.
 #[derive(Debug, Default)]
-pub(super) struct Lacks(Vec<(String, String)>);
+pub(super) struct Lacks {
+    /// Who owns a copy, as `CREATE DATABASE … OWNER` takes it.
+    pub(super) owner: String,
+    statements: Vec<(String, String)>,
+}
 
 /// A statement: what stands before and after the name, and the value of a setting that is a list.
 type Row = (String, String, Option<String>);
@@ -25,8 +30,7 @@ settings AS (
     WHERE s.setrole = 0 OR r.oid IS NOT NULL
 ),
 statements AS (
-    SELECT 1 AS step, 'ALTER DATABASE ' AS before, format(' OWNER TO %I', r.rolname) AS after, NULL AS list
-    FROM d JOIN pg_roles AS r ON r.oid = d.datdba WHERE r.rolname <> current_user
+    SELECT 1 AS step, 'OWNER' AS before, quote_ident(pg_get_userbyid(datdba)) AS after, NULL AS list FROM d
     UNION ALL
     SELECT 2, 'REVOKE ALL ON DATABASE ', format(' FROM PUBLIC, %I', r.rolname), NULL
     FROM d JOIN pg_roles AS r ON r.oid = d.datdba WHERE d.datacl IS NOT NULL
@@ -55,10 +59,17 @@ impl Lacks {
     /// Reads what copies of a template lack.
     pub(super) async fn of(admin: &mut PgConnection, template: &str) -> sqlx::Result<Lacks> {
         let rows: Vec<Row> = sqlx::query_as(READ).bind(template).fetch_all(admin).await?;
-        let statement = |(before, after, list): Row| {
-            (before, after + &list.map(|list| literals(&list)).unwrap_or_default())
-        };
-        Ok(Lacks(rows.into_iter().map(statement).collect()))
+        let mut lacks = Lacks::default();
+        for (before, after, list) in rows {
+            match before.as_str() {
+                "OWNER" => lacks.owner = after,
+                _ => {
+                    let list = list.map(|list| literals(&list)).unwrap_or_default();
+                    lacks.statements.push((before, after + &list));
+                }
+            }
+        }
+        Ok(lacks)
     }
 
     /// The settings of the database itself, as SQL that can be run in any other, on which it makes them.
@@ -68,7 +79,7 @@ impl Lacks {
         let is_setting = |(before, after): &&(String, String)| {
             before == "ALTER DATABASE " && after.starts_with(" SET ")
         };
-        let statements = self.0.iter().filter(is_setting).map(|(_, after)| {
+        let statements = self.statements.iter().filter(is_setting).map(|(_, after)| {
             let after = after.replace('%', "%%").replace('\'', "''");
             format!(
                 "DO $setting$ BEGIN EXECUTE format('ALTER DATABASE %I{after}', current_database()); EXCEPTION WHEN undefined_object THEN NULL; END $setting$;\n"
@@ -79,12 +90,13 @@ impl Lacks {
 
     /// Makes a copy whole.
     pub(super) async fn give(&self, admin: &mut PgConnection, copy: &str) -> sqlx::Result<()> {
-        if self.0.is_empty() {
+        if self.statements.is_empty() {
             return Ok(());
         }
-        let statements = self.0.iter().map(|(before, after)| format!("{before}\"{copy}\"{after};"));
+        let statements =
+            self.statements.iter().map(|(before, after)| format!("{before}\"{copy}\"{after};"));
         let sql: String = statements.collect();
-        admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+        server::execute(admin, sql).await
     }
 }
 

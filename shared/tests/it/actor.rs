@@ -80,6 +80,10 @@ fn make(resource: &str) -> Option<Box<dyn Any>> {
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "dump" => runtime().block_on(postgres::dump(run)),
         #[cfg(all(feature = "integration", feature = "postgres"))]
+        "role" => runtime().block_on(postgres::role()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
+        "superuser" => drop(runtime().block_on(testenv::fresh_db()).superuser().clone()),
+        #[cfg(all(feature = "integration", feature = "postgres"))]
         "postgres, again and again" => runtime().block_on(postgres::again_and_again()),
         #[cfg(all(feature = "integration", feature = "postgres"))]
         "a hundred databases" => return Some(Box::new(runtime().block_on(postgres::hundred()))),
@@ -159,6 +163,13 @@ mod postgres {
         let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
         sqlx::query(insert).execute(db.pool()).await.unwrap();
         db
+    }
+
+    /// Who a test is.
+    pub(super) async fn role() {
+        let who = "SELECT format('role: %s %s', current_user, current_setting('is_superuser'))";
+        let db = fresh_db().await;
+        super::say(&sqlx::query_scalar::<_, String>(who).fetch_one(db.pool()).await.unwrap());
     }
 
     /// A dump of a database with a row in it.

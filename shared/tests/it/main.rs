@@ -15,6 +15,8 @@ mod p2_many_users;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_copies;
 #[cfg(all(feature = "integration", feature = "postgres"))]
+mod p3_rights;
+#[cfg(all(feature = "integration", feature = "postgres"))]
 mod p3_whole;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod p4_in_the_way;

@@ -147,6 +147,32 @@ pub(crate) fn nothing_of_a_run_stays_on_a_kept_server() {
     }
 }
 
+/// What belongs to a template beside its database: the role of its tests.
+#[test]
+fn the_role_of_a_template_is_no_superuser_and_goes_with_it() {
+    let (lab, cache) = (Lab::new(), tempfile::tempdir().unwrap());
+    let ask = |sql: &str| docker(&["exec", &kept(&lab)[0], "psql", "-tAU", "postgres", "-c", sql]);
+    let roles = || {
+        let roles =
+            "SELECT rolname || ' ' || rolsuper FROM pg_roles WHERE rolname ~ '^testenv' ORDER BY 1";
+        ask(roles).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    run(&lab, cache.path(), None);
+    let first = roles();
+    ask("DO $$ BEGIN EXECUTE (
+        SELECT format('COMMENT ON DATABASE %I IS ''testenv template 1 in postgres''', datname)
+        FROM pg_database WHERE datname ~ '^testenv_tpl'); END $$");
+
+    run_of(&lab, "two templates", cache.path(), None);
+    let second = roles();
+
+    assert!(first.len() == 1 && first[0].ends_with(" false"), "{first:?}");
+    assert_eq!(second.len(), 2, "one for each template: {second:?}");
+    assert!(!second.contains(&first[0]), "{second:?}");
+    docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
+    lab.expect_nothing_left(PROMISED);
+}
+
 /// As "too many clients" does, or an hour of a hung disk: the server runs, serves one run, and lets nobody else in.
 #[test]
 fn a_kept_server_that_refuses_one_greeting_is_not_removed_under_a_live_run() {

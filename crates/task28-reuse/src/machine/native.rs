@@ -30,7 +30,7 @@ impl Engine {
         // The run's own server has a place in memory, for its user, that the reaper removes.
         let db = testenv::fresh_db().await;
         let data: String = sqlx::query_scalar("SELECT current_setting('data_directory')")
-            .fetch_one(db.pool())
+            .fetch_one(db.superuser())
             .await
             .map_err(|cause| no_cluster(&cause).fix("unset TESTENV_POSTGRES_URL"))?;
         let dir = Path::new(&data).parent().unwrap_or(Path::new("/")).to_owned();

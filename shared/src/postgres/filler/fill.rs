@@ -179,7 +179,8 @@ impl Filler<'_> {
     ) -> Result<sqlx::Result<()>, NoCopy> {
         // Copying the files takes 10 ms in memory; the default from 15 on logs every page and takes 28.
         let strategy = if self.server.version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
-        let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{from}\"{strategy}");
+        let owner = &lacks.owner;
+        let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{from}\" OWNER {owner}{strategy}");
         let ended = ENDED.lock().await;
         if *ended {
             std::future::pending::<()>().await;

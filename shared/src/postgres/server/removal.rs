@@ -232,7 +232,11 @@ async fn names(
     sqlx::query_scalar(query).bind(name).fetch_all(admin).await
 }
 
-async fn execute(admin: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+/// Runs statements of ours, any number.
+pub(in crate::postgres) async fn execute(
+    admin: &mut PgConnection,
+    sql: String,
+) -> sqlx::Result<()> {
     admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 

@@ -6,18 +6,23 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::{Source, Template, identity, pin};
+use super::{Built, Source, Template, identity, pin, role};
 use crate::Error;
-use crate::postgres::server::{self, Server};
+use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
 
 /// A template that is there, and the session that holds it.
 pub(super) struct Held {
-    pub(super) name: String,
+    pub(super) built: Built,
     session: PgConnection,
 }
 
 impl Held {
+    fn new(server: &Server, name: String, owner: String, session: PgConnection) -> Held {
+        let owner = server.has_roles().then_some(owner);
+        Held { built: Built { name, owner }, session }
+    }
+
     /// Lets it go, once the reaper holds it.
     pub(super) async fn release(self) {
         // Nobody waits for the goodbye.
@@ -53,43 +58,52 @@ impl Template {
             pin::pin_template(&mut admin, &name).await?;
         }
         // After the lock: what is there now stays.
-        if exists(&mut admin, &name).await.map_err(not_built)? {
-            return Ok(Held { name, session: admin });
+        if let Some(owner) = owner(&mut admin, &name).await.map_err(not_built)? {
+            return Ok(Held::new(server, name, owner, admin));
         }
-        if server.is_ours {
-            self.build_as(&name, run, server, &mut admin).await?;
-            return Ok(Held { name, session: admin });
+        let mut role = role::of(&name);
+        // Two builders at once would give each other's role rights and take them.
+        if !server.is_ours && !pin::wait_for_builders(&mut admin, &name).await {
+            role = format!("{role}_{}", run.token());
         }
-        pin::wait_for_builders(&mut admin, &name).await;
-        if !exists(&mut admin, &name).await.map_err(not_built)? {
-            self.build_as(&name, run, server, &mut admin).await?;
+        let there = owner(&mut admin, &name).await.map_err(not_built)?;
+        let owner = match there {
+            Some(owner) => owner,
+            None => self.build_as(&name, &role, run, server, &mut admin).await?,
+        };
+        if !server.is_ours {
+            pin::let_others_build(&mut admin, &name).await.map_err(not_built)?;
         }
-        pin::let_others_build(&mut admin, &name).await.map_err(not_built)?;
-        Ok(Held { name, session: admin })
+        Ok(Held::new(server, name, owner, admin))
     }
 
+    /// Builds it and returns who owns it.
     async fn build_as(
         &self,
         name: &str,
+        role: &str,
         run: &Run,
         server: &Server,
         admin: &mut PgConnection,
-    ) -> Result<(), NotBuilt> {
-        let digits = &name[identity::PREFIX.len()..][..16];
-        let scratch = format!("testenv_new_{digits}_{}", run.token());
+    ) -> Result<String, NotBuilt> {
+        let scratch = format!("testenv_new_{}_{}", identity::digits(name), run.token());
         if !server.is_ours {
             ledger::note(run.dir(), "postgres", &scratch, &server.note())?;
         }
         server::drop_database(admin, &scratch).await.map_err(not_built)?;
-        execute(admin, format!("CREATE DATABASE \"{scratch}\"")).await.map_err(not_built)?;
-        self.fill(&scratch, server).await?;
-        // The first session after a change of the schema writes the file from which later ones read the catalog. Written here, every copy has it; else the
-        // first session of each copy would take some milliseconds for it.
-        close(open(&scratch, server).await?).await?;
-        if let Err(error) = finish(admin, &scratch, name).await {
+        let role = server.has_roles().then_some(role);
+        let mut create = format!("CREATE DATABASE \"{scratch}\"");
+        if let Some(role) = role {
+            let password = server.address().password().unwrap_or_default();
+            role::make(admin, role, password).await.map_err(not_built)?;
+            create += &format!(" OWNER \"{role}\"");
+        }
+        execute(admin, create).await.map_err(not_built)?;
+        self.fill(&Scratch { name: &scratch, role, server }).await?;
+        if let Err(error) = finish(admin, &scratch, role, name).await {
             // Another run on the same server was quicker; ours is removed by its note.
-            if exists(admin, name).await.map_err(not_built)? {
-                return Ok(());
+            if let Some(owner) = owner(admin, name).await.map_err(not_built)? {
+                return Ok(owner);
             }
             return Err(not_built(error).into());
         }
@@ -97,27 +111,28 @@ impl Template {
             // Gone with the run at the latest: the name is no database any more.
             std::fs::remove_file(layout::note(run.dir(), "postgres", &scratch)).ok();
         }
-        Ok(())
+        let owner = owner(admin, name).await.map_err(not_built)?;
+        owner.ok_or_else(|| Error::new("the template was dropped as soon as it was built").into())
     }
 
-    async fn fill(&self, scratch: &str, server: &Server) -> Result<(), NotBuilt> {
+    async fn fill(&self, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
         match &self.source {
-            Source::Builder(builder) => builder(server.url_of(scratch)).await.map_err(|cause| {
+            Source::Builder(builder) => builder(scratch.url()).await.map_err(|cause| {
                 let what = "the function that builds the template failed";
                 NotBuilt::Ever(Error::new(what).cause(cause))
-            }),
+            })?,
             Source::Sql(what, text) => {
-                let mut connection = open(scratch, server).await?;
+                let mut connection = scratch.open().await?;
                 let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await;
                 done.map_err(|error| {
                     let why = Error::new(format!("{what} failed")).cause(explained(&error, text));
                     if is_passing(&error) { NotBuilt::Now(why) } else { NotBuilt::Ever(why) }
                 })?;
-                Ok(close(connection).await?)
+                close(connection).await?;
             }
             Source::Migrations(migrator) => {
                 check(migrator).map_err(NotBuilt::Ever)?;
-                let mut connection = open(scratch, server).await?;
+                let mut connection = scratch.open().await?;
                 migrator.run_direct(None, &mut connection, false).await.map_err(|error| {
                     let why = migration_failed(migrator, &error);
                     match &error {
@@ -129,9 +144,29 @@ impl Template {
                         _ => NotBuilt::Ever(why),
                     }
                 })?;
-                Ok(close(connection).await?)
+                close(connection).await?;
             }
         }
+        // The first session after a change of the schema writes the file from which later ones read the catalog. Written
+        // here, every copy has it; else the first session of each copy would take some milliseconds for it.
+        Ok(close(scratch.open().await?).await?)
+    }
+}
+
+/// The database in which a template is built.
+struct Scratch<'a> {
+    name: &'a str,
+    role: Option<&'a str>,
+    server: &'a Server,
+}
+
+impl Scratch<'_> {
+    fn url(&self) -> String {
+        self.server.address_of(self.name, self.role).whole()
+    }
+
+    async fn open(&self) -> Result<PgConnection, Error> {
+        self.server.options_of(self.name, self.role).connect().await.map_err(not_built)
     }
 }
 
@@ -143,7 +178,12 @@ fn is_passing(error: &sqlx::Error) -> bool {
 }
 
 /// Closes a scratch database to everybody and gives it its name.
-async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Result<()> {
+async fn finish(
+    admin: &mut PgConnection,
+    scratch: &str,
+    role: Option<&str>,
+    name: &str,
+) -> sqlx::Result<()> {
     pin::mark(admin, scratch).await?;
     execute(admin, format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false")).await?;
     // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
@@ -151,6 +191,9 @@ async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Re
         .bind(scratch)
         .execute(&mut *admin)
         .await?;
+    if let Some(role) = role {
+        role::demote(admin, role).await?;
+    }
     execute(admin, format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"")).await
 }
 
@@ -171,19 +214,12 @@ fn check(migrator: &Migrator) -> Result<(), Error> {
     Ok(())
 }
 
-async fn exists(admin: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+/// Who owns a database, if it is there.
+async fn owner(admin: &mut PgConnection, name: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1")
         .bind(name)
-        .fetch_one(admin)
+        .fetch_optional(admin)
         .await
-}
-
-async fn execute(admin: &mut PgConnection, sql: String) -> sqlx::Result<()> {
-    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
-}
-
-async fn open(scratch: &str, server: &Server) -> Result<PgConnection, Error> {
-    server.options.clone().database(scratch).connect().await.map_err(not_built)
 }
 
 /// A session that lingers would hold up the first fork for as long as it lingers.

@@ -16,6 +16,11 @@ use crate::Error;
 /// How a template's name begins; what follows are 32 hexadecimal digits.
 pub(super) const PREFIX: &str = "testenv_tpl_";
 
+/// Half of those digits, for names that must have room for more.
+pub(super) fn digits(template: &str) -> &str {
+    &template[PREFIX.len()..][..16]
+}
+
 /// A hash that stays the same between versions of Rust, so that a template on a kept server is found again after an update.
 struct Digest(Sha256);
 

@@ -12,9 +12,9 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor};
 
 use super::identity::PREFIX;
+use super::role;
 use crate::Error;
 use crate::postgres::server;
 use crate::wait;
@@ -66,8 +66,9 @@ pub(in crate::postgres) async fn pin_template(
     }
 }
 
-/// Waits until no other run builds this template. Two that build at once do no harm, but work; so after a while this one builds, too.
-pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) {
+/// Waits until no other run builds this template, and returns whether that is so. Two that build at once do no harm, but
+/// work; so after a while this one builds, too.
+pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) -> bool {
     let what = "the template, which another run is building";
     wait::until(BUILD_LIMIT, what, async || {
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, $2)");
@@ -80,7 +81,7 @@ pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) {
         }
     })
     .await
-    .ok(); // then it is built twice
+    .is_ok()
 }
 
 /// Lets the next run build, or find what was built.
@@ -100,7 +101,7 @@ pub(super) async fn mark(admin: &mut PgConnection, database: &str) -> sqlx::Resu
          FROM pg_database WHERE datname = $1",
     );
     let sql: String = comment.bind(database).fetch_one(&mut *admin).await?;
-    admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
+    server::execute(admin, sql).await
 }
 
 /// Writes down that a template is used now, unless that was written within the hour.
@@ -118,7 +119,7 @@ pub(in crate::postgres) async fn note_use(
     let comment = comment.bind(name).bind(EXACTNESS.as_secs_f64());
     let sql: Option<String> = comment.fetch_optional(&mut *admin).await?;
     match sql {
-        Some(sql) => admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop),
+        Some(sql) => server::execute(admin, sql).await,
         None => Ok(()),
     }
 }
@@ -159,7 +160,7 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
         // Between the look and the lock a whole run may have used it.
         let still: Vec<String> = unused().fetch_all(&mut *admin).await?;
         let done = match still.contains(&name) {
-            true => server::drop_database(admin, &name).await,
+            true => drop_template(admin, &name).await,
             false => Ok(()),
         };
         sqlx::query("SELECT pg_advisory_unlock($1, $2)")
@@ -171,6 +172,20 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
         drop(done);
     }
     Ok(())
+}
+
+/// Drops a template with its role; on a server of somebody else's it has none of its own.
+async fn drop_template(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let role = sqlx::query_scalar(
+        "SELECT rolname::text FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE datname = $1 AND starts_with(rolname, $2)",
+    );
+    let role: Option<String> =
+        role.bind(name).bind(role::of(name)).fetch_optional(&mut *admin).await?;
+    server::drop_database(admin, name).await?;
+    match role {
+        Some(role) => role::remove(admin, &role).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
