@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use testenv::Error;
-use testenv::provider::{SERVICES, Service};
+use testenv::tools::{SERVICES, Service};
 use toml::Spanned;
 
 use crate::requirements::Requirement;

@@ -41,7 +41,7 @@ pub(crate) struct Bench {
     guard: Guard,
     run: String,
     // Servers stay between the processes of the check as long as this is held.
-    _guard: testenv::run::RunGuard,
+    _guard: testenv::tools::RunGuard,
 }
 
 impl Bench {
@@ -55,7 +55,7 @@ impl Bench {
         Ok(Bench {
             limit,
             guard: Guard::new(scratch.path())?,
-            _guard: testenv::run::hold_open(&run)?,
+            _guard: testenv::tools::hold_open(&run)?,
             scratch,
             run,
         })
@@ -88,7 +88,7 @@ impl Bench {
             .env("CARGO_PKG_NAME", &suite.package)
             .env("CARGO_PKG_VERSION", env!("CARGO_PKG_VERSION")) // the workspace has one version
             .env("RUST_BACKTRACE", "0")
-            .env(testenv::run::ID_VAR, &self.run)
+            .env(testenv::tools::ID_VAR, &self.run)
             .envs(variables.iter().copied());
         process::run(&mut command, self.limit, Some(&mut self.guard))
     }
@@ -164,7 +164,7 @@ pub(crate) fn build(
 /// Runs a test command over the whole workspace in one run, its output going where ours goes.
 pub(crate) fn stream(course: &Course, arguments: &[&str], run: &str) -> Result<bool, Error> {
     let mut command = Command::new(process::cargo());
-    command.current_dir(&course.root).args(arguments).env(testenv::run::ID_VAR, run);
+    command.current_dir(&course.root).args(arguments).env(testenv::tools::ID_VAR, run);
     Ok(command.status().map_err(|e| Error::new("cannot run cargo").cause(e))?.success())
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn test_all(course: &Course, install: bool) -> Result<ExitCode, Error
     let mut steps = vec![("cargo course setup", provided, Some(start.elapsed()))];
 
     let run = format!("course-{}-{}", std::process::id(), crate::grade::fresh_seed());
-    let _guard = testenv::run::hold_open(&run)?;
+    let _guard = testenv::tools::hold_open(&run)?;
     for (command, can_run) in [
         ("cargo test --workspace", true),
         ("cargo test --workspace --features integration", provided),

@@ -1,14 +1,5 @@
 //! The address of a server: whole for clients, without its secrets for everybody else.
 //!
-//! ```
-//! use testenv::address::Address;
-//! use testenv::provider::POSTGRES;
-//!
-//! let address: Address = POSTGRES.address("postgres://app:hunter2@db.example/shop").unwrap();
-//! assert_eq!(address.to_string(), "postgres://app:***@db.example:5432/shop");
-//! assert_eq!(address.whole(), "postgres://app:hunter2@db.example:5432/shop");
-//! ```
-//!
 //! Invariant: neither what is printed of an address nor the error for a text that is none holds a password.
 
 mod read;

@@ -1,18 +1,12 @@
 //! Commands that cure what an error complains about, as they can be typed where the harness is used.
 //!
-//! ```
-//! use testenv::cure::{COMMAND_VAR, command};
-//!
-//! println!("to fix: {}", command("setup --install"));
-//! println!("{COMMAND_VAR} names the program, where it has another name than `testenv`");
-//! ```
 
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 
 /// Names the program that does what `testenv` does. This workspace sets it to `cargo course`, in `.cargo/config.toml`.
-pub const COMMAND_VAR: &str = "TESTENV_COMMAND";
+pub(crate) const COMMAND_VAR: &str = "TESTENV_COMMAND";
 
 /// The program of this crate, which people install or run from its sources.
 const PROGRAM: &str = "testenv";
@@ -24,7 +18,7 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 ///
 /// It is the program that [`COMMAND_VAR`] names, else `testenv` if that is in the PATH, else a call of cargo
 /// that builds `testenv` and runs it.
-pub fn command(words: &str) -> String {
+pub(crate) fn command(words: &str) -> String {
     let named = env::var(COMMAND_VAR).ok();
     command_with(named.as_deref(), &env::var_os("PATH").unwrap_or_default(), FOLDER, words)
 }

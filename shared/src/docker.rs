@@ -5,42 +5,7 @@
 //!
 //! A service that the harness does not know, on its own terms:
 //!
-//! ```no_run
-//! # async fn test() -> Result<(), testenv::Error> {
-//! use std::time::Duration;
-//! use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
-//! use testcontainers_modules::testcontainers::{ContainerRequest, GenericImage};
-//! use testenv::docker::{self, Started};
-//! use testenv::run::Run;
-//!
-//! const HTTP: ContainerPort = ContainerPort::Tcp(80);
-//! let address = Run::join()?.once("nginx", async |run| {
-//!     let image = GenericImage::new("nginx", "1.27").with_wait_for(WaitFor::message_on_stderr("start worker"));
-//!     let request = ContainerRequest::from(image);
-//!     let started: Started<_> = docker::start(run, "nginx", request, &[HTTP], &[], Duration::from_secs(60)).await?;
-//!     started.address(HTTP).await
-//! });
-//! println!("http://{}", address.await?);
-//! # Ok(()) }
-//! ```
-//!
 //! What else is made in the engine is removed with the run, if it is noted and labelled:
-//!
-//! ```no_run
-//! # async fn test() -> Result<(), testenv::Error> {
-//! use testenv::docker::{self, Chosen, JOB_LABEL, OWNER_LABEL, SERVICE_LABEL, TOKEN_LABEL};
-//! use testenv::run::Run;
-//!
-//! let run = Run::join()?;
-//! docker::note(run)?;
-//! println!("docker network create --label {TOKEN_LABEL}={} mine", run.token());
-//! println!("docker ps --format '{{{{.Label \"{OWNER_LABEL}\"}}}} {{{{.Label \"{SERVICE_LABEL}\"}}}}'");
-//! println!("docker ps --filter label={JOB_LABEL}=<id of the container that the tests run in>");
-//!
-//! let image: Chosen = docker::resolve(&testenv::images::REDIS).await?;
-//! println!("{image}: {}", image.why);
-//! # Ok(()) }
-//! ```
 //!
 //! Invariant: every container of ours carries the token of its run and its owner; what carries neither is never touched.
 
@@ -71,7 +36,7 @@ pub use image::{Chosen, resolve};
 pub(crate) use start::name_of;
 #[cfg(feature = "service")]
 pub(crate) use start::start_with;
-pub use start::{JOB_LABEL, OWNER_LABEL, SERVICE_LABEL, Started, TOKEN_LABEL, note, start};
+pub use start::{JOB_LABEL, Started, TOKEN_LABEL, note, start};
 
 /// Containers, networks and volumes with the run's token.
 pub(crate) const CLEANER: Cleaner =

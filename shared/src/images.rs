@@ -18,19 +18,19 @@ pub struct Image {
 }
 
 /// PostgreSQL on Debian: the alpine image compares texts by another C library, so that an index made in one is wrong in the other.
-pub const POSTGRES: Image =
+pub(crate) const POSTGRES: Image =
     Image { service: "postgres", name: "postgres", tag: "17.5", local_tag: "distribution" };
 
 /// Redis.
-pub const REDIS: Image =
+pub(crate) const REDIS: Image =
     Image { service: "redis", name: "redis", tag: "7.4.2", local_tag: "distribution" };
 
 /// Apache Kafka with a JVM: the `-native` image starts sooner, but has no substitute that can be built from packages.
-pub const KAFKA: Image =
+pub(crate) const KAFKA: Image =
     Image { service: "kafka", name: "apache/kafka", tag: "3.9.1", local_tag: "3.9.1" };
 
 /// A prefix for a mirror of Docker Hub, such as `mirror.example/hub`; the Java library's variable is honoured after ours.
-pub const HUB_PREFIX_VARS: [&str; 2] =
+pub(crate) const HUB_PREFIX_VARS: [&str; 2] =
     ["TESTENV_HUB_PREFIX", "TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX"];
 
 impl Image {

@@ -3,7 +3,6 @@
 
 // Said aloud in every test.
 mod error;
-pub mod cure;
 pub mod fault;
 pub mod wait;
 
@@ -17,7 +16,7 @@ pub mod redis;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+#[cfg(all(feature = "integration", feature = "factories"))]
 pub mod factories;
 
 #[cfg(feature = "kafka")]
@@ -28,24 +27,25 @@ pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
 pub use redis::{Redis, fresh_redis};
 
 // Where a server comes from.
-pub mod address;
-pub mod images;
+mod address;
+mod cure;
+mod images;
+mod programs;
+mod provider;
+#[cfg(any(feature = "tools", all(feature = "integration", feature = "service")))]
+mod reuse;
 mod service;
-pub mod provider;
-pub mod programs;
-pub mod reuse;
 #[cfg(feature = "integration")]
-pub mod docker;
+mod docker;
 
 #[cfg(all(feature = "integration", feature = "service"))]
 mod server;
-// What the program `testenv` does; not for tests.
-#[cfg(feature = "tools")]
-#[doc(hidden)]
+
+// What programs need, and no test.
 pub mod tools;
 
 // What a run owns, and how it ends.
-pub mod run;
+mod run;
 mod current_test;
 mod secret;
 #[cfg(any(feature = "kafka", all(feature = "integration", feature = "service")))]

@@ -1,13 +1,6 @@
 //! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where
 //! `testenv setup` put them.
 //!
-//! ```
-//! use testenv::programs::{CACHE_VAR, cache};
-//!
-//! println!("fetched programs are below {}; {CACHE_VAR} names another place", cache().display());
-//! assert!(cache().is_absolute() || std::env::var_os(CACHE_VAR).is_some());
-//! ```
-//!
 //! Invariant: the programs of a service come from one directory, so two versions are never mixed.
 
 use std::env;

@@ -1,34 +1,5 @@
 //! Where a server comes from: a URL, Docker, a native program, else an error with the cure.
 //!
-//! ```
-//! use testenv::provider::{POSTGRES, Service, Source, announce};
-//!
-//! let service: &'static Service = &POSTGRES;
-//! match service.choose() {
-//!     Ok(Source::Url(url)) => announce(service.name, &format!("{}={url}", service.url_var)),
-//!     Ok(Source::Docker(engine)) => announce(service.name, &format!("Docker at {engine}")),
-//!     Ok(Source::Native(programs)) => announce(service.name, &format!("{programs:?}")),
-//!     Err(error) => println!("{error}"), // what was tried, and the command that cures it
-//! }
-//! println!("installed here: {:?}", service.native_programs());
-//! ```
-//!
-//! The engine, and whether it answers:
-//!
-//! ```
-//! use testenv::provider::{REACH_LIMIT, REDIS, docker_host, docker_is_local, ping_docker, reach};
-//!
-//! match ping_docker(REACH_LIMIT) {
-//!     Ok(()) => println!("{} answers; on this machine: {}", docker_host(), docker_is_local()),
-//!     Err(why) => println!("no engine: {why}"),
-//! }
-//! match REDIS.given() {
-//!     Ok(None) => println!("nobody runs a Redis for us"),
-//!     Ok(Some(address)) => println!("{address}: {:?}", reach(&address, REACH_LIMIT)),
-//!     Err(why) => println!("{}: {why}", REDIS.url_var),
-//! }
-//! ```
-//!
 //! Invariant: the choice is made within a second, whatever hangs, and is said in one line on standard error.
 
 mod engine;
@@ -37,15 +8,17 @@ mod reach;
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
-pub use crate::service::{ALL as SERVICES, KAFKA, POSTGRES, REDIS, Service};
-pub use engine::{docker_host, docker_is_local, ping_docker};
+use crate::service::Service;
+#[cfg(feature = "integration")]
+pub(crate) use engine::docker_is_local;
+pub use engine::{docker_host, ping_docker};
 #[cfg(feature = "integration")]
 pub(crate) use engine::{host_of, tell_testcontainers};
+pub use reach::REACH_LIMIT;
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use reach::first_byte;
-pub use reach::reach;
+pub(crate) use reach::reach;
 
 use crate::Error;
 use crate::address::Address;
@@ -53,15 +26,6 @@ use crate::programs;
 
 /// Forces a way: `docker` or `native`.
 pub const PROVIDER_VAR: &str = "TESTENV_PROVIDER";
-
-/// `1` keeps servers between runs, on a developer's machine only.
-pub const REUSE_VAR: &str = "TESTENV_REUSE";
-
-/// The label of a kept server's container: the hash by which it is found again.
-pub const REUSE_LABEL: &str = "testenv.reuse";
-
-/// A server or an engine on this machine or in its network answers in milliseconds; with two of them the whole choice stays within a second or so.
-pub const REACH_LIMIT: Duration = Duration::from_millis(800);
 
 /// The way that was chosen.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,7 +111,7 @@ impl Service {
     /// Says what is wrong with the text, and nothing of it that could be a secret.
     ///
     /// ```
-    /// use testenv::provider::KAFKA;
+    /// use testenv::tools::KAFKA;
     ///
     /// assert_eq!(KAFKA.address("one, [::1]:9093").unwrap().whole(), "one:9092,[::1]:9093");
     /// ```

@@ -57,8 +57,8 @@ pub(crate) const CLEANER: Cleaner =
 use lease_client::Lease;
 
 use crate::address::Address;
-use crate::provider::REDIS;
 use crate::run::cleaner::Cleaner;
+use crate::service::REDIS;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
 use crate::{Error, current_test, run, wait};

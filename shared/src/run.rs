@@ -10,38 +10,6 @@
 //! - `held/`: locks that it holds until it ends;
 //! - `ledger/`: what must be removed; `reaper+…`: who removes it.
 //!
-//! ```no_run
-//! # async fn test() -> Result<(), testenv::Error> {
-//! use testenv::run::Run;
-//!
-//! let run: &'static Run = Run::join()?;
-//! // Of all processes of the run one starts it; the others are told what it returned.
-//! let address = run.once("mailer", async |run| {
-//!     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-//!     run.start_native("mailer", "/usr/bin/mailer".as_ref(), &["--port", &port.to_string()])?;
-//!     Ok(format!("127.0.0.1:{port}"))
-//! });
-//! let address = address.await?;
-//! println!("its log: {}/mailer.log; its run: {}", run.dir().display(), run.token());
-//! # Ok(()) }
-//! ```
-//!
-//! Several commands can be one run, and a run can live elsewhere, or longer:
-//!
-//! ```no_run
-//! # fn main() -> Result<(), testenv::Error> {
-//! use testenv::run::{RunGuard, DIR_VAR, GRACE_VAR, ID_VAR, hold_open};
-//!
-//! let guard: RunGuard = hold_open("nightly")?;
-//! for tests in [["test", "-p", "one"], ["test", "-p", "other"]] {
-//!     let mut cargo = std::process::Command::new("cargo");
-//!     cargo.args(tests).env(ID_VAR, "nightly").env(DIR_VAR, "/var/tmp/runs").env(GRACE_VAR, "5000");
-//!     assert!(cargo.status().unwrap().success());
-//! }
-//! drop(guard); // the servers end
-//! # Ok(()) }
-//! ```
-//!
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;

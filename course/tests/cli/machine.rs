@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testenv::provider::{KAFKA, SERVICES};
+use testenv::tools::{KAFKA, SERVICES};
 
 use crate::workspace::{Said, Workspace};
 

@@ -13,8 +13,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use testenv::Error;
-use testenv::provider::{PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
-use testenv::run::Run;
+use testenv::tools::Run;
+use testenv::tools::{PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
 
 /// The kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

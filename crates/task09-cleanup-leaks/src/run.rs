@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use testenv::fault::FAULT_VAR;
-use testenv::run::{ID_VAR, Run};
+use testenv::tools::{ID_VAR, Run};
 use testenv::{Error, fault};
 
 use crate::lab::{self, Kind};

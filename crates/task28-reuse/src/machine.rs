@@ -65,7 +65,7 @@ impl Machine {
     pub async fn open() -> Machine {
         let opened = engine::apart(async || {
             let engine = engine::open().await?;
-            let folder = testenv::run::Run::join()?.dir().join(format!("machine-{}", word()));
+            let folder = testenv::tools::Run::join()?.dir().join(format!("machine-{}", word()));
             let made = std::fs::create_dir(&folder);
             made.map_err(|cause| Error::new("no folder for the machine").cause(cause))?;
             Ok::<_, Error>((engine, folder))

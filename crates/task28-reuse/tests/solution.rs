@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 use task28_reuse::{Harness, Machine, Problem, Run, Theirs, Wanted, execute, migrate, url_of};
-use testenv::provider::announce;
+use testenv::tools::announce;
 use testenv::wait;
 use tokio::time::timeout;
 

@@ -1,7 +1,7 @@
 //! Addresses as people write them.
 
 use super::{Address, Dialect};
-use crate::provider::{KAFKA, POSTGRES, REDIS};
+use crate::service::{KAFKA, POSTGRES, REDIS};
 
 fn whole(dialect: &'static Dialect, text: &str) -> String {
     Address::read(dialect, text).map_or_else(|why| why, |address| address.whole())

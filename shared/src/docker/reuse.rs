@@ -22,8 +22,8 @@ use super::address;
 use super::client::{docker_client_instance, is_missing, query};
 use super::image::Chosen;
 use super::start::{self, Scope, Started};
-use crate::provider::{REUSE_LABEL, REUSE_VAR, announce, docker_host};
-use crate::reuse::{LOCK, NAME, NOTE, dir, open, owner, publish, users};
+use crate::provider::{announce, docker_host};
+use crate::reuse::{LOCK, NAME, NOTE, REUSE_LABEL, REUSE_VAR, dir, open, owner, publish, users};
 use crate::run::{Run, held};
 use crate::{Error, wait};
 

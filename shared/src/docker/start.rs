@@ -18,11 +18,11 @@ use crate::{Error, cure};
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";
 /// The label with the machine and the run's directory: by them a later run can tell whether the run is over.
-pub const OWNER_LABEL: &str = "testenv.owner";
+pub(super) const OWNER_LABEL: &str = "testenv.owner";
 /// The label with the id of the container that the tests run in, where they run in one: with it ends every process of the run.
 pub const JOB_LABEL: &str = "testenv.job";
 /// The label with the service.
-pub const SERVICE_LABEL: &str = "testenv.service";
+pub(super) const SERVICE_LABEL: &str = "testenv.service";
 
 /// Making a container takes a tenth of a second; beside twenty others on a slow disk it takes many.
 const CREATE_LIMIT: Duration = Duration::from_secs(30);

@@ -132,7 +132,7 @@ fn quiet(acquire: Duration) -> PgPoolOptions {
 #[cfg(test)]
 mod tests {
     use super::options;
-    use crate::provider::POSTGRES;
+    use crate::service::POSTGRES;
 
     #[test]
     fn the_client_is_told_what_the_address_says() {

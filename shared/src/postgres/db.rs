@@ -10,8 +10,9 @@ use super::server::Server;
 use super::template::Template;
 use super::{client, failed, pool, served};
 use crate::Error;
-use crate::provider::{POSTGRES, announce};
+use crate::provider::announce;
 use crate::run::{Run, ledger};
+use crate::service::POSTGRES;
 use crate::verdict::Held;
 use crate::wait::{self, HeldClock};
 

@@ -12,9 +12,10 @@ use sqlx::postgres::PgConnection;
 
 use super::server::{self, Server};
 use super::{client, pool};
-use crate::provider::{POSTGRES, announce};
+use crate::provider::announce;
 use crate::run::cleaner::Refused;
 use crate::run::{self, Run, layout, ledger};
+use crate::service::POSTGRES;
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};
 

@@ -15,9 +15,10 @@ use super::template::role::QUIET;
 use super::{client, failed};
 use crate::address::Address;
 use crate::docker::Chosen;
-use crate::provider::{POSTGRES, Service, announce, first_byte};
+use crate::provider::{announce, first_byte};
 use crate::run::Run;
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
+use crate::service::{POSTGRES, Service};
 use crate::{Error, cure, wait};
 
 mod native;

@@ -7,8 +7,8 @@ use sqlx::postgres::PgConnectOptions;
 use super::client;
 use crate::Error;
 use crate::address::Address;
-use crate::provider::POSTGRES;
 use crate::server::{self, Origin};
+use crate::service::POSTGRES;
 
 mod removal;
 

@@ -33,10 +33,10 @@ use crate::Error;
 ///
 /// ```no_run
 /// # async fn test() {
-/// use testenv::{Template, factories, snapshot};
+/// use testenv::{Template, snapshot};
 ///
 /// let db = testenv::fresh_db().await;
-/// factories::user(&db).name("Ada").insert().await;
+/// sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')").execute(db.pool()).await.unwrap();
 /// snapshot::dump(&db, "testdata/one-user.sql").await.unwrap();
 ///
 /// let copy = Template::snapshot("testdata/one-user.sql").fresh().await;

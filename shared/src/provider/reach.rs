@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Place};
 
+/// A server or an engine on this machine or in its network answers in milliseconds; with two of them the whole choice stays within a second or so.
+pub const REACH_LIMIT: Duration = Duration::from_millis(800);
+
 /// Connects to the server of an address: of several brokers, to one that answers.
 ///
 /// # Errors
 ///
 /// Says what happened instead.
-pub fn reach(address: &Address, limit: Duration) -> Result<(), String> {
+pub(crate) fn reach(address: &Address, limit: Duration) -> Result<(), String> {
     let until = Instant::now() + limit;
     let (tell, told) = mpsc::channel();
     // All at once: a broker that is down would take the time of those that are up.
@@ -114,7 +117,8 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::provider::{KAFKA, POSTGRES, REACH_LIMIT, REDIS};
+    use crate::provider::REACH_LIMIT;
+    use crate::service::{KAFKA, POSTGRES, REDIS};
 
     #[test]
     fn a_socket_is_reached_as_a_port_is() {

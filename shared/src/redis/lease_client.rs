@@ -16,8 +16,8 @@ use tokio::sync::{OnceCell, oneshot};
 use super::lease_worker::LeaseWorker;
 use super::relay::Relay;
 use super::server::{self, Server};
-use crate::provider::REDIS;
 use crate::run::{ledger, on_own_thread};
+use crate::service::REDIS;
 use crate::{Error, verdict, wait};
 
 /// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.

@@ -15,9 +15,10 @@ use super::remote_leases::{self, Availability};
 use super::server::{Server, failed};
 use super::written::Commands;
 use crate::Error;
-use crate::provider::{REDIS, announce};
+use crate::provider::announce;
 use crate::run::Run;
 use crate::run::layout::unwritable;
+use crate::service::REDIS;
 
 /// The files of the numbers, below the run's directory.
 const FILES: &str = "redis";

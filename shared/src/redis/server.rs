@@ -11,10 +11,11 @@ use testcontainers_modules::testcontainers::{ContainerRequest, CopyTargetOptions
 use super::remote_leases;
 use crate::address::Address;
 use crate::docker::Chosen;
-use crate::provider::{REACH_LIMIT, REDIS, Service, reach};
+use crate::provider::{REACH_LIMIT, reach};
 use crate::run::cleaner::Refused;
 use crate::run::{DIR_VAR, Run};
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
+use crate::service::{REDIS, Service};
 use crate::{Error, cure, secret};
 
 /// A server that accepts connections and is no Redis is found out within the two seconds that a wrong address may take.

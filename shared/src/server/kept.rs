@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::container;
 use super::served::{Origin, Secrets, Served, Server, address};
 use crate::docker::reuse::{Found, Kept};
-use crate::provider::{REUSE_VAR, announce};
+use crate::provider::announce;
+use crate::reuse::REUSE_VAR;
 use crate::run::Run;
 use crate::{Error, cure, docker, wait};
 

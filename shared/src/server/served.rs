@@ -10,9 +10,11 @@ use testcontainers_modules::testcontainers::{ContainerRequest, Image};
 
 use crate::address::Address;
 use crate::docker::Chosen;
-use crate::provider::{REACH_LIMIT, Service, reach};
+use crate::provider::{REACH_LIMIT, reach};
 use crate::run::Run;
+#[cfg(any(feature = "kafka", feature = "redis"))]
 use crate::run::cleaner::Refused;
+use crate::service::Service;
 use crate::{Error, secret, wait};
 
 /// A kept container that is being removed: the engine lets connections in until it is gone.
@@ -164,6 +166,7 @@ impl Server {
 
     /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that
     /// it was kept, and is gone with what was on it.
+    #[cfg(any(feature = "kafka", feature = "redis"))]
     pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
         match self.is_gone() {
             true => Ok(()),
@@ -210,7 +213,7 @@ pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address,
 #[cfg(test)]
 mod tests {
     use super::{Origin, Server};
-    use crate::provider::REDIS;
+    use crate::service::REDIS;
 
     #[test]
     fn a_server_is_read_as_it_was_written() {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::say::{self, BAD, DIM, GOOD, STRONG, paint};
 use super::{engine, images};
 use crate::cure::command;
-use crate::provider::{self, PROVIDER_VAR, SERVICES, Service, Source};
+use crate::provider::{self, PROVIDER_VAR, Source};
+use crate::service::{ALL as SERVICES, Service};
 use crate::{Error, images::Image};
 
 /// What all probes together may take; the rest of the two seconds is for starting and printing.

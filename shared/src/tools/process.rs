@@ -51,6 +51,10 @@ impl Run {
 /// Runs a command to its end, or to the limit.
 ///
 /// Its output goes through files, so that a process left behind cannot keep us waiting for its end.
+///
+/// # Errors
+///
+/// If the command cannot be started, or its output cannot be kept in a file.
 pub fn run(
     command: &mut Command,
     limit: Duration,
@@ -155,6 +159,10 @@ pub struct Guard {
 
 impl Guard {
     /// Starts the guard of this process.
+    ///
+    /// # Errors
+    ///
+    /// If the shell cannot be started, or `scratch` cannot be written.
     pub fn new(scratch: &Path) -> Result<Guard, Error> {
         const SCRIPT: &str = r#"group=0
             while read -r line; do group=$line; done

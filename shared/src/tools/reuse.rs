@@ -3,11 +3,13 @@
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use self::claim::{claim, is_used};
 use super::{process, say};
 use crate::Error;
 use crate::cure::command;
-use crate::provider::{REUSE_LABEL, REUSE_VAR};
-use crate::reuse::{OWNER_LABEL, claim, is_used, owner};
+use crate::reuse::{OWNER_LABEL, REUSE_LABEL, REUSE_VAR, owner};
+
+mod claim;
 
 /// Asking takes 30 ms, removing a container a second.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -13,7 +13,7 @@ use super::{engine, images};
 use crate::Error;
 use crate::cure::command;
 use crate::images::Image;
-use crate::provider::{SERVICES, Service};
+use crate::service::{ALL as SERVICES, Service};
 
 /// Half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use testenv::run::Run;
+use testenv::tools::Run;
 
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod actor_templates;
@@ -131,12 +131,12 @@ mod docker {
     use std::time::Duration;
 
     use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
-    use testenv::run::Run;
-    use testenv::{docker, images};
+    use testenv::tools::Run;
+    use testenv::tools::{self, docker};
 
     /// A container that only has to be there: what it runs does not matter to who removes it.
     pub(super) async fn start(run: &'static Run) -> Result<String, testenv::Error> {
-        let image = docker::resolve(&images::KAFKA).await?;
+        let image = docker::resolve(tools::KAFKA.image).await?;
         let request =
             GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
         docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
@@ -151,8 +151,9 @@ mod postgres {
     use testcontainers_modules::postgres::Postgres;
     use testcontainers_modules::testcontainers::ImageExt;
     use testcontainers_modules::testcontainers::core::{ContainerPort, Mount};
-    use testenv::run::Run;
-    use testenv::{docker, fresh_db, images};
+    use testenv::fresh_db;
+    use testenv::tools::Run;
+    use testenv::tools::{self, docker};
 
     const PORT: ContainerPort = ContainerPort::Tcp(5432);
     const DATA: &str = "/var/lib/postgresql/data";
@@ -217,7 +218,7 @@ mod postgres {
     }
 
     async fn serve_with(run: &'static Run, data: Mount) -> Result<String, testenv::Error> {
-        let image = docker::resolve(&images::POSTGRES).await?;
+        let image = docker::resolve(tools::POSTGRES.image).await?;
         let request = Postgres::default()
             .with_password("open sesame")
             .with_name(&image.name)
@@ -241,8 +242,9 @@ mod redis {
     use redis::AsyncCommands;
     use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
     use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
-    use testenv::run::Run;
-    use testenv::{docker, fresh_redis, images};
+    use testenv::fresh_redis;
+    use testenv::tools::Run;
+    use testenv::tools::{self, docker};
 
     const PORT: ContainerPort = ContainerPort::Tcp(6379);
 
@@ -335,7 +337,7 @@ mod redis {
 
     /// A server as others run them: sixteen databases, a user and a password.
     pub(super) async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
-        let image = docker::resolve(&images::REDIS).await?;
+        let image = docker::resolve(tools::REDIS.image).await?;
         let request = GenericImage::new(image.name, image.tag)
             .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
             .with_cmd(["redis-server", "--requirepass", "open sesame", "--save", ""]);

@@ -18,8 +18,8 @@ pub(super) fn play(part: &str) -> Option<Box<dyn Any>> {
         "a builder" => say(&runtime().block_on(table_of(builder()))),
         "asked" => asked(),
         "attended" => {
-            let id = std::env::var(testenv::run::ID_VAR).expect("the test names the run");
-            return Some(Box::new(testenv::run::hold_open(&id).unwrap()));
+            let id = std::env::var(testenv::tools::ID_VAR).expect("the test names the run");
+            return Some(Box::new(testenv::tools::hold_open(&id).unwrap()));
         }
         _ => panic!("no such part: {part}"),
     }

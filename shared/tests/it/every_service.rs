@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::process::Stdio;
 use std::task::{Context, Waker};
 
-use testenv::provider::{KAFKA, POSTGRES, REDIS, Service};
+use testenv::tools::{KAFKA, POSTGRES, REDIS, Service};
 
 use crate::lab::{self, Lab, PROMISED, listeners};
 

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testenv::docker;
+use testenv::tools::docker;
 
 use crate::lab::engine;
 

@@ -57,7 +57,7 @@ fn job(lab: &Lab, name: &str, runs: usize) -> Vec<String> {
     let id = ["--cidfile", file.to_str().unwrap()];
     let (passed, said) = engine::job(&[&engine::SOCKET[..], &id].concat(), &script);
     let id = std::fs::read_to_string(file).unwrap();
-    let left = engine::labelled("container", testenv::docker::JOB_LABEL, &id);
+    let left = engine::labelled("container", testenv::tools::docker::JOB_LABEL, &id);
     let failed = (!passed).then(|| format!("{name}: {said}"));
     failed.into_iter().chain(left).collect()
 }
@@ -112,7 +112,7 @@ fn open_to_all(lab: &Lab) {
 
 /// The group whose members may use the engine.
 fn group_of_engine() -> u32 {
-    let host = testenv::provider::docker_host();
+    let host = testenv::tools::docker_host();
     let socket = host.strip_prefix("unix://").expect("the engine of this machine");
     std::fs::metadata(socket).unwrap().gid()
 }

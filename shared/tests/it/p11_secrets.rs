@@ -190,7 +190,7 @@ fn a_program_that_dumps_is_told_the_password_by_a_file() {
 PATH=${PATH#*:} exec pg_dump "$@""#;
     std::fs::write(&spy, script).unwrap();
     std::fs::set_permissions(&spy, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let programs = testenv::provider::POSTGRES.native_programs().unwrap();
+    let programs = testenv::tools::POSTGRES.native_programs().unwrap();
     let path = std::env::var("PATH").unwrap();
     let path = [bin.path(), Path::new(&path), programs[0].parent().unwrap()];
     let told = bin.path().join("told");

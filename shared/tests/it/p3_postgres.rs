@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::SqlSafeStr;
-use testenv::{Template, factories, fresh_db};
+use testenv::{Template, fresh_db};
 
 #[tokio::test]
 async fn a_fresh_database_is_migrated_and_empty() {
@@ -37,8 +37,10 @@ async fn a_template_is_made_from_sql_or_by_a_function() {
     );
 }
 
+#[cfg(feature = "factories")]
 #[tokio::test]
 async fn the_factories_rows_are_valid_and_do_not_collide() {
+    use testenv::factories;
     let db = fresh_db().await;
 
     for _ in 0..50 {

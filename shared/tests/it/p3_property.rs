@@ -7,10 +7,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sqlx::PgConnection;
 use sqlx::postgres::PgListener;
-use testenv::factories::SEED_VAR;
 use testenv::{Db, fresh_db};
 
 use crate::lab;
+
+/// As for the factories.
+const SEED_VAR: &str = "TEST_SEED";
 
 /// Something that a session does to its database. None undoes another.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The promises as a matrix, promise by service: a hole does not compile, and a service without a row fails.
 
-use testenv::provider::SERVICES;
+use testenv::tools::SERVICES;
 
 use crate::*;
 

@@ -11,10 +11,10 @@ use testcontainers_modules::testcontainers::bollard::query_parameters as query;
 use testcontainers_modules::testcontainers::core::Mount;
 use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
-use testenv::docker::{self, TOKEN_LABEL};
-use testenv::provider::announce;
-use testenv::run::Run;
-use testenv::{Error, images};
+use testenv::tools::Run;
+use testenv::tools::announce;
+use testenv::tools::docker::{self, TOKEN_LABEL};
+use testenv::{Error, tools};
 
 use super::{Kind, Thing};
 
@@ -38,7 +38,7 @@ impl Engine {
         wait_for(async move || {
             // Which image serves can take a second to find out, so a run does it once.
             let image = run.once("lab-image", async |_| {
-                let image = docker::resolve(&images::REDIS).await?;
+                let image = docker::resolve(tools::REDIS.image).await?;
                 announce(
                     "lab",
                     &format!("containers of {image} ({}), networks and volumes", image.why),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use testenv::Error;
-use testenv::run::Run;
+use testenv::tools::Run;
 
 use super::{Kind, Thing};
 
@@ -106,6 +106,6 @@ impl Folder {
 fn unwritable() -> Error {
     Error::new("the lab's folder in the run's directory cannot be used").fix(format!(
         "export {}=<a directory of yours that can be written, with space left>",
-        testenv::run::DIR_VAR
+        testenv::tools::DIR_VAR
     ))
 }

@@ -11,10 +11,10 @@ use testcontainers_modules::testcontainers::bollard::models::ExecConfig;
 use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
-use testenv::docker;
-use testenv::provider::announce;
-use testenv::run::Run;
-use testenv::{Error, images, wait};
+use testenv::tools::Run;
+use testenv::tools::announce;
+use testenv::tools::docker;
+use testenv::{Error, tools, wait};
 
 use super::engine::{BAKE, KILL, SERVE, START_LIMIT};
 use super::locked;
@@ -124,7 +124,7 @@ impl Engine {
 
 /// Starts the container in which all servers of the run live; returns the addresses of its ports.
 async fn start_container(run: &'static Run) -> Result<String, Error> {
-    let image = docker::resolve(&images::POSTGRES).await?;
+    let image = docker::resolve(tools::POSTGRES.image).await?;
     announce(SERVICE, &format!("servers in a container of {image} ({})", image.why));
     let image = GenericImage::new(&image.name, &image.tag);
     let request = PORTS

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use testenv::docker::runtime;
-use testenv::provider::{POSTGRES, PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
-use testenv::run::Run;
+use testenv::tools::Run;
+use testenv::tools::docker::runtime;
+use testenv::tools::{POSTGRES, PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
 use testenv::{Error, wait};
 use tokio::sync::{OnceCell, oneshot};
 

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use testenv::Error;
-use testenv::run::Run;
+use testenv::tools::Run;
 
 use super::engine::{BAKE, SERVE};
 use super::locked;

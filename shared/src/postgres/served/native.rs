@@ -7,9 +7,9 @@ use std::time::Duration;
 use nix::unistd::{Gid, Uid, User, chown};
 
 use super::SETTINGS;
-use crate::provider::POSTGRES;
 use crate::run::{Run, make_data_dir};
 use crate::server::{Process, Secrets};
+use crate::service::POSTGRES;
 use crate::{Error, programs, secret};
 
 mod place;

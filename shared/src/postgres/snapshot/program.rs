@@ -8,8 +8,8 @@ use crate::address::Place;
 use crate::postgres::db::Db;
 use crate::postgres::served;
 use crate::postgres::server::Server;
-use crate::provider::POSTGRES;
 use crate::run::{Run, layout};
+use crate::service::POSTGRES;
 use crate::{Error, docker, programs, secret};
 
 const PROGRAM: &str = "pg_dump";

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use testenv::{docker, images};
+use testenv::tools::{self, docker};
 
 /// With these options a container has the engine's socket.
 pub(crate) const SOCKET: [&str; 2] = ["--volume", "/var/run/docker.sock:/var/run/docker.sock"];
@@ -13,7 +13,8 @@ while [ $# -gt 1 ]; do sleep 0.1; set -- /proc/[0-9]*; done; exit $status"#;
 
 /// What a container says that runs a script, with `/actor` and the programs of this machine, and whether the script passed.
 pub(crate) fn job(options: &[&str], script: &str) -> (bool, String) {
-    let image = docker::runtime().block_on(docker::resolve(&images::POSTGRES)).unwrap().to_string();
+    let image =
+        docker::runtime().block_on(docker::resolve(tools::POSTGRES.image)).unwrap().to_string();
     let actor = format!("{}:/actor:ro", env!("CARGO_BIN_EXE_testenv-actor"));
     let mut run = Command::new("docker");
     run.args(["run", "--rm", "--volume", "/usr:/usr:ro", "--volume", &actor, "--env", "PATH"]);

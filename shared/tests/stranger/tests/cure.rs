@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use testenv::provider::KAFKA;
+use testenv::tools::KAFKA;
 
 #[test]
 fn a_choice_ends_with_a_server_or_with_a_cure() {
