@@ -41,7 +41,7 @@ pub(crate) fn find(
 ) -> Result<Vec<PathBuf>, String> {
     together(programs, dirs(service, places).into_iter()).ok_or_else(|| {
         let programs = programs.join(" and ");
-        let beside = if places.is_empty() { "" } else { ", nor where packages put it beside that" };
+        let beside = if places.is_empty() { "" } else { ", nor where packages install it" };
         format!("{programs}: not in the PATH{beside}, nor below {}", fetched(service).display())
     })
 }

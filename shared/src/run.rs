@@ -54,7 +54,7 @@ where
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let done = match runtime {
             Ok(runtime) => runtime.block_on(work()),
-            Err(cause) => Err(Error::new("no runtime for a thread of its own").cause(cause)),
+            Err(cause) => Err(Error::new("cannot start a Tokio runtime").cause(cause)),
         };
         // Whoever asked may have run out of patience.
         drop(tell.send(done));

@@ -197,7 +197,7 @@ impl HeldClock {
 pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     let inside = tokio::runtime::Handle::try_current().map(drop);
     inside.map_err(|_| {
-        Error::new(format!("{what} can be had inside a Tokio runtime only"))
+        Error::new(format!("{what} is available inside a Tokio runtime only"))
             .fix("write #[tokio::test] above the test, or block_on in a runtime")
     })
 }
@@ -208,7 +208,7 @@ pub(crate) fn expect_timer() -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nobody awaits it")]
     let timer = std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
     timer.map_err(|_| {
-        Error::new("a database can be had in a Tokio runtime with a timer only")
+        Error::new("a database is available in a Tokio runtime with a timer only")
             .fix("write enable_all() where the runtime is built; #[tokio::test] does")
     })
 }

@@ -38,7 +38,7 @@ fn url(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
     let (login, rest) = split(rest)?;
     let (user, password) = login.map_or(Ok((None, None)), credentials)?;
     let unquoted =
-        |c: char| format!("a `{c}` stands where it has a meaning: write it as {}", code(c));
+        |c: char| format!("a `{c}` has a meaning in this place: write it as {}", code(c));
     if let Some(c) = rest.chars().find(|c| *c == '#' || c.is_control()) {
         return Err(if c == '#' {
             unquoted(c)
@@ -73,7 +73,7 @@ fn check_scheme(dialect: &'static Dialect, scheme: &str) -> Result<(), String> {
         return Ok(());
     }
     if dialect.tls.contains(&scheme) {
-        return Err(format!("{scheme}:// asks for TLS, and the client here is built without"));
+        return Err(format!("{scheme}:// asks for TLS, and the client here is built without TLS"));
     }
     let usual = dialect.schemes[0];
     Err(match named(scheme).as_str() {
@@ -109,7 +109,7 @@ fn split(rest: &str) -> Result<(Option<&str>, &str), String> {
     let first = tail.chars().next().expect("the last `@` is behind it");
     let code = code(first);
     Err(format!(
-        "an `@` stands behind a `{first}`: write the `{first}` of a password as {code}, and an `@` that ends no password as %40"
+        "an `@` comes after a `{first}`: write a `{first}` in the password as {code}, and each `@` that does not end the password as %40"
     ))
 }
 
@@ -117,7 +117,7 @@ fn credentials(login: &str) -> Result<(Option<String>, Option<String>), String> 
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let decoded = |what, text: &str| match decoded(text) {
         Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-        None => Err(format!("its {what} is no text: write each `%` of it as %25")),
+        None => Err(format!("its {what} does not decode to text: write each `%` in it as %25")),
     };
     Ok((decoded("user", user)?, decoded("password", password)?))
 }
@@ -127,7 +127,7 @@ fn parameters(dialect: &'static Dialect, query: &str) -> Result<Vec<(String, Str
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
             return Err(
-                "behind the `?` stands no `name=value`: write the `?` of a password as %3F".into(),
+                "no `name=value` follows the `?`: write a `?` in the password as %3F".into()
             );
         };
         // As psql reads a password; the clients here take a `+` of everything else for a space.
@@ -135,7 +135,9 @@ fn parameters(dialect: &'static Dialect, query: &str) -> Result<Vec<(String, Str
         let value = if as_typed { value.to_owned() } else { value.replace('+', " ") };
         let (name, value) = (decoded(name), decoded(&value));
         let (Some(name), Some(value)) = (name, value) else {
-            return Err("a parameter of it is no text: write each `%` as %25".into());
+            return Err(
+                "one of its parameters does not decode to text: write each `%` as %25".into()
+            );
         };
         parameters.push((name, value));
     }
@@ -179,7 +181,7 @@ fn postgres(address: &mut Address, url: &Url) -> Result<(), String> {
     address.user = take(address, "user").or(address.user.take());
     address.password = take(address, "password").or(address.password.take());
     let path = decoded(url.path().trim_start_matches('/'));
-    let path = path.ok_or("the name of its database is no text")?;
+    let path = path.ok_or("the name of its database does not decode to text")?;
     // The one in which programs such as createdb begin.
     let named = take(address, "dbname").unwrap_or(path);
     address.database = Some(if named.is_empty() { "postgres".into() } else { named });
@@ -187,7 +189,7 @@ fn postgres(address: &mut Address, url: &Url) -> Result<(), String> {
 }
 
 fn redis(address: &mut Address, url: &Url) -> Result<(), String> {
-    let path = decoded(url.path()).ok_or("its path is no text")?;
+    let path = decoded(url.path()).ok_or("its path does not decode to text")?;
     let number = if url.scheme().ends_with("unix") {
         if url.host().is_some() || !path.starts_with('/') {
             return Err(

@@ -10,7 +10,8 @@ use crate::provider::{docker_host, docker_is_local, host_of};
 /// The address of a container's port on this side, as `host:port`. Asked of the engine each time: a container that was started again has another.
 pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
     let unknown = |cause: String| {
-        Error::new(format!("the container's port {port} has no address on this side")).cause(cause)
+        Error::new(format!("the container's port {port} has no address that the tests can reach"))
+            .cause(cause)
     };
     let engine = docker_client_instance().await.map_err(|error| unknown(error.to_string()))?;
     let what = format!("where the port {port} of {container} is");

@@ -48,10 +48,10 @@ async fn ask() -> Result<Option<Job>, Error> {
     }
     let networks = own.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let Some(network) = first(networks) else {
-        let why = "the tests run in a container that no other container can be reached from";
+        let why = "the tests run in a container that cannot reach any other container";
         return Err(Error::new(why)
             .cause(format!("the container {id} has no network"))
-            .fix("docker run --network bridge, in the place of --network none"));
+            .fix("docker run --network bridge, instead of --network none"));
     };
     Ok(Some(Job { id, network: Some(network) }))
 }
@@ -77,7 +77,7 @@ fn first(networks: HashMap<String, EndpointSettings>) -> Option<String> {
 }
 
 async fn inspect(engine: &Docker, id: &str) -> Result<Option<ContainerInspectResponse>, Error> {
-    let what = format!("what the container {id} is, in which the tests run");
+    let what = format!("what the container of the tests is ({id})");
     let look = engine.inspect_container(id, None::<query::InspectContainerOptions>);
     match limited(query_limit(), &what, look).await? {
         Ok(own) => Ok(Some(own)),

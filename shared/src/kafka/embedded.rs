@@ -40,8 +40,8 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
 
 /// How to read a topic of a failed test: with the process, the broker is gone.
 pub(super) fn read(topic: &Topic) -> Used {
-    let stays = format!("topic {} went with the process, whose broker it was on", topic.name);
-    let more = vec!["have one that stays: add --features integration".to_owned()];
+    let stays = format!("topic {} is gone with its broker, which ran in this process", topic.name);
+    let more = vec!["use a broker that keeps it: add --features integration".to_owned()];
     Used { told: Told { stays, open: None, more } }
 }
 

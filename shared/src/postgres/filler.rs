@@ -105,13 +105,13 @@ impl Filler<'_> {
             let mut wanted = Wanted::default();
             loop {
                 let lost = self.make(&mut self.session().await, &mut wanted).await;
-                log(&format!("the session that makes was lost, and is opened again: {lost}"));
+                log(&format!("the session that makes copies was lost; opening another: {lost}"));
             }
         };
         let clearing = async {
             loop {
                 let lost = self.clear(&mut self.session().await).await;
-                log(&format!("the session that drops was lost, and is opened again: {lost}"));
+                log(&format!("the session that drops databases was lost; opening another: {lost}"));
             }
         };
         tokio::join!(making, clearing).0

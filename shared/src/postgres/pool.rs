@@ -71,9 +71,9 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
     let mut look = || match (held.exists(), reaper.trouble()) {
         (true, _) => Ok(Ok(())),
         (false, Some(why)) => Ok(Err(no_copy(why))),
-        (false, None) => Err("it is not held"),
+        (false, None) => Err("the reaper does not hold it"),
     };
-    let what = "a template that the reaper holds";
+    let what = "the reaper's lock on the template";
     wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
@@ -153,7 +153,7 @@ fn no_copy(why: String) -> Error {
             .fix("make room on the disk of the server's data: 8 MB for each test that runs at once")
             .fix("run fewer at once: cargo test -- --test-threads=2")
     } else if is_gone {
-        error.fix("run the tests again: a template that somebody dropped is built by the next run")
+        error.fix("run the tests again: the next run builds a template that somebody dropped")
     } else {
         error.fix(crate::cure::command("doctor"))
     }

@@ -94,7 +94,8 @@ impl Served for Postgresql {
 
     async fn secure(secrets: &Secrets, place: &str) -> Result<(), Error> {
         let failed = |cause: sqlx::Error| {
-            Error::new("the PostgreSQL server of the container takes no password").cause(cause)
+            Error::new("cannot set the password of the PostgreSQL server in the container")
+                .cause(cause)
         };
         let alter = format!("ALTER ROLE postgres PASSWORD '{}'", secrets.lasting);
         let options = client::options(&server::address::<Postgresql>(&secrets.first, place)?)?;

@@ -101,18 +101,19 @@ fn read(path: &Path) -> Result<String, Error> {
         );
     }
     let text = decoded(bytes).ok_or_else(|| {
-        unusable(&"it is not UTF-8, nor UTF-16 with its mark")
+        unusable(&"it is neither UTF-8 nor UTF-16 with a byte order mark")
             .fix(format!("{CURE} --encoding=UTF8"))
     })?;
     let mut makes_a_database = false;
     for (number, line) in (1..).zip(lines(&text).map(str::trim_end)) {
         if line.starts_with("COPY ") && line.ends_with(" FROM stdin;") {
-            let why = format!("line {number}: rows that follow a COPY can only be read by psql");
+            let why = format!("line {number}: only psql can read the rows after a COPY");
             return Err(unusable(&why).fix(CURE));
         }
         makes_a_database |= line.starts_with("CREATE DATABASE ");
         if makes_a_database && line.starts_with("\\connect ") {
-            let why = format!("line {number}: the dump makes a database of its own and goes there");
+            let why =
+                format!("line {number}: the dump makes a database of its own and connects to it");
             return Err(unusable(&why).fix(format!("{CURE}, without --create")));
         }
     }

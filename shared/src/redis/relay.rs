@@ -61,7 +61,8 @@ impl Relay {
         number: u32,
         commands: Arc<Commands>,
     ) -> Result<Relay, Error> {
-        let failed = |cause| Error::new("no port for a test's way to Redis").cause(cause);
+        let failed =
+            |cause| Error::new("cannot open a local port for a test's Redis database").cause(cause);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         listener.set_nonblocking(true).map_err(failed)?;

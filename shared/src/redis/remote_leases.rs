@@ -47,7 +47,7 @@ impl fmt::Display for Availability {
         let siblings = free.len();
         write!(
             f,
-            "tests of this process have {held}, of other processes of this run {siblings}, other runs {others}; {foreign} hold somebody's data"
+            "this process has {held}, other processes of this run have {siblings}, other runs have {others}, and {foreign} hold somebody's data"
         )
     }
 }

@@ -70,8 +70,9 @@ impl Base {
             Err(error) => return Err(unusable(path, &error)),
         };
         let what = format!("the lock of {}, which another process holds", path.display());
-        wait::until_blocking_every(LOOK, limit, &what, || lock.try_lock())
-            .map_err(|error| error.fix("resume or end the process that stopped: jobs -l, fg"))?;
+        wait::until_blocking_every(LOOK, limit, &what, || lock.try_lock()).map_err(|error| {
+            error.fix("resume or end the stopped process that holds the lock: jobs -l, fg")
+        })?;
         Ok(is_still_at(&lock, &at).then(|| Base { path: path.to_owned(), _lock: lock }))
     }
 
@@ -178,7 +179,7 @@ fn make(path: &Path) -> io::Result<()> {
 fn check(path: &Path) -> io::Result<()> {
     let found = path.symlink_metadata()?;
     if !found.is_dir() {
-        return Err(io::Error::other("it is no directory, or a link to one"));
+        return Err(io::Error::other("it is not a directory, or it is a link to one"));
     }
     // Somebody else's directory under a name that we would use could be a trap: on a shared machine /tmp is everybody's.
     if found.uid() != nix::unistd::geteuid().as_raw() {

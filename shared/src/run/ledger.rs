@@ -181,7 +181,7 @@ fn remove(token: &str, label: &str, text: &str) -> Result<(), Refused> {
         ("dir", _) => Ok(remove_dir(Path::new(text))?),
         (_, Some(cleaner)) => (cleaner.remove)(token, name, text),
         _ => Err(Refused::Stays(format!(
-            "this binary cannot remove it; the run {token} waits for one that can"
+            "this binary cannot remove it; the run {token} stays until a sweep by a binary that can"
         ))),
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
     announce(
         name,
         &format!(
-            "the kept container {container} is left alone, and this run starts a server of its own ({}); `{}` ends it",
+            "the kept container {container} cannot be used ({}), so this run starts a server of its own; `{}` stops the kept one",
             unusable.replace('\n', ";"),
             cure::command("reuse stop")
         ),

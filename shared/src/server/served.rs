@@ -206,7 +206,7 @@ impl Secrets {
 pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address, Error> {
     S::SERVICE.address(&S::url(password, place)).map_err(|cause| {
         let name = S::SERVICE.name;
-        Error::new(format!("the {name} server is at no address of this machine's")).cause(cause)
+        Error::new(format!("the {name} server has no address that can be read")).cause(cause)
     })
 }
 

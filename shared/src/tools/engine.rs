@@ -53,7 +53,7 @@ pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error>
     let refused = |what: &str| cure(why).into_iter().fold(Error::new(what).cause(why), Error::fix);
     let is_named = foreign_host().is_some() || why.contains("Docker's context");
     if is_named || cfg!(target_os = "macos") || is_forbidden(why) {
-        return Err(refused("this Docker engine is not ours to start"));
+        return Err(refused("`setup` does not start this Docker engine"));
     }
     if find_program("dockerd").is_none() {
         installer.install(&PACKAGES)?;
@@ -63,7 +63,9 @@ pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error>
     }
     match silence() {
         Some(why) if is_forbidden(&why) => {
-            Err(Error::new("the Docker engine runs, but not for you").cause(why).fix(membership()))
+            Err(Error::new("the Docker engine runs, but you may not use it")
+                .cause(why)
+                .fix(membership()))
         }
         Some(why) => Err(Error::new("the Docker engine does not answer").cause(why)),
         None => Ok(()),

@@ -77,7 +77,7 @@ impl Installer {
     /// Installs the packages through apt.
     pub(crate) fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
         if !has_apt() {
-            return Err(Error::new("only on Debian and Ubuntu are packages installed for you")
+            return Err(Error::new("packages are installed for you on Debian and Ubuntu only")
                 .fix(line(packages)));
         }
         if !self.updated {

@@ -112,7 +112,7 @@ fn labelled(label: &str) -> Result<Vec<Kept>, Error> {
 
 fn docker(arguments: &[&str]) -> Result<String, Error> {
     let failed = |cause: String| {
-        let error = Error::new("the kept servers cannot be asked for").cause(cause);
+        let error = Error::new("the kept servers cannot be listed").cause(cause);
         error.fix(command("doctor"))
     };
     let mut docker = Command::new("docker");

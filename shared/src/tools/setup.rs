@@ -263,7 +263,7 @@ impl Setup {
 
     fn image(&mut self, image: &Image) -> Result<(), Error> {
         let cannot = |why: String| {
-            Error::new(format!("cannot ask for the image of {}", image.service))
+            Error::new(format!("cannot look for the image of {}", image.service))
                 .cause(why)
                 .fix("docker version")
         };

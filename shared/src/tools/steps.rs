@@ -19,7 +19,7 @@ pub(crate) fn step(
     limit: Duration,
 ) -> Result<Result<(), String>, Error> {
     say::note(label);
-    let _going_on = Ongoing::announced(format!("still at it: {label}"));
+    let _going_on = Ongoing::announced(format!("still running: {label}"));
     let mut log = tempfile::tempfile().map_err(no_scratch)?;
     let copy = |log: &File| log.try_clone().map(Stdio::from).map_err(no_scratch);
     command.stdin(Stdio::null()).stdout(copy(&log)?).stderr(copy(&log)?);

@@ -21,7 +21,7 @@ pub(super) fn say(failed: &[Failed]) {
 
 fn paragraph(test: &str, is_sure: bool, told: &[Told]) -> String {
     let verdict =
-        if is_sure { "failed" } else { "may have failed, for a test of this process did" };
+        if is_sure { "failed" } else { "may have failed, because a test of this process failed" };
     let stays = told.first().map_or("", |told| told.stays.as_str());
     let mut text = format!("{test} {verdict}. Its {stays}:");
     for open in told.iter().filter_map(|told| told.open.as_ref()) {

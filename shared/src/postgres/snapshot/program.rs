@@ -65,7 +65,7 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
             .into_iter()
             .fold(missing, Error::tried)
             .fix(format!("sudo apt-get install postgresql-client-{major}, or brew install postgresql@{major}: version {major} or a newer one"))
-            .fix("TESTENV_PROVIDER=docker, where there is an engine: the server's image has its own")),
+            .fix("export TESTENV_PROVIDER=docker, if there is an engine: the server's image has pg_dump")),
     }
 }
 
@@ -130,7 +130,7 @@ impl Passfile {
         // The manual, "The Password File".
         let quoted = password.replace('\\', r"\\").replace(':', r"\:");
         if quoted.contains(['\n', '\r']) {
-            return Err(refused("pg_dump can be given no password with a line break".into()));
+            return Err(refused("pg_dump takes no password with a line break".into()));
         }
         secret::write(&file.0, &format!("*:*:*:*:{quoted}\n"))
             .map_err(|cause| layout::unwritable(&file.0, &cause))?;
@@ -186,9 +186,7 @@ fn nearest(
         return Ok(path.clone());
     }
     if candidates.is_empty() {
-        return Err(vec![format!(
-            "{PROGRAM}: not in the PATH, nor where packages put it beside that"
-        )]);
+        return Err(vec![format!("{PROGRAM}: not in the PATH, nor where packages install it")]);
     }
     let words = |(version, path): (Result<i32, String>, PathBuf)| match version {
         Ok(version) => format!("{}: version {version} is older than the server", path.display()),

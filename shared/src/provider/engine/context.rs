@@ -44,7 +44,7 @@ fn of(dir: &Path, name: &str) -> Result<String, String> {
     let keys = contexts.join("tls").join(entry.file_name().unwrap_or_default());
     if keys.join("docker").exists() {
         return Err(format!(
-            "Docker's context `{name}` wants TLS, which the harness's client has not"
+            "Docker's context `{name}` wants TLS, and the harness's client is built without TLS"
         ));
     }
     let host = meta["Endpoints"]["docker"]["Host"].as_str().filter(|host| !host.is_empty());
