@@ -1,4 +1,4 @@
-//! `check`: grades the learner's file and says what is left to do.
+//! `check`: grades the learner's file and says what to do next.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::say::{self, BAD, DIM, GOOD, Ongoing, STRONG, count, paint, tail};
 use crate::suite::{self, Bench, Suite};
 use crate::tasks::{Course, Task};
 
-/// What a check may be told.
+/// The options of a check.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Builds and runs the tests on real servers
@@ -102,7 +102,8 @@ fn show_acceptance(grader: &mut Grader<'_>, suite: &Suite, faults: &Faults) -> R
     Ok(accepted)
 }
 
-/// Says why a right program was refused. The requirement is that of a variant: a right program that the tests should let pass.
+/// Says why a right program was refused. `misread` is the requirement of a variant, which is
+/// another right program that the tests should accept.
 pub(crate) fn explain(refusal: &Refusal, suite: &Suite, misread: Option<&Requirement>) {
     let during = &refusal.during;
     match &refusal.why {
@@ -175,7 +176,7 @@ fn show_faults(grader: &mut Grader<'_>, faults: &[Mutation]) -> Result<Vec<Verdi
     Ok(verdicts)
 }
 
-/// The verdict in a few words.
+/// Describes the verdict in a few words.
 fn describe(verdict: &Verdict) -> (anstyle::Style, &'static str, String) {
     match verdict {
         Verdict::Caught { by } => (GOOD, "caught", format!("by {}", names(by))),
@@ -193,7 +194,8 @@ fn describe(verdict: &Verdict) -> (anstyle::Style, &'static str, String) {
     }
 }
 
-/// Writes the score and the verdicts. What is not accepted has caught nothing; what was known of its faults is no longer true.
+/// Writes the score and the verdicts. A suite that was not accepted has caught nothing: the task's
+/// old verdicts are removed.
 fn keep(
     course: &Course,
     task: &Task,

@@ -1,6 +1,7 @@
-//! `dev check`: proves that the tasks are sound, for those who write them.
+//! `dev check`: proves that the tasks are sound. It is for those who write tasks.
 //!
-//! Invariant: an exercise catches no fault, a solution catches all, each of its tests at least one, and a sham suite scores 0.
+//! Invariant: an exercise catches no fault. A solution catches all faults, and each of its tests
+//! catches at least one. A sham suite scores 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
@@ -15,7 +16,7 @@ use crate::say::{self, BAD, GOOD, Ongoing, paint};
 use crate::suite::{self, Bench, Suite};
 use crate::tasks::{Course, Task};
 
-/// Suites that look like tests and are none.
+/// Suites that look like tests and test nothing.
 const SHAMS: [(&str, &str); 5] = [
     ("empty", include_str!("../adversarial/empty.rs")),
     ("assert_true", include_str!("../adversarial/assert_true.rs")),
@@ -63,7 +64,7 @@ impl Graded {
     }
 }
 
-/// Checks the named tasks, or all. The exit code is 0 when all are sound.
+/// Checks the named tasks, or all tasks. The exit code is 0 when all are sound.
 pub(crate) fn check(course: &Course, words: &[String], limit: Duration) -> Result<ExitCode, Error> {
     let named =
         words.iter().map(|word| course.find(word)).collect::<Result<Vec<&Task>, Error>>()?;
@@ -253,7 +254,7 @@ fn grade(name: &str, suite: &Suite, faults: &Faults, bench: &mut Bench) -> Resul
     Ok(graded)
 }
 
-/// Compiles the sham suites, by the compiler alone: they need nothing of a task.
+/// Compiles the sham suites with the compiler alone: they use nothing of a task.
 fn shams(bench: &Bench) -> Result<BTreeMap<&'static str, Suite>, Error> {
     let _going_on = Ongoing::new("compiling the sham suites");
     let dir = bench.scratch.path();

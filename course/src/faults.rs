@@ -1,9 +1,12 @@
-//! `faults.toml`: the wrong programs that a suite must catch, and the other right ones that it must accept.
+//! `faults.toml`: the wrong programs that a suite must catch, and the other right programs that it
+//! must accept.
 //!
-//! Before the first table may stand `tier = "integration"`, for a task that has no tests in the plain tier, and `needs = ["postgres"]`, the servers that its
-//! tests of the integration tier need.
+//! Two keys may be above the first table. `tier = "integration"` is for a task that has no tests in
+//! the plain tier. `needs = ["postgres"]` lists the servers that the task's tests of the
+//! integration tier need.
 //!
-//! Invariant: what is read is whole. Each id is unique and stands in the sources, each requirement in the README; else an error names file and line.
+//! Invariant: only a complete and correct file is read. Each id is unique and occurs in the
+//! sources, and each requirement is in the README. Otherwise an error names the file and the line.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +19,15 @@ use crate::requirements::Requirement;
 use crate::say::short;
 use crate::tasks::{Course, Task, text};
 
-/// The contents of one `faults.toml`, in its order.
+/// The contents of one `faults.toml`, in the order of the file.
 pub(crate) struct Faults {
     /// Wrong programs.
     pub(crate) faults: Vec<Mutation>,
     /// Other right programs.
     pub(crate) variants: Vec<Mutation>,
-    /// Where the task has its tests.
+    /// The tier in which the task has its tests.
     pub(crate) tier: Tier,
-    /// What must serve its tests of the integration tier.
+    /// The servers that the tests of the integration tier need.
     needs: Vec<&'static Service>,
 }
 
@@ -32,7 +35,7 @@ pub(crate) struct Faults {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tier {
-    /// With no feature.
+    /// Without features.
     #[default]
     Plain,
     /// With the feature `integration`, on real servers.
@@ -40,7 +43,7 @@ pub(crate) enum Tier {
 }
 
 impl Tier {
-    /// What a command needs for it, as it is typed after the package.
+    /// The cargo arguments for this tier, as they are typed after the package.
     pub(crate) fn typed(self) -> &'static str {
         match self {
             Tier::Plain => "",
@@ -50,17 +53,19 @@ impl Tier {
 }
 
 impl Faults {
-    /// Fails, with the cure, when a server that a tier needs cannot be had here: better now than after minutes of building.
+    /// Fails, with the cure, when a server that the tier needs is not available here. It is better
+    /// to fail now than after minutes of building.
     pub(crate) fn look_for_servers(&self, tier: Tier) -> Result<(), Error> {
         let mut needed = self.needs.iter().filter(|_| tier == Tier::Integration);
         needed.try_for_each(|service| service.choose().map(drop))
     }
 }
 
-/// Another program than the one as written, switched on by `COURSE_FAULT=<id>`.
+/// A program that differs from the one as written. `COURSE_FAULT=<id>` switches it on.
 pub(crate) struct Mutation {
     pub(crate) id: String,
-    /// What a fault breaks; for a variant, what an over-tight test misreads.
+    /// For a fault, the requirement that it breaks. For a variant, the requirement that a too
+    /// strict test misreads.
     pub(crate) requirement: Requirement,
     pub(crate) story: String,
     pub(crate) hint: String,
@@ -109,7 +114,7 @@ pub(crate) fn read(course: &Course, task: &Task) -> Result<Faults, Error> {
     Ok(faults)
 }
 
-/// The text of the file, with what it is checked against.
+/// The text of the file, and what it is checked against.
 struct Source {
     name: String,
     text: String,

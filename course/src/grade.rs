@@ -1,7 +1,8 @@
-//! How a suite is graded: it must accept right programs, then each fault is tried in a process of its own.
+//! Grades a suite. The suite must accept the right programs. Then each fault is tried in a process
+//! of its own.
 //!
-//! Invariant: a fault counts as caught only when the panic that failed a test is in the file of the tests. What crashes, hangs or ends early proves nothing
-//! about what the tests say.
+//! Invariant: a fault counts as caught only when the panic that failed a test is in the file of the
+//! tests. A crash, a hang or an early end proves nothing about what the tests check.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
@@ -19,13 +20,13 @@ pub(crate) struct Grader<'a> {
     bench: &'a mut Bench,
     /// The names of its tests.
     pub(crate) tests: Vec<String>,
-    /// The number behind the shuffled order.
+    /// The seed of the shuffled order.
     seed: u64,
 }
 
 /// Why a suite was not accepted on a right program.
 pub(crate) struct Refusal {
-    /// In which of the three runs: `all at once`, …
+    /// The run in which it happened, one of three: `all at once`, …
     pub(crate) during: String,
     /// What went wrong.
     pub(crate) why: Why,
@@ -35,13 +36,13 @@ pub(crate) struct Refusal {
 pub(crate) enum Why {
     /// These tests failed.
     Failed(Vec<Failure>),
-    /// No test ran; so many were ignored.
+    /// No test ran. `ignored` is the number of ignored tests.
     NothingRan { ignored: usize },
-    /// The time limit was over while these still ran.
+    /// These tests still ran at the time limit.
     Hung { running: Vec<String> },
     /// These processes outlived the tests.
     LeftBehind(Vec<String>),
-    /// The process ended without a result: how, and its last words.
+    /// The process ended without a result: how it ended, and its last output.
     EndedEarly { how: String, words: String },
 }
 
@@ -49,14 +50,15 @@ pub(crate) enum Why {
 pub(crate) enum Verdict {
     /// These tests failed at a line of their own file.
     Caught { by: Vec<String> },
-    /// Something failed elsewhere; the sentence says what.
+    /// Something failed outside the file of the tests; `why` says what.
     Crashed { why: String, cure: &'static str },
-    /// All tests passed; of these it is known that they ran the faulty code.
+    /// All tests passed. `reached` says whether the faulty code ran, `tests` which tests are known
+    /// to have run it.
     Survived { reached: bool, tests: BTreeSet<String> },
 }
 
 impl Verdict {
-    /// As it is kept in `.course/verdicts`.
+    /// The word that `.course/verdicts` keeps.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Verdict::Caught { .. } => "caught",
@@ -66,11 +68,11 @@ impl Verdict {
     }
 }
 
-/// At least this many threads, also on one core: tests that disturb each other should do so here.
+/// At least four threads, also on one core: tests that disturb each other should do so here.
 const PARALLEL: &str = "--test-threads=4";
 
 impl<'a> Grader<'a> {
-    /// Lists the tests of a suite. `seed` is the number behind the shuffled order.
+    /// Lists the tests of a suite. `seed` decides the shuffled order.
     pub(crate) fn new(
         suite: &'a Suite,
         bench: &'a mut Bench,
@@ -88,9 +90,10 @@ impl<'a> Grader<'a> {
         Ok(Grader { tests: listed(&list.stdout), suite, bench, seed })
     }
 
-    /// Runs the tests on a right program: all at once, one at a time, each in a process of its own in shuffled order.
+    /// Runs the tests on a right program three times: all at once; one at a time; and each in a
+    /// process of its own, in shuffled order.
     ///
-    /// Returns why they do not accept it, or `None`.
+    /// Returns why the tests do not accept the program, or `None`.
     pub(crate) fn accept(&mut self, variant: Option<&Mutation>) -> Result<Option<Refusal>, Error> {
         let fault: Vec<(&str, &str)> =
             variant.iter().map(|variant| ("COURSE_FAULT", variant.id.as_str())).collect();
@@ -187,12 +190,12 @@ impl<'a> Grader<'a> {
     }
 }
 
-/// A number for an order that nobody chose. (The hasher's keys are random; there is no other randomness in `std`.)
+/// A seed that nobody chose. (The hasher's keys are random; `std` has no other randomness.)
 pub(crate) fn fresh_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() % 1_000_000 // short enough to type
 }
 
-/// Names for a sentence.
+/// Joins names for a sentence.
 pub(crate) fn names(tests: &[String]) -> String {
     match tests {
         [] => "no test".into(),
@@ -227,7 +230,8 @@ fn last_words(run: &Run) -> String {
     crate::say::tail(words, 15)
 }
 
-/// Fisher and Yates's, on the numbers of splitmix64: a dependency for one shuffle would be more to build than this is to read.
+/// Fisher and Yates's shuffle, on the numbers of splitmix64. A dependency for one shuffle would be
+/// more to build than this is to read.
 fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..items.len()).rev() {

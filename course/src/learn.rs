@@ -1,4 +1,5 @@
-//! The words that read and show: where the learner is, `list`, `faults`, `hint`, `solution`, `next`.
+//! The commands that only read and show: `list`, `faults`, `hint`, `solution`, `next`, and where
+//! the learner is.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// Reads the notes of the workspace.
+    /// Reads the learner's progress from the workspace.
     pub(crate) fn of(course: &Course) -> Result<Learner, Error> {
         Ok(Learner { progress: Notes::of(&course.root).rows(PROGRESS)? })
     }
@@ -37,7 +38,7 @@ impl Learner {
         course.tasks.iter().find(|task| !self.is_complete(course, task))
     }
 
-    /// The task that a word means, or the current one when there is no word.
+    /// The task that a word means. Without a word: the current task.
     pub(crate) fn task<'a>(
         &self,
         course: &'a Course,
@@ -53,7 +54,7 @@ impl Learner {
     }
 }
 
-/// Without a word: where the learner is and what to type next.
+/// Shows where the learner is and what to type next.
 pub(crate) fn here(course: &Course) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
     let complete = course.tasks.iter().filter(|task| learner.is_complete(course, task)).count();
@@ -80,7 +81,7 @@ pub(crate) fn here(course: &Course) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All tasks with their titles and how far each is.
+/// Lists all tasks with their titles, and how far the learner is in each.
 pub(crate) fn list(course: &Course) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
     let current = learner.current(course).map(|task| &task.name);
@@ -99,7 +100,8 @@ pub(crate) fn list(course: &Course) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The faults of a task by number and requirement. What a fault is stays untold until it was hinted at.
+/// Lists the faults of a task by number and requirement. Shows what a fault is only after a hint
+/// was given for it.
 pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     let faults = faults::read(course, task)?;
     let notes = Notes::of(&course.root);
@@ -126,7 +128,8 @@ pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives away a little more of the first fault that survives: first its hint, then its story and how to see it.
+/// Says a little more about the first fault that survives: first its hint, then its story and the
+/// command that shows it.
 pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     let faults = faults::read(course, task)?;
     let notes = Notes::of(&course.root);
@@ -174,7 +177,7 @@ pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The finished suite, when the task is complete or the learner asks to see it all the same.
+/// Shows the finished suite, if the task is complete or the learner asks for it with `--show`.
 pub(crate) fn solution(course: &Course, task: &Task, show: bool) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
     if !show && !learner.is_complete(course, task) {
@@ -190,7 +193,7 @@ pub(crate) fn solution(course: &Course, task: &Task, show: bool) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The next task: the first that was never checked, else the first that is not complete.
+/// Shows the next task: the first that was never checked, otherwise the first that is not complete.
 pub(crate) fn next(course: &Course) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
     let begun = |task: &&Task| learner.score(task).is_some();

@@ -1,7 +1,8 @@
-//! What libtest printed: how many tests ran, which failed, and where each failure is.
+//! Reads the output of libtest: how many tests ran, which tests failed, and where each failed.
 //!
-//! It reads the stable, human output, because the JSON output is not stable. Both forms of the panic line are known, `thread 'x' panicked at` and
-//! `thread 'x' (tid) panicked at` (since Rust 1.92).
+//! It reads the stable output for people, because the JSON output is not stable. It knows both
+//! forms of the panic line: `thread 'x' panicked at`, and `thread 'x' (tid) panicked at` (since
+//! Rust 1.92).
 
 use std::collections::BTreeSet;
 
@@ -61,16 +62,18 @@ impl Report {
         report
     }
 
-    /// The tests of `all` without a result: what still ran when the process was stopped.
+    /// The tests of `all` that have no result: they still ran when the process was stopped.
     pub(crate) fn unfinished(&self, all: &[String]) -> Vec<String> {
         all.iter().filter(|test| !self.done.contains(*test)).cloned().collect()
     }
 }
 
 impl Failure {
-    /// The file that the test failed in, as the compiler was given it; `None` when the test failed without a panic.
+    /// The file in which the test failed, as the compiler was given it. `None` when the test failed
+    /// without a panic.
     ///
-    /// The last panic of the test's own thread decides: an earlier one, in a task or thread of the subject, is what the test then noticed.
+    /// The last panic of the test's own thread decides. An earlier panic, in a task or thread of
+    /// the subject, is what the test then noticed.
     pub(crate) fn file(&self) -> Option<&str> {
         let panics: Vec<(&str, &str)> = self.output.lines().filter_map(panic_line).collect();
         let own = panics.iter().rev().find(|(thread, _)| *thread == self.test || *thread == "main");

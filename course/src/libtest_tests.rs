@@ -1,4 +1,4 @@
-//! Outputs as real test processes printed them, `rustc` 1.91 and 1.95.
+//! Outputs of real test processes, from `rustc` 1.91 and 1.95.
 
 use super::{Report, Summary, listed, panic_line};
 

@@ -1,4 +1,4 @@
-//! `dev lint`: everything that is asked of every line, in one list, which `just lint` and both CIs run.
+//! `dev lint`: one list of all checks that every line must pass. `just lint` and both CIs run it.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use testenv::tools::{CargoProgram, Setup, process::cargo};
 use crate::say::{self, BAD, GOOD, STRONG, paint};
 use crate::tasks::Course;
 
-/// What a lint is called, and the arguments of cargo.
+/// The name of a lint, and cargo's arguments for it.
 type Lint = (&'static str, &'static str);
 
 const LINTS: &[Lint] = &[
@@ -41,7 +41,7 @@ const DENY: CargoProgram = CargoProgram {
     cure: "dev lint --install",
 };
 
-/// Runs all lints, whatever the first ones say. The exit code is 0 when all pass.
+/// Runs all lints, also when one fails. The exit code is 0 when all pass.
 pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install);
     setup.cargo_program(&DENY)?;

@@ -1,6 +1,7 @@
 //! `cargo course`: the learner's command line.
 //!
-//! It shows the way through the tasks, grades what the learner writes, and provides the servers that the tests need.
+//! It leads through the tasks, grades what the learner writes, and provides the servers that the
+//! tests need.
 
 // The course: what the tasks say.
 mod faults;
@@ -66,16 +67,16 @@ enum Word {
     },
     /// Shows what is known about the faults of a task, without giving them away
     Faults { task: Option<String> },
-    /// Says a little more about the first fault that survives; twice: all about it
+    /// Gives a hint for the first fault that survives; the second time, tells all about it
     Hint { task: Option<String> },
     /// Shows the finished tests of a task
     Solution {
         task: Option<String>,
-        /// Shows them although the task is not complete
+        /// Shows them even if the task is not complete
         #[arg(long)]
         show: bool,
     },
-    /// Puts your file back as it was given; what you wrote is kept
+    /// Puts your file back as it was given, and keeps a copy of what you wrote
     Reset {
         task: Option<String>,
         /// Takes it from this commit or branch
@@ -84,7 +85,7 @@ enum Word {
     },
     /// Shows the next task
     Next,
-    /// Shows for every service what would serve it here, and what cures each gap
+    /// Shows what would serve each service here, and the cure for each gap
     Doctor,
     /// Provides the images that the tests on real servers need
     Setup {
@@ -108,24 +109,25 @@ enum Word {
 
 #[derive(Subcommand)]
 enum ReuseWord {
-    /// Shows them
+    /// Lists the servers
     List,
-    /// Stops them and removes what is on them
+    /// Stops the servers and removes what is on them
     Stop,
 }
 
 #[derive(Subcommand)]
 enum DevWord {
-    /// Proves that the tasks are sound: exercises catch nothing, solutions everything, sham suites nothing
+    /// Proves that the tasks are sound: exercises and sham suites catch nothing, solutions catch
+    /// everything
     Check {
         tasks: Vec<String>,
-        /// Stops a test process after so many seconds
+        /// Stops a test process after this many seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         limit: u64,
     },
-    /// Runs everything that is asked of every line: format, clippy, documentation, licences
+    /// Runs all checks that every line must pass: format, clippy, documentation, licences
     Lint {
-        /// Also builds cargo-deny where it is missing
+        /// Also builds cargo-deny if it is missing
         #[arg(long)]
         install: bool,
     },

@@ -4,7 +4,8 @@
 //! - `verdicts`: `task07-kafka/<fault> caught`, from the last check
 //! - `hints`: `task07-kafka/<fault> 1`, how much of the fault was given away
 //!
-//! Invariant: a file is whole at any moment. It is written beside its place and renamed, under a lock that two checks at once share.
+//! Invariant: a file is complete at any moment. It is written under another name and then renamed,
+//! under a lock that two simultaneous checks share.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -29,12 +30,12 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    /// The notes of the workspace at `root`. Nothing is made before something is written.
+    /// The notes of the workspace at `root`. Creates nothing until something is written.
     pub(crate) fn of(root: &Path) -> Notes {
         Notes { dir: root.join(".course") }
     }
 
-    /// The rows of a file; none when it was never written.
+    /// The rows of a file. Empty when the file was never written.
     pub(crate) fn rows(&self, file: &str) -> Result<Rows, Error> {
         let path = self.dir.join(file);
         match std::fs::read_to_string(&path) {
@@ -60,7 +61,7 @@ impl Notes {
         self.replace(&path, &text).map_err(|e| self.unkept(&path, &e))
     }
 
-    /// Keeps a copy of a learner's file, under a number of its own: `saved/task07-kafka/exercise-2.rs`.
+    /// Keeps a copy of a learner's file under a new number: `saved/task07-kafka/exercise-2.rs`.
     pub(crate) fn save(&self, task: &str, text: &str) -> Result<PathBuf, Error> {
         let dir = self.dir.join("saved").join(task);
         std::fs::create_dir_all(&dir).map_err(|e| self.unkept(&dir, &e))?;
@@ -107,23 +108,23 @@ impl Notes {
     }
 }
 
-/// How far a task is: `4/6`.
+/// How far the learner is in a task: `4/6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Score {
-    /// Faults caught at the last check.
+    /// How many faults the last check caught.
     pub(crate) caught: usize,
-    /// Faults that the task had then.
+    /// How many faults the task had at the last check.
     pub(crate) of: usize,
 }
 
 impl Score {
-    /// The score of a task, when it was ever checked.
+    /// The score of a task. `None` when the task was never checked.
     pub(crate) fn of_task(rows: &Rows, task: &str) -> Option<Score> {
         let (caught, of) = rows.get(task)?.split_once('/')?;
         Some(Score { caught: caught.parse().ok()?, of: of.parse().ok()? })
     }
 
-    /// Every fault caught.
+    /// Whether every fault was caught.
     pub(crate) fn complete(self) -> bool {
         self.caught == self.of
     }

@@ -1,6 +1,6 @@
 //! The requirements of a task: the list items `- **R1** …` under `## Requirements` of its README.
 
-/// One requirement, as the README says it.
+/// One requirement, in the README's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
     /// `R1`
@@ -15,7 +15,8 @@ impl std::fmt::Display for Requirement {
     }
 }
 
-/// Reads the requirements of a README, in its order: list items that begin with the id in bold, with their indented lines.
+/// Reads the requirements of a README, in the order of the README. A requirement is a list item
+/// that begins with the id in bold, with its indented lines.
 pub(crate) fn read(readme: &str) -> Vec<Requirement> {
     let section = readme.lines().skip_while(|line| line.trim() != "## Requirements").skip(1);
     let section = section.take_while(|line| !line.starts_with("# ") && !line.starts_with("## "));

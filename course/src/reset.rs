@@ -1,4 +1,4 @@
-//! `reset`: the learner's file as it was given, with what is there now kept.
+//! `reset`: puts the learner's file back as it was given, and keeps a copy of the current one.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -9,7 +9,8 @@ use crate::progress::{Notes, PROGRESS, VERDICTS};
 use crate::say;
 use crate::tasks::{Course, Task, text};
 
-/// Puts the pristine exercise back, from a commit named by `from`, else from where the course was cloned, else from the last commit.
+/// Puts the original exercise back. It comes from the commit that `from` names. Without `from`, it
+/// comes from where the course was cloned (`origin/HEAD`), otherwise from the last commit.
 pub(crate) fn reset(course: &Course, task: &Task, from: Option<&str>) -> Result<ExitCode, Error> {
     let path = task.exercise();
     let shown = say::short(&course.root, &path).to_string();
@@ -40,7 +41,7 @@ pub(crate) fn reset(course: &Course, task: &Task, from: Option<&str>) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// The reference that has the file, and its text there.
+/// The reference that has the file, and the text of the file there.
 fn pristine(root: &Path, shown: &str, from: Option<&str>) -> Result<(String, String), Error> {
     let mut error = Error::new(format!("{shown} cannot be had as it was given"));
     let candidates = from.map_or(vec!["origin/HEAD", "HEAD"], |reference| vec![reference]);

@@ -1,4 +1,4 @@
-//! `setup`: what the harness provides, and what the course needs beside that.
+//! `setup`: provides what the harness provides, and what else the course needs.
 
 use std::process::ExitCode;
 
@@ -7,13 +7,15 @@ use testenv::tools::{BUILD_TOOLS, CargoProgram, Setup, Tool};
 
 use crate::tasks::Course;
 
-/// What the harness's own tests look around with; Debian's names.
+/// Programs with which the harness's own tests inspect the machine, with their Debian packages.
 const TOOLS: [Tool; 2] = [("ps", &["procps"]), ("ss", &["iproute2"])];
 
-/// Servers that the harness's own tests also run as processes of this machine, whatever serves the tasks.
+/// Servers that the harness's own tests also run as processes of this machine, even if something
+/// else serves the tasks.
 const NATIVES: [Tool; 2] = [("postgres", &["postgresql"]), ("redis", &["redis-server"])];
 
-/// The second runner that the harness promises to serve. The release is the one that `.config/nextest.toml` was written for.
+/// cargo-nextest is the second runner that the harness promises to support. `.config/nextest.toml`
+/// was written for this release.
 const NEXTEST: CargoProgram = CargoProgram {
     name: "cargo-nextest",
     install: "--locked cargo-nextest@0.9.151 --no-default-features --features default-no-update",
@@ -22,7 +24,7 @@ const NEXTEST: CargoProgram = CargoProgram {
     cure: "setup --install",
 };
 
-/// Provides what is missing. The exit code is 0 when nothing is missing any more.
+/// Provides what is missing. The exit code is 0 when nothing is missing afterwards.
 pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install).recipes(course.root.join("shared/images"));
     setup.tools(&[BUILD_TOOLS, TOOLS].concat(), &NATIVES, "to build and run the tests")?;

@@ -1,4 +1,4 @@
-//! A test program of a task: built by cargo, run by itself.
+//! A test program of a task: cargo builds it, and we run it ourselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ use crate::tasks::{Course, Task};
 pub(crate) struct Suite {
     /// The program.
     pub(crate) program: PathBuf,
-    /// The one file whose panics are verdicts of the tests.
+    /// The file of the tests. Only a panic in this file is a verdict of the tests.
     pub(crate) source: PathBuf,
-    /// Where the compiler was started: what it was given as a path is relative to this.
+    /// The directory in which the compiler ran. A relative path that the compiler was given starts
+    /// here.
     pub(crate) compiled_in: PathBuf,
-    /// The folder of the task; tests run in it, as under cargo.
+    /// The folder of the task. The tests run in it, as they do under cargo.
     pub(crate) dir: PathBuf,
     /// The package that cargo would name to the tests.
     pub(crate) package: String,
@@ -32,11 +33,12 @@ pub(crate) struct Suite {
 /// What the compiler said about a suite that it refused.
 pub(crate) struct Refused(pub(crate) String);
 
-/// The state of one check: the run that all its processes join, its scratch directory, the time limit.
+/// The state of one check: its time limit, its scratch directory, and the run that all its
+/// processes join.
 pub(crate) struct Bench {
-    /// One process may take this long.
+    /// The longest time that one process may take.
     pub(crate) limit: Duration,
-    /// For files of this check; removed with it.
+    /// The directory for the files of this check. It is removed with the check.
     pub(crate) scratch: tempfile::TempDir,
     guard: Guard,
     run: String,
@@ -45,7 +47,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Opens a run of its own, which lasts until it is dropped.
+    /// Opens a run for this check. The run lasts until the value is dropped.
     pub(crate) fn new(limit: Duration) -> Result<Bench, Error> {
         let prefix = format!("course-{}-", std::process::id());
         let scratch =
@@ -61,7 +63,8 @@ impl Bench {
         })
     }
 
-    /// Runs a suite once, with nothing of the caller's environment that would change what it does or prints.
+    /// Runs a suite once, without the variables of the caller's environment that would change what
+    /// the suite does or prints.
     pub(crate) fn run(
         &mut self,
         suite: &Suite,
@@ -108,7 +111,7 @@ struct Target {
     src_path: PathBuf,
 }
 
-/// Builds the named test targets of a task; each comes back under its name.
+/// Builds the named test targets of a task and returns each under its name.
 pub(crate) fn build(
     course: &Course,
     task: &Task,
@@ -161,7 +164,7 @@ pub(crate) fn build(
     }
 }
 
-/// Runs a test command over the whole workspace in one run, its output going where ours goes.
+/// Runs a test command over the whole workspace in one run. Its output goes to our own output.
 pub(crate) fn stream(course: &Course, arguments: &[&str], run: &str) -> Result<bool, Error> {
     let mut command = Command::new(process::cargo());
     command.current_dir(&course.root).args(arguments).env(testenv::tools::ID_VAR, run);
@@ -172,10 +175,11 @@ fn colour() -> bool {
     anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// librdkafka takes 75 s on two cores; a slow machine that also downloads gets ten times that before we call it hung.
+/// librdkafka takes 75 s on two cores. A slow machine that also downloads gets ten times that
+/// before we call it hung.
 const BUILD_LIMIT: Duration = Duration::from_mins(15);
 
-/// Cargo's own lines (`Compiling x`), beside which the compiler's would be hard to find.
+/// Whether a line is cargo's own (`Compiling x`). Such lines would hide those of the compiler.
 fn is_status(line: &str) -> bool {
     let plain = anstream::adapter::strip_str(line).to_string();
     let first = plain.split_whitespace().next().unwrap_or_default();
@@ -203,14 +207,14 @@ impl Suite {
             || matches!((path.canonicalize(), self.source.canonicalize()), (Ok(a), Ok(b)) if a == b)
     }
 
-    /// The command that shows one test again.
+    /// The command that runs one test again.
     pub(crate) fn again(&self, test: &str) -> String {
         let target = self.source.file_stem().unwrap_or_default().display();
         let (package, tier) = (&self.package, self.tier.typed());
         format!("cargo test -p {package}{tier} --test {target} -- --exact {}", say::quoted(test))
     }
 
-    /// A file of the panic as it is typed.
+    /// The file of a panic, as the user would type it.
     pub(crate) fn shown<'a>(&self, file: &'a str) -> std::path::Display<'a> {
         say::short(&self.compiled_in, Path::new(file))
     }

@@ -11,7 +11,7 @@ use crate::say;
 pub(crate) struct Course {
     /// The folder with `Cargo.toml`, `crates/` and `course/`.
     pub(crate) root: PathBuf,
-    /// In order of their numbers.
+    /// Sorted by their numbers.
     pub(crate) tasks: Vec<Task>,
 }
 
@@ -26,7 +26,8 @@ pub(crate) struct Task {
 }
 
 impl Course {
-    /// Finds the workspace around the current directory, else the one that this program was built in.
+    /// Finds the workspace around the current directory, otherwise the one in which this program
+    /// was built.
     pub(crate) fn open() -> Result<Course, Error> {
         let here = std::env::current_dir().ok();
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
@@ -46,7 +47,8 @@ impl Course {
         Ok(Course { root: root.to_owned(), tasks: tasks_in(&root.join("crates"))? })
     }
 
-    /// The task that a word means: its name, its number, `task07`, its noun, its folder.
+    /// The task that a word names. The word is the task's name, its number, `task07`, its noun or
+    /// its folder.
     pub(crate) fn find(&self, word: &str) -> Result<&Task, Error> {
         let wanted = word.trim_end_matches('/').rsplit('/').next().unwrap_or(word).to_lowercase();
         let number = wanted.strip_prefix("task").unwrap_or(&wanted).parse::<u32>().ok();
@@ -139,7 +141,8 @@ impl Task {
     }
 }
 
-/// Warns of a build directory in which librdkafka's configure script fails with a page of words that do not name the cause.
+/// Warns if the path of the build directory has a space. librdkafka's configure script fails there,
+/// and its long output does not name the cause.
 pub(crate) fn warn_of_a_space(root: &Path) {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     if target.to_string_lossy().contains(char::is_whitespace) {
@@ -171,7 +174,7 @@ fn tasks_in(crates: &Path) -> Result<Vec<Task>, Error> {
     Ok(tasks)
 }
 
-/// A folder is a task by its name and its manifest; any other crate may stand beside the tasks.
+/// A folder is a task if its name and its manifest say so. Any other crate may be beside the tasks.
 fn task_in(dir: &Path) -> Option<Task> {
     let name = dir.file_name()?.to_str()?.to_owned();
     let (number, noun) = name.strip_prefix("task")?.split_once('-')?;

@@ -1,4 +1,4 @@
-//! `test-all`: set-up, then both tiers, in one run whose servers all tests share.
+//! `test-all`: sets up, then runs both tiers in one run. All tests share the servers of that run.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -9,7 +9,8 @@ use crate::say::{self, BAD, GOOD, paint};
 use crate::tasks::Course;
 use crate::{setup, suite};
 
-/// Runs every step, shows how each ended, and fails when one did. Without its servers the second tier is not run, which is a failure too.
+/// Runs every step, shows how each ended, and fails when one failed. Without its servers the
+/// integration tier is not run, which counts as a failure too.
 pub(crate) fn test_all(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let provided = match setup::setup(course, install) {
