@@ -1,4 +1,4 @@
-//! Which test asks, and the command that runs it again.
+//! The name of the test that asks, and the command that runs the test again.
 
 #[cfg(any(
     feature = "kafka",
@@ -12,10 +12,11 @@ mod rerun;
 ))]
 pub(crate) use rerun::again;
 
-/// The full name of the test on whose behalf this thread runs, as the runner knows it.
+/// The full name of the test for which this thread runs, as the runner knows it.
 ///
-/// Where the process runs one test, the `--exact` of its command line tells; else libtest names a test's thread after it. Elsewhere (a worker of a runtime, a
-/// plain program) it is the program's name.
+/// If the process runs one test, `--exact` on its command line names the test. Otherwise libtest
+/// has named the test's thread after it. On any other thread (a worker of a runtime, a plain
+/// program), the result is the program's name.
 #[cfg_attr(
     not(any(
         feature = "kafka",
@@ -35,7 +36,8 @@ pub(crate) fn name() -> String {
     }
 }
 
-/// Whether this process runs one test: nextest's do, and one that was told which.
+/// Whether this process runs only one test. Processes of nextest do, and so does one that was told
+/// which test to run.
 #[cfg(any(
     feature = "kafka",
     all(feature = "integration", any(feature = "postgres", feature = "redis"))

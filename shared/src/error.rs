@@ -1,12 +1,14 @@
-//! What the environment did to a test: said once, with the cure.
+//! What the environment did to a test, said once, with the cure.
 //!
-//! Invariant: an error that reaches a user names what was tried, the cause, and the command that cures it.
+//! Invariant: an error that reaches a user names what was tried, the cause, and the command that
+//! cures it.
 
 use std::fmt;
 
-/// A failure of the environment, not of the code under test: a server that cannot be had, a directory that cannot be written.
+/// A failure of the environment, not of the code under test: for example, a server that cannot be
+/// started, or a directory that cannot be written.
 ///
-/// `Debug` prints the same text as `Display`, so that `unwrap()` in a test shows it whole.
+/// `Debug` prints the same text as `Display`, so `unwrap()` in a test shows the whole text.
 ///
 /// ```
 /// let error = testenv::Error::new("no Kafka broker")
@@ -31,24 +33,24 @@ pub struct Error {
 }
 
 impl Error {
-    /// Says what could not be had or done, in a few words.
+    /// Says in a few words what was not available or could not be done.
     pub fn new(what: impl Into<String>) -> Error {
         Error { what: what.into(), tried: Vec::new(), cause: None, fixes: Vec::new() }
     }
 
-    /// Adds one way that was tried and how it ended.
+    /// Adds one thing that was tried, and how it ended.
     pub fn tried(mut self, way: impl Into<String>) -> Error {
         self.tried.push(way.into());
         self
     }
 
-    /// Names the cause: the words of whoever refused.
+    /// Names the cause, in the words of whoever refused.
     pub fn cause(mut self, cause: impl fmt::Display) -> Error {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// Adds a command, or a setting, that cures it.
+    /// Adds a command or a setting that cures the problem.
     pub fn fix(mut self, command: impl Into<String>) -> Error {
         self.fixes.push(command.into());
         self

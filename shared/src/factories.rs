@@ -1,7 +1,8 @@
 //! Rows that are valid by default and never collide.
 //!
-//! A test names the values that matter to it; all others come from here. They are made from a count and a number of the process, so that two never
-//! collide in a database that tests share, and from `TEST_SEED` where a value is free to vary.
+//! A test names the values that matter to it. This module makes all other values. Unique values
+//! contain a counter and the number of the process, so that two rows never collide in a database
+//! that tests share. Values that are free to vary come from `TEST_SEED`.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -17,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Invariant: every row is accepted by the schema of `migrations/` without one explicit value.
+//! Invariant: the schema of `migrations/` accepts every row without one explicit value.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,13 +26,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::FromRow;
 use sqlx::postgres::PgPool;
 
-/// The number behind every free choice; made up where it is not set.
+/// The variable with the seed of every free choice. If it is not set, the seed is empty, and the
+/// choices are the same in every run.
 pub const SEED_VAR: &str = "TEST_SEED";
 
 /// A row of `users`.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct User {
-    /// Made by the database.
+    /// Set by the database.
     pub id: i64,
     /// Never empty.
     pub name: String,
@@ -42,7 +44,7 @@ pub struct User {
 /// A row of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Order {
-    /// Made by the database.
+    /// Set by the database.
     pub id: i64,
     /// The user whose order it is.
     pub user_id: i64,
@@ -111,11 +113,11 @@ impl NewUser<'_> {
         self
     }
 
-    /// Writes it and returns the row.
+    /// Inserts the user and returns the row.
     ///
     /// # Panics
     ///
-    /// When the database refuses the row: an explicit value breaks one of its rules.
+    /// When the database refuses the row, because an explicit value breaks one of its rules.
     pub async fn insert(self) -> User {
         let row = sqlx::query_as(
             "INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id, name, email",
@@ -138,7 +140,7 @@ impl NewOrder<'_> {
         self
     }
 
-    /// Writes it and returns the row.
+    /// Inserts the order and returns the row.
     ///
     /// # Panics
     ///
@@ -162,7 +164,7 @@ fn next() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A number that may be anything: the same for the same seed, test and count.
+/// A number for a free choice: the same for the same seed, test and count.
 fn free(count: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (std::env::var(SEED_VAR).unwrap_or_default(), crate::current_test::name(), count)

@@ -1,6 +1,7 @@
-//! Faults: plausible mistakes that a subject can be asked to make, one at a time.
+//! Faults: plausible mistakes that a subject makes on request, one at a time.
 //!
-//! `COURSE_FAULT=<id>` switches one on for a process. The ids of a crate stand in its `faults.toml`, where the compiler checks them.
+//! `COURSE_FAULT=<id>` switches a fault on for a process. The ids of a crate are in its
+//! `faults.toml`. The compiler checks that they are there.
 //!
 //! ```no_run
 //! use testenv::fault::{FAULT_VAR, REACHED_VAR};
@@ -17,15 +18,17 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::OnceLock;
 
-/// The fault that this process makes, by its id.
+/// The variable with the id of the fault that this process makes.
 pub const FAULT_VAR: &str = "COURSE_FAULT";
 
-/// A file that collects, a line each, the names of the threads (for libtest: the tests) that reached the fault.
+/// The variable with the path of a file. The file collects, one per line, the names of the threads
+/// (for libtest: the tests) that reached the fault.
 pub const REACHED_VAR: &str = "COURSE_REACHED";
 
-/// True when this process was asked to make the mistake `id`: `if fault!("ttl-in-seconds") { … }`.
+/// True if this process was asked to make the mistake `id`: `if fault!("ttl-in-seconds") { … }`.
 ///
-/// The id must be listed in the `faults.toml` of the crate that says it; else the crate does not compile.
+/// The id must be in the `faults.toml` of the crate that uses the macro. Otherwise the crate does
+/// not compile.
 ///
 /// # Panics
 ///
@@ -49,7 +52,8 @@ macro_rules! fault {
     }};
 }
 
-/// Whether the text of a `faults.toml` has the line `id = "<id>"`; called by [`fault!`] while the crate compiles.
+/// Whether the text of a `faults.toml` has the line `id = "<id>"`. [`fault!`] calls it while the
+/// crate compiles.
 #[doc(hidden)]
 pub const fn lists(faults_toml: &str, id: &str) -> bool {
     const KEY: &[u8] = b"\nid = \"";
@@ -78,7 +82,8 @@ const fn matches(text: &[u8], at: usize, part: &[u8]) -> bool {
     true
 }
 
-/// Whether `id` is the fault of this process, and a line in the file of [`REACHED_VAR`] if it is; called by [`fault!`].
+/// Whether `id` is the fault of this process. If so, adds a line to the file of [`REACHED_VAR`].
+/// [`fault!`] calls it.
 #[doc(hidden)]
 pub fn is_on(faults_toml: &str, package: &str, id: &str) -> bool {
     let Some(selected) = selected() else { return false };
@@ -122,9 +127,11 @@ fn note_reached() {
     }
 }
 
-/// Ends the process before `main` when `COURSE_FAULT` names a fault that the package under test does not list.
+/// Ends the process before `main` if `COURSE_FAULT` names a fault that the package under test does
+/// not list.
 ///
-/// Cargo and nextest tell a test process its package; a process that neither started is checked by [`fault!`] when it reaches one.
+/// Cargo and nextest tell a test process its package. In a process that neither of them started,
+/// [`fault!`] does the check when the process reaches a fault.
 pub(crate) fn refuse_unknown() {
     let (Ok(selected), Some(package_dir)) =
         (std::env::var(FAULT_VAR), std::env::var_os("CARGO_MANIFEST_DIR"))

@@ -1,9 +1,11 @@
-//! A Kafka topic of a test's own, on a broker that all tests share.
+//! A Kafka topic for one test, on a broker that all tests share.
 //!
-//! In the plain tier the broker is librdkafka's mock, one a process; with the feature `integration` it is a real one, one a run.
+//! In the plain tier, the broker is librdkafka's mock, one per process. With the feature
+//! `integration` it is a real broker, one per run.
 //!
-//! Private to the test: the topic, with its offsets. Not private, because the broker is one: consumer groups of the same name, and what an
-//! admin client lists or changes of the whole cluster.
+//! Private to the test: the topic, with its offsets. Not private, because there is only one broker:
+//! consumer groups of the same name, and what an admin client lists or changes in the whole
+//! cluster.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -13,7 +15,8 @@
 //! # }
 //! ```
 //!
-//! Invariant: no two topics of a run have the same name, and a topic on somebody else's broker is noted before it is made.
+//! Invariant: no two topics of a run have the same name. A topic on an external broker is noted
+//! before it is created.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +35,7 @@ use embedded as broker;
 #[cfg(feature = "integration")]
 use real as broker;
 
-/// Topics on somebody else's broker.
+/// Removes topics on external brokers.
 #[cfg(feature = "integration")]
 pub(crate) const CLEANER: Cleaner =
     Cleaner { is_external: true, ..Cleaner::new("kafka", real::remove) };
@@ -40,13 +43,14 @@ pub(crate) const CLEANER: Cleaner =
 /// Kafka allows 249 characters; the rest is for what makes the name unique.
 const NAME_LIMIT: usize = 200;
 
-/// The topics of so many failed tests are told of, the newest.
+/// How many topics of failed tests are reported: the newest ones.
 const TOLD: usize = 16;
 
 /// A topic with one partition that no other test uses.
 ///
-/// It stays until the broker goes: the mock with the process, the run's broker with the run. On a broker given by `TESTENV_KAFKA_BROKERS` it is deleted when
-/// the run ends, also when its test was killed. When a test has failed, the line that reads its topic is printed.
+/// It stays as long as its broker: the mock ends with the process, the run's broker with the run.
+/// On a broker of `TESTENV_KAFKA_BROKERS` the topic is deleted when the run ends, also if its test
+/// was killed. When a test has failed, the command that reads its topic is printed.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
@@ -70,7 +74,7 @@ pub struct Topic {
 
 /// Returns an empty topic that no other test can meet by accident, on a broker that answers.
 ///
-/// The broker is started by the first call of the process (mock: 3 ms) or of the run (real: about 5 s).
+/// The first call of the process (mock: 3 ms) or of the run (real: about 5 s) starts the broker.
 ///
 /// # Panics
 ///
@@ -94,7 +98,7 @@ impl Topic {
         &self.brokers
     }
 
-    /// The topic's name: the test's name, and what makes it unique.
+    /// The topic's name: the test's name, with a part that makes it unique.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -106,7 +110,8 @@ impl Drop for Topic {
     }
 }
 
-/// The topic of a test that has ended. Whoever has it keeps nothing: topics stay as long as their broker does.
+/// The topic of a test that has ended. There is nothing to keep or remove: topics stay as long as
+/// their broker does.
 struct Used {
     told: Told,
 }
@@ -125,7 +130,8 @@ impl Evidence for Used {
     }
 }
 
-/// A legal topic name that carries the test's; `token` tells runs (or processes) apart, the process and a count tell topics apart.
+/// A legal topic name that contains the test's name. `token` tells runs (or processes) apart. The
+/// process and a count tell topics apart.
 fn unique(test: &str, token: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };

@@ -1,6 +1,6 @@
-//! Reading: what people write, with passwords as they typed them.
+//! Reads addresses as people write them, with passwords as people typed them.
 //!
-//! Invariant: what an error says was neither before an `@` nor in a parameter.
+//! Invariant: an error never repeats text that was before an `@` or in a parameter.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use url::{Host, Url};
 
 use super::{Address, Dialect, Form, NO_SECRETS, Place};
 
-/// Where a PostgreSQL of this machine has its socket: Debian, Red Hat; where it is built from source.
+/// The directories in which PostgreSQL puts its socket: on Debian, on Red Hat, and when built from
+/// source.
 const SOCKETS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
 
 impl Address {
@@ -18,7 +19,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it, and nothing that could be a secret.
+    /// Says what is wrong with the address. Repeats nothing that could be a secret.
     pub(crate) fn read(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
         let (read, what) = match dialect.form {
             Form::Brokers => (brokers(dialect, text.trim()), "list of brokers"),
@@ -82,9 +83,9 @@ fn check_scheme(dialect: &'static Dialect, scheme: &str) -> Result<(), String> {
     })
 }
 
-/// What stands before the host's `@`, and what behind it.
+/// Returns the text before the host's `@` and the text behind it.
 ///
-/// A password may be typed as it is, as long as there is one way to read the whole.
+/// A password may be typed as it is, as long as the address can be read in one way only.
 fn split(rest: &str) -> Result<(Option<&str>, &str), String> {
     let Some(last) = rest.rfind('@') else { return Ok((None, rest)) };
     let at = |at: usize| Ok((Some(&rest[..at]), &rest[at + 1..]));
@@ -144,7 +145,7 @@ fn parameters(dialect: &'static Dialect, query: &str) -> Result<Vec<(String, Str
     Ok(parameters)
 }
 
-/// Takes a parameter out; of several the last counts.
+/// Takes a parameter out. If it occurs several times, the last one counts.
 fn take(address: &mut Address, name: &str) -> Option<String> {
     let is_it = |(other, _): &&(String, String)| other == name;
     let value = address.parameters.iter().rfind(is_it).map(|(_, value)| value.clone());
@@ -269,7 +270,7 @@ fn broker(dialect: &'static Dialect, entry: &str) -> Result<Place, String> {
     Ok(Place::Tcp(host.to_owned(), port))
 }
 
-/// The text, where it can be no secret: a single word.
+/// The text in quotes if it is a single word, which can be no secret; otherwise `it`.
 fn named(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_plain) { format!("`{text}`") } else { "it".into() }
 }
@@ -278,7 +279,7 @@ fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')
 }
 
-/// Without percent signs that stand for something; one that stands for nothing stays as it is.
+/// Decodes percent signs. A percent sign that begins no code stays as it is.
 fn decoded(text: &str) -> Option<String> {
     let text = percent_decode_str(text).decode_utf8().ok()?;
     (!text.contains('\0')).then(|| text.into_owned())

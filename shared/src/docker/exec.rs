@@ -1,4 +1,4 @@
-//! A program run in a container that is up.
+//! Runs a program in a running container.
 
 use std::future::poll_fn;
 
@@ -15,9 +15,9 @@ pub(crate) struct Finished {
     pub(crate) errors: String,
 }
 
-/// Runs a program in a container and returns what it wrote. Call it on [`super::on_engine`].
+/// Runs a program in a container and returns its output. Call it on [`super::on_engine`].
 ///
-/// The error is the engine's: no such container, no such program.
+/// An error comes from the engine: there is no such container, or no such program.
 pub(crate) async fn execute(container: &str, command: Vec<String>) -> Result<Finished, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let engine = docker_client_instance().await.map_err(|error| words(&error))?;

@@ -1,7 +1,8 @@
 //! Where this process is, as the engine sees it: beside the engine, or in one of its containers.
 //!
-//! In a container that has the engine's socket, 127.0.0.1 is the container's own, and a port that the engine publishes on the loopback address of its machine
-//! cannot be reached. A container on the same network can.
+//! In a container that has the engine's socket, 127.0.0.1 is the address of the container itself. A
+//! port that the engine publishes on the loopback address of its machine cannot be reached there. A
+//! container on the same network can be reached.
 
 use std::collections::HashMap;
 
@@ -17,11 +18,13 @@ use crate::Error;
 /// The container that this process runs in.
 pub(super) struct Job {
     pub(super) id: String,
-    /// The network over which it reaches others; none where it has its machine's, and their published ports are the way.
+    /// The network over which this container reaches others. `None` if it uses the network of its
+    /// machine: then it reaches others through their published ports.
     pub(super) network: Option<String>,
 }
 
-/// The container of the engine that this process runs in; none beside the engine.
+/// The container of the engine in which this process runs. `None` if the process runs beside the
+/// engine.
 pub(super) async fn job() -> Result<Option<&'static Job>, Error> {
     static JOB: OnceCell<Option<Job>> = OnceCell::const_new();
     JOB.get_or_try_init(ask).await.map(Option::as_ref)
@@ -105,7 +108,8 @@ fn own_id() -> Option<String> {
         .or_else(by_name)
 }
 
-/// Engines mount these files into a container from a directory that they name after it.
+/// Finds the id in the mounts. Engines mount these files into a container from a directory that
+/// they name after the container.
 fn id_in_mounts(mounts: &str) -> Option<String> {
     let files = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
     mounts.lines().find_map(|line| {

@@ -1,4 +1,4 @@
-//! Which image serves: an override, the pinned one, a pull, the local substitute.
+//! Chooses the image of a service: an override, the pinned image, a pull, or the local substitute.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,23 +14,25 @@ use crate::Error;
 use crate::images::Image;
 use crate::provider::announce;
 
-/// A registry that answers sends a first sign within this; where a substitute is at hand, one that does not is not waited for longer.
+/// A registry that answers sends its first data within this time. If a substitute is at hand, we
+/// wait no longer.
 const FIRST_SIGN: Duration = Duration::from_millis(1500);
 
 /// A layer that sends nothing for this long is stuck.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// The other processes of the run wait five minutes for the server; a layer that still comes may come for a little longer.
+/// The other processes of the run wait five minutes for the server. A layer that still arrives may
+/// take a little longer.
 const PULL_LIMIT: Duration = Duration::from_mins(10);
 
-/// The image that serves, present in the engine.
+/// The chosen image. It is present in the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// Its repository; where a digest names the image, with the algorithm: `postgres@sha256`.
+    /// The repository. If a digest names the image, with the algorithm: `postgres@sha256`.
     pub name: String,
-    /// Its tag, `latest` where the user named none; or its digest.
+    /// The tag (`latest` if the user named none), or the digest.
     pub tag: String,
-    /// Why it is this one.
+    /// Why this image was chosen.
     pub why: &'static str,
 }
 
@@ -51,11 +53,11 @@ impl fmt::Display for Chosen {
     }
 }
 
-/// Returns the image that serves, pulled where it was not there.
+/// Returns the chosen image. Pulls the image if it is not there.
 ///
 /// # Errors
 ///
-/// When no image is there and none can be pulled; the message names the commands that cure it.
+/// When no image is there and none can be pulled. The message names the commands that cure it.
 pub async fn resolve(image: &Image) -> Result<Chosen, Error> {
     let engine = docker_client_instance()
         .await
@@ -104,7 +106,8 @@ fn missing(image: &Image, name: &str, why: &str) -> Error {
         .tried(format!("docker pull {name}: {why}"))
 }
 
-/// Only an engine that says so has no such image: another answer is no reason to pull.
+/// Whether the image is there. Only the engine's own answer counts as no: any other error is no
+/// reason to pull.
 async fn is_there(engine: &Docker, name: &str) -> Result<bool, Error> {
     let what = format!("whether the image {name} is there");
     match limited(query_limit(), &what, engine.inspect_image(name)).await? {

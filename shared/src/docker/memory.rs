@@ -1,6 +1,7 @@
-//! Where an image keeps its data: that is put into memory, and the image itself says where it is.
+//! Mounts the data directory of an image in memory. The image itself says where it keeps its data.
 //!
-//! Images differ: of `postgres`, those up to 17 keep their data in `/var/lib/postgresql/data`, and those from 18 on refuse to start if anything is mounted there.
+//! Images differ. `postgres` up to 17 keeps its data in `/var/lib/postgresql/data`. From 18 on it
+//! refuses to start if anything is mounted there.
 
 use std::collections::HashMap;
 
@@ -14,15 +15,16 @@ use crate::Error;
 /// Directories with the options of their mounts.
 pub(crate) type Mounts = HashMap<String, String>;
 
-/// Anybody's: the server is a user that only the image knows.
+/// Everybody may write: only the image knows the server's user.
 const OPTIONS: &str = "rw,mode=1777";
 
-/// The directories of an image that are to lie in memory: the volume in which it keeps its data, which `var` of its environment names, else what `var` names,
-/// else its volumes, else `usual`.
+/// The directories of an image that are mounted in memory. If the image sets `var` to its data
+/// directory: the volume that holds this directory, otherwise the directory itself. If the image
+/// does not set `var`: its volumes, or `usual` if it has none.
 ///
 /// # Errors
 ///
-/// When the engine does not tell.
+/// When the engine gives an error or no answer.
 #[cfg(feature = "service")]
 pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts, Error> {
     let engine = docker_client_instance()
@@ -39,7 +41,7 @@ pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts,
     Ok(mounts(data, &volumes, &config.user.unwrap_or_default(), usual))
 }
 
-/// The same for directories that are known.
+/// The mounts of known directories.
 pub(crate) fn at(dirs: &[&str]) -> Mounts {
     dirs.iter().map(|dir| ((*dir).to_owned(), OPTIONS.to_owned())).collect()
 }

@@ -1,4 +1,4 @@
-//! Removing what a run left in the engine.
+//! Removes what a run left in the engine.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,13 +14,16 @@ use crate::run::cleaner::{Fate, Fates, Refused};
 use crate::run::{Owner, Runs};
 use crate::wait;
 
-/// An engine that is busy starting a container takes seconds to kill it; the whole promise is 15 s.
+/// An engine that is busy with a start takes seconds to kill a container. The promise is 15 s for
+/// everything.
 const REMOVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(9);
 
-/// How long nothing of the run may show up before it counts as gone: a request of a killed process can still be at work in the engine.
+/// How many times in a row nothing of the run must be found before it counts as gone. A request of
+/// a killed process can still be running in the engine.
 const QUIET_LOOKS: usize = 10;
 
-/// Removes all containers, networks and volumes of the run with this token. Blocks; for the reaper.
+/// Removes all containers, networks and volumes of the run with this token. Blocks. It is for the
+/// reaper.
 pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refused> {
     if token.is_empty() {
         let why = "the run's token is gone, so its containers cannot be told from others";
@@ -44,8 +47,8 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
     })
 }
 
-/// Removes containers of runs that are over and have no notes any more, because their directory was deleted, and tells what
-/// became of each. Blocks; for the reaper.
+/// Removes the containers of runs that are over and whose notes were deleted with their directory.
+/// Returns what became of each container. Blocks. It is for the reaper.
 pub(super) fn sweep_orphans() -> Fates {
     RUNTIME.block_on(async {
         let away = |error: String| {
@@ -104,7 +107,7 @@ pub(super) fn sweep_orphans() -> Fates {
     })
 }
 
-/// Removes what carries the label; returns how many there were.
+/// Removes everything that has the label. Returns how many objects there were.
 async fn remove_labelled(engine: &Docker, label: &str) -> Result<usize, String> {
     let mut filters = HashMap::new();
     filters.insert("label".to_owned(), vec![label.to_owned()]);
@@ -138,7 +141,8 @@ async fn remove_labelled(engine: &Docker, label: &str) -> Result<usize, String> 
     Ok(containers.len() + networks.len() + volumes.len())
 }
 
-/// Removes many things side by side: twenty containers took 4.4 s one after the other, and 1.7 s so, of the 9 s that there are.
+/// Removes many objects at the same time. For twenty containers that took 1.7 s instead of 4.4 s
+/// one after the other, of the 9 s available.
 async fn at_once<R: Future<Output = Result<(), EngineError>> + Send + 'static>(
     things: impl Iterator<Item = String>,
     remove: impl Fn(String) -> R,

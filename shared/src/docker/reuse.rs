@@ -1,14 +1,17 @@
-//! Servers that outlive their run, on a developer's machine only: asked for with `TESTENV_REUSE=1`, or by the line `reuse = 1` in
-//! `<config>/testenv.conf`.
+//! Servers that outlive their run, on a developer's machine only. `TESTENV_REUSE=1` turns this on,
+//! or the line `reuse = 1` in `<config>/testenv.conf`.
 //!
-//! A kept server is found again by the hash of its image, its settings, this crate's version, the engine and its owner (the user, the machine and the cache),
-//! so an edit of any of them means another server. The run treats a kept server like an external one: it
-//! records and removes only what it created.
+//! A kept server is found again by a hash of its image, its settings, this crate's version, the
+//! engine and its owner (the user, the machine and the cache). If any of them changes, another
+//! server is used. The run treats a kept server like an external one: it records and removes only
+//! what it created.
 //!
-//! Only a server that is provably dead is replaced: its container is gone, or does not run. One that runs and does not let a run in may serve other runs, so
-//! that run starts a server of its own.
+//! A kept server is replaced only if it is provably dead: its container is gone, or does not run. A
+//! server that runs and refuses a run may serve other runs. The refused run starts a server of its
+//! own.
 //!
-//! Invariant: nothing is kept where `CI` is set, and no kept server is removed that a live process uses.
+//! Invariant: no server is kept if `CI` is set. No kept server is removed while a live process uses
+//! it.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -27,10 +30,11 @@ use crate::reuse::{LOCK, NAME, NOTE, REUSE_LABEL, REUSE_VAR, dir, open, owner, p
 use crate::run::{Run, held};
 use crate::{Error, wait};
 
-/// Another process starts the server; a pull may be part of that.
+/// Another process starts the server, which may include a pull.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 
-/// A server that is kept, or is about to be: one process of this machine at a time decides.
+/// A server that is kept, or is about to be. On one machine, one process at a time decides about
+/// it.
 pub(crate) struct Kept {
     /// `<service>-<hash>`
     name: String,
@@ -40,17 +44,19 @@ pub(crate) struct Kept {
     note: PathBuf,
 }
 
-/// What there is of a kept server.
+/// The state in which a kept server was found.
 pub(crate) enum Found {
-    /// It runs, at this address, with this password.
+    /// The server runs, at this address, with this password.
     Running(String, String),
-    /// None is there, or one that does not run and that nobody uses: it can be started.
+    /// There is no server, or one that ended and that nobody used was removed. A new one can be
+    /// started.
     Nothing,
-    /// It must be left as it is.
+    /// The server must be left as it is, for this reason.
     Unusable(String),
 }
 
-/// Whether the user wants servers to be kept. Says so when it is refused.
+/// Whether the user wants servers to be kept. Prints a line if `CI` is set and the wish is
+/// therefore refused.
 pub(crate) fn wanted() -> bool {
     let by_file = || {
         let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
@@ -76,11 +82,12 @@ pub(crate) fn wanted() -> bool {
 }
 
 impl Kept {
-    /// Locks the server that is made of this image and these settings.
+    /// Locks the kept server with this image and these settings.
     ///
     /// # Errors
     ///
-    /// When the cache directory cannot be written, or another process starts the server for five minutes.
+    /// When the cache directory cannot be written, or another process takes more than five minutes
+    /// to start the server.
     pub(crate) async fn lock(
         service: &str,
         image: &Chosen,
@@ -103,16 +110,16 @@ impl Kept {
         Ok(Kept { note: dir()?.join(format!("{name}.{NOTE}")), name, hash, owner, _lock: file })
     }
 
-    /// The name of its container.
+    /// The name of the server's container.
     pub(crate) fn container(&self) -> String {
         format!("{NAME}{}", self.name)
     }
 
-    /// Looks for the server; what is left of one that ended is removed, unless somebody still uses it.
+    /// Looks for the server. Removes a server that ended, unless somebody still uses it.
     ///
     /// # Errors
     ///
-    /// When the engine does not answer: then nothing is known, and nothing done.
+    /// When the engine does not answer. Then nothing is known, and nothing was done.
     pub(crate) async fn find(&self, port: ContainerPort) -> Result<Found, Error> {
         let container = self.container();
         let failed = |cause: String| {
@@ -151,7 +158,8 @@ impl Kept {
         }
     }
 
-    /// Starts the server anew. The password is noted before there is a server that has it: a start that is killed leaves a server that can be used.
+    /// Starts the server anew. The password is noted before the server exists, so a start that is
+    /// killed leaves a server that can be used.
     ///
     /// # Errors
     ///
@@ -177,7 +185,7 @@ impl Kept {
         start::launch(scope, service, request, ports, tmpfs, limit).await
     }
 
-    /// Has the run use the server until it ends.
+    /// Makes the run use the server until the run ends.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A container is started, labelled with whose it is.
+//! Starts a container, with labels that say to whom it belongs.
 
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -17,36 +17,39 @@ use crate::{Error, cure};
 
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";
-/// The label with the machine and the run's directory: by them a later run can tell whether the run is over.
+/// The label with the machine and the run's directory. With it, a later run can tell whether the
+/// run is over.
 pub(super) const OWNER_LABEL: &str = "testenv.owner";
-/// The label with the id of the container that the tests run in, where they run in one: with it ends every process of the run.
+/// The label with the id of the container in which the tests run, if they run in one. When that
+/// container ends, every process of the run ends.
 pub const JOB_LABEL: &str = "testenv.job";
 /// The label with the service.
 pub(super) const SERVICE_LABEL: &str = "testenv.service";
 
-/// Making a container takes a tenth of a second; beside twenty others on a slow disk it takes many.
+/// The engine takes a tenth of a second to create a container. Beside twenty others on a slow disk
+/// it takes many seconds.
 const CREATE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A container that was started for the run, and that only the reaper ends.
+/// A container that was started for the run. Only the reaper ends it.
 pub struct Started<I: Image> {
     // Dropping testcontainers' handle would remove the container under the other processes of the run.
     container: ManuallyDrop<ContainerAsync<I>>,
 }
 
 impl<I: Image> Started<I> {
-    /// The address of a port of the container on this side, as `host:port`.
+    /// The address of a port of the container, as `host:port`, as this process reaches it.
     ///
     /// # Errors
     ///
-    /// When the engine does not tell.
+    /// When the engine gives an error or no answer.
     pub async fn address(&self, port: ContainerPort) -> Result<String, Error> {
         address::of(self.container.id(), port).await
     }
 }
 
-/// Notes that the run makes things in the engine; [`start`] does it itself. Call it before you make a network
-/// or a volume with a client of your own: what
-/// carries the run's token as its [`TOKEN_LABEL`] is then removed when the run ends.
+/// Notes that the run creates objects in the engine. [`start`] does this itself. Call it before you
+/// create a network or a volume with a client of your own: when the run ends, everything that has
+/// the run's token as its [`TOKEN_LABEL`] is removed.
 ///
 /// # Errors
 ///
@@ -55,12 +58,13 @@ pub fn note(run: &Run) -> Result<(), Error> {
     ledger::note(run.dir(), "docker", "engine", &engine_vars())
 }
 
-/// Starts a container for `run`: labelled, named, its `ports` bound to loopback where the engine is local,
-/// `tmpfs` directories in memory.
+/// Starts a container for `run`, with labels and a name. Its `ports` are bound to loopback if the
+/// engine is local. Its `tmpfs` directories are in memory.
 ///
 /// # Errors
 ///
-/// When the engine refuses or the server in it does not get ready within `limit`; the container's last words are in the message.
+/// When the engine refuses, or when the server in the container is not ready within `limit`. The
+/// message has the last output of the container.
 pub async fn start<I: Image>(
     run: &Run,
     service: &'static str,
@@ -72,7 +76,7 @@ pub async fn start<I: Image>(
     start_with(run, service, request, ports, memory::at(tmpfs), limit).await
 }
 
-/// The same with directories in memory that the image named.
+/// Like [`start`], with the directories in memory that the image names.
 pub(crate) async fn start_with<I: Image>(
     run: &Run,
     service: &'static str,
@@ -88,7 +92,7 @@ pub(crate) async fn start_with<I: Image>(
     launch(scope, service, request, ports, tmpfs, limit).await
 }
 
-/// Whose a container is: its name, and the labels by which it is found.
+/// To whom a container belongs: its name, and the labels by which it is found.
 pub(super) struct Scope {
     pub(super) name: String,
     pub(super) labels: Vec<(&'static str, String)>,
@@ -130,7 +134,7 @@ pub(super) async fn launch<I: Image>(
     }
 }
 
-/// The name of the run's container of a service.
+/// The name of the run's container for a service.
 pub(crate) fn name_of(run: &Run, service: &str) -> String {
     format!("testenv-{}-{service}", run.token())
 }
@@ -155,7 +159,7 @@ fn bind(
     config.tmpfs = Some(tmpfs);
 }
 
-/// What a later sweep needs to reach the same engine.
+/// The variables with which a later sweep reaches the same engine.
 fn engine_vars() -> String {
     let vars = ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"].into_iter();
     let set = vars.filter_map(|var| Some(format!("{var}={}\n", std::env::var(var).ok()?)));

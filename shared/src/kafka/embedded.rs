@@ -1,6 +1,7 @@
 //! The mock broker: librdkafka's own, in this process, on loopback.
 //!
-//! It honours produce, fetch, offsets and groups. It has no admin requests (topics are made through its handle) and no `read_committed`.
+//! It supports produce, fetch, offsets and groups. It does not support admin requests (topics are
+//! created through its handle) or `read_committed`.
 
 use std::sync::{OnceLock, mpsc};
 
@@ -11,7 +12,7 @@ use crate::Error;
 use crate::provider::announce;
 use crate::verdict::Told;
 
-/// The thread that owns the mock: its handle may not leave it.
+/// The thread that owns the mock. The mock's handle may not leave this thread.
 struct Owner {
     brokers: String,
     orders: mpsc::Sender<Order>,
@@ -22,7 +23,7 @@ struct Order {
     done: mpsc::Sender<Result<(), String>>,
 }
 
-/// A new topic: the brokers and its name.
+/// Creates a topic. Returns the brokers and the topic's name.
 pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     static OWNER: OnceLock<Result<Owner, Error>> = OnceLock::new();
     let owner = OWNER.get_or_init(start).as_ref().map_err(Clone::clone)?;
@@ -38,7 +39,7 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     Ok((owner.brokers.clone(), name))
 }
 
-/// How to read a topic of a failed test: with the process, the broker is gone.
+/// Says that a failed test's topic cannot be read: the broker ends with the process.
 pub(super) fn read(topic: &Topic) -> Used {
     let stays = format!("topic {} is gone with its broker, which ran in this process", topic.name);
     let more = vec!["use a broker that keeps it: add --features integration".to_owned()];

@@ -1,4 +1,4 @@
-//! A real broker: somebody else's, or Apache Kafka in a container of the run.
+//! A real broker: an external one, or Apache Kafka in a container of the run.
 
 use std::time::Duration;
 
@@ -24,15 +24,17 @@ use crate::verdict::Told;
 use crate::wait::HeldClock;
 use crate::{Error, wait};
 
-/// A broker on this machine makes a topic in 10 to 30 ms; one that elects a leader for its first takes a second.
+/// A broker on this machine creates a topic in 10 to 30 ms. A broker that elects a leader for its
+/// first topic takes a second.
 const TOPIC_LIMIT: Duration = Duration::from_secs(10);
 
-/// A server that accepts connections and is no broker is found out within the two seconds that a wrong address may take.
+/// The limit for the first answer. A wrong address must be reported within two seconds, also if a
+/// server accepts connections and is no broker.
 const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 
 const LOG_DIR: &str = "/tmp/kafka-logs";
 
-/// Variables of the image, which it writes into the broker's settings.
+/// Variables of the image. The image writes them into the broker's settings.
 const SETTINGS: &[&str] = &[
     // One node: what Kafka keeps in threes by default would wait for two more.
     "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR=1",
@@ -43,8 +45,9 @@ const SETTINGS: &[&str] = &[
     "KAFKA_LOG_DIRS=/tmp/kafka-logs",
 ];
 
-/// A broker tells its clients where it is. Its module has it say the published port of 127.0.0.1, in a script that it waits for; clients in other containers
-/// need the container's own address.
+/// A broker tells its clients its address. The Kafka module makes it tell the published port of
+/// 127.0.0.1, in a script that the broker waits for. Clients in other containers need the
+/// container's own address.
 const OWN_ADDRESS: &str = r#"script=/opt/kafka/testcontainers_start.sh
 while [[ ! -s $script ]]; do sleep 0.1; done
 while read -r ip name _ && [[ $name != "$HOSTNAME" ]]; do :; done < /etc/hosts
@@ -58,7 +61,7 @@ struct Broker {
     admin: AdminClient<DefaultClientContext>,
 }
 
-/// A new topic: the brokers and its name.
+/// Creates a topic. Returns the brokers and the topic's name.
 pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
     wait::expect_runtime("a topic")?;
@@ -86,7 +89,7 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     Ok((broker.brokers.clone(), name))
 }
 
-/// How to read a topic of a failed test.
+/// The command that reads a failed test's topic.
 pub(super) fn read(topic: &Topic) -> Used {
     let grace = run::grace().as_millis();
     let stays = format!("topic stays until the run ends, {grace} ms after the last test");
@@ -98,7 +101,7 @@ pub(super) fn read(topic: &Topic) -> Used {
     Used { told: Told { stays, open: Some(open), more } }
 }
 
-/// Deletes a topic on a broker that does not end with the run; for the reaper.
+/// Deletes a topic on a broker that does not end with the run. It is for the reaper.
 pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(&KAFKA, note).map_err(|error| error.to_string())?;
     // A run may have left a hundred topics: a broker that is gone is found out at once, not once per topic.
@@ -153,7 +156,8 @@ impl Served for OfKafka {
         if inside { request.with_cmd(["-c", OWN_ADDRESS]) } else { request }
     }
 
-    /// Without a password: a broker of ours listens on loopback, or in a network of the engine's.
+    /// The address, without a password: a broker that we started listens on loopback or in a
+    /// network of the engine.
     fn url(_: &str, place: &str) -> String {
         place.to_owned()
     }
