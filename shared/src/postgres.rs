@@ -1,11 +1,12 @@
-//! A PostgreSQL database of a test's own: migrated, private, ready before the test asks.
+//! A PostgreSQL database for one test: migrated, private, ready before the test asks.
 //!
-//! A template is built once per content of its migrations; the reaper keeps copies of it ready, and a test
-//! takes one by renaming a file.
-//! So a test pays for one connection and its own queries, not for a copy and not for the migrations.
+//! A template is built once per content of its migrations. The reaper keeps copies of the template
+//! ready, and a test takes a copy by renaming a file. So a test pays for one connection and its own
+//! queries, not for a copy and not for the migrations.
 //!
-//! Private to the test: everything inside a database, with its advisory locks, large objects and notifications. Not private, because the server is one:
-//! roles, tablespaces, and what `ALTER SYSTEM` changes.
+//! Private to the test: everything inside a database, with its advisory locks, large objects and
+//! notifications. Not private, because there is only one server: roles, tablespaces, and what
+//! `ALTER SYSTEM` changes.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -43,7 +44,8 @@ pub use transaction::{Tx, begin};
 
 pub(crate) use client::forget_options_of_the_shell;
 
-/// Databases on a server that does not end with the run; and the copies that are kept ready.
+/// Removes databases on a server that does not end with the run, and serves the copies that are
+/// kept ready.
 pub(crate) const CLEANER: Cleaner = Cleaner {
     is_external: true,
     serve: Some(filler::fill),

@@ -1,4 +1,4 @@
-//! Connections to servers that we start ourselves: plain, quiet, few.
+//! Connections to servers that we start ourselves: without TLS, without logs, and few.
 
 use std::time::Duration;
 
@@ -8,19 +8,21 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use crate::address::{Address, Place};
 use crate::{Error, wait};
 
-/// More than a test needs at once, so few that a hundred tests stay below the server's limit.
+/// More than a test needs at once, and so few that a hundred tests stay below the server's limit.
 pub(super) const CONNECTIONS: u32 = 10;
 
-/// Parameters of the server's, for every session.
+/// The variable with the server's parameters for every session.
 const OPTIONS_VAR: &str = "PGOPTIONS";
 
-/// sqlx tries again when a server refuses, for it may be starting; ours has started, so one that refuses is dead. A busy one answers in less.
+/// sqlx tries again when a server refuses, because the server may be starting. Our server has
+/// started, so a refusal means that it is dead. A busy server answers sooner.
 const ACQUIRE: Duration = Duration::from_secs(8);
 
-/// Takes `PGOPTIONS` from this process: options of the shell are about a server of its user's, and sqlx puts its own behind them and has no way to leave
-/// them out. Everything else that it reads from the environment a URL of ours says itself.
+/// Removes `PGOPTIONS` from this process's environment. The options in a shell are meant for the
+/// user's own server. sqlx puts its own options behind them and cannot leave them out. Our URLs set
+/// everything else that sqlx reads from the environment.
 ///
-/// Called before `main`.
+/// It is called before `main`.
 pub(crate) fn forget_options_of_the_shell() {
     if std::env::var_os(OPTIONS_VAR).is_some() {
         #[expect(
@@ -32,10 +34,11 @@ pub(crate) fn forget_options_of_the_shell() {
         }
     }
 }
-/// A connection goes back to its pool after an answer of the server.
+/// How often we look for a connection. A connection returns to its pool after an answer of the
+/// server.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The parameters of a URL that sqlx knows. It would log any other, with its value.
+/// The parameters of a URL that sqlx knows. sqlx would log any other parameter with its value.
 const PARAMETERS: &[&str] = &[
     "application_name",
     "options",
@@ -53,7 +56,8 @@ const PARAMETERS: &[&str] = &[
 
 /// The options of an address, without a log line for every statement.
 ///
-/// Host, port and database are the address's. What a given URL leaves open sqlx takes from where psql would: `PGUSER`, `PGPASSWORD`, `~/.pgpass`, `PGSSLMODE`.
+/// Host, port and database come from the address. If a given URL leaves something open, sqlx takes
+/// it from the places that psql uses: `PGUSER`, `PGPASSWORD`, `~/.pgpass`, `PGSSLMODE`.
 pub(super) fn options(address: &Address) -> Result<PgConnectOptions, Error> {
     let known = address.with_parameters(PARAMETERS);
     let options: PgConnectOptions = known.whole().parse().map_err(|cause: sqlx::Error| {
@@ -69,20 +73,24 @@ pub(super) fn options(address: &Address) -> Result<PgConnectOptions, Error> {
     Ok(options.log_statements(log::LevelFilter::Off))
 }
 
-/// Under a stopped clock a limit of tokio's is over in no time: the clock leaps at most two years (the range of tokio's timers) each time the runtime looks for
-/// something to do. Half a million looks take longer than one test's task waits for another's connection.
+/// Under a stopped clock, a limit of tokio's ends in no time. The clock leaps at most two years
+/// (the range of tokio's timers) each time the runtime looks for something to do. Half a million
+/// looks take longer than one task of a test waits for the connection of another task.
 const STOPPED_ACQUIRE: Duration = Duration::from_secs(1_000_000 * 365 * 24 * 3600);
 
-/// A pool that opens its first connection at the first query; for a test that has stopped tokio's clock, one without a limit of tokio's time.
+/// A pool that opens its first connection at the first query. For a test that has stopped tokio's
+/// clock, it has no limit in tokio's time.
 pub(super) fn pool(options: PgConnectOptions, clock_is_stopped: bool) -> PgPool {
     let acquire = if clock_is_stopped { STOPPED_ACQUIRE } else { ACQUIRE };
     quiet(acquire).connect_lazy_with(options)
 }
 
-/// Opens the connections that a pool may have, for a test that has stopped tokio's clock: sqlx's limits are of tokio's time, so a login would not get an answer
-/// in time. They are opened on a runtime of their own, which serves their sockets as long as there is the pool; the caller's stands still meanwhile.
+/// Opens all connections of a pool, for a test that has stopped tokio's clock. sqlx's limits are in
+/// tokio's time, so a login would not get an answer in time. The connections are opened on a
+/// runtime of their own, which serves their sockets as long as the pool exists. The caller's
+/// runtime stands still meanwhile.
 ///
-/// What cannot be opened is not: then the test's own query meets the cause.
+/// A connection that cannot be opened is left out. The test's own query then meets the cause.
 pub(super) fn open(pool: &PgPool) {
     let (tell, told) = std::sync::mpsc::channel::<()>();
     let (closed, pool) = (pool.close_event(), pool.clone());

@@ -1,4 +1,4 @@
-//! A database of a test's own, from its first query to its end.
+//! A database for one test, from its first query to its end.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -16,18 +16,19 @@ use crate::service::POSTGRES;
 use crate::verdict::Held;
 use crate::wait::{self, HeldClock};
 
-/// A database of a test's own.
+/// A database for one test.
 ///
-/// Dropping it gives it back to be removed; it neither waits nor needs a runtime. The database of a failed
-/// test stays until the run's server ends, or, on a
-/// server that outlives the run, for an hour, and the line that opens it is printed when the process ends. Of
-/// a test it is the newest one, of a run the
-/// newest sixteen.
+/// Dropping it gives the database back to be removed. The drop neither waits nor needs a runtime.
+/// The database of a failed test stays until the run's server ends or, on a server that outlives
+/// the run, for an hour. The line that opens it is printed when the process ends. Only the newest
+/// database of a failed test stays, and only the newest sixteen of a run.
 ///
-/// It is a `PgPool` wherever one is expected (`&db`), and an address for every other client.
+/// It is a `PgPool` wherever a pool is expected (`&db`), and it has an address for every other
+/// client.
 ///
-/// The role of both owns the database and is no superuser, as an application's is: rights and row security behave as in
-/// production. [`Db::superuser`] is for what it may not do. On an external server it is the role of the server's URL.
+/// Pool and address use a role that owns the database and is no superuser, as an application's role
+/// is. So rights and row security behave as in production. [`Db::superuser`] is for what this role
+/// may not do. On an external server, the role is the one in the server's URL.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -42,11 +43,11 @@ use crate::wait::{self, HeldClock};
 #[must_use = "dropping the guard removes the database; bind it to a variable"]
 pub struct Db {
     pool: PgPool,
-    /// Set when its connections were opened beforehand.
+    /// Set if the connections were opened beforehand.
     is_open: OnceLock<()>,
     url: String,
     name: String,
-    /// Its role, where that is not the one of the server's URL.
+    /// The role that owns the database. `None` if it is the role of the server's URL.
     owner: Option<String>,
     superuser: OnceLock<PgPool>,
     taken: PathBuf,
@@ -55,13 +56,15 @@ pub struct Db {
     held: Held,
 }
 
-/// Returns a database with the workspace's `migrations/` applied, that no other test can see.
+/// Returns a database that no other test can see, with the workspace's `migrations/` applied.
 ///
-/// Dropping it removes the database, unless the test fails: then it stays, and its `psql` line is printed.
+/// Dropping it removes the database. If the test fails, the database stays, and its `psql` line is
+/// printed.
 ///
 /// # Panics
 ///
-/// If no server can be reached or started, or a migration fails. The message says what was tried and what to type.
+/// If no server can be reached or started, or a migration fails. The message says what was tried
+/// and what to type.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -74,7 +77,8 @@ pub async fn fresh_db() -> Db {
     Template::workspace().fresh().await
 }
 
-/// Notes a database that a test is about to make by itself on the run's server, so that it too is removed when the run ends.
+/// Notes a database that a test is about to create by itself on the run's server. The database is
+/// then removed when the run ends.
 ///
 /// # Errors
 ///
@@ -98,7 +102,8 @@ pub async fn note(name: &str) -> Result<(), Error> {
 }
 
 impl Db {
-    /// A pool of up to ten connections, opened as they are needed; where the test has stopped tokio's clock, all of them at once.
+    /// A pool of up to ten connections, opened as they are needed. If the test has stopped tokio's
+    /// clock, all of them are opened at once.
     pub fn pool(&self) -> &PgPool {
         if self.is_open.get().is_none() && wait::clock_is_stopped() {
             self.is_open.get_or_init(|| client::open(&self.pool));
@@ -106,11 +111,12 @@ impl Db {
         &self.pool
     }
 
-    /// A pool of up to ten connections to the same database as a superuser, for what its owner may not do: make roles and
-    /// databases, install an extension that is not trusted, read another role's sessions.
+    /// A pool of up to ten connections to the same database as a superuser. It is for what the
+    /// owner may not do: create roles and databases, install an extension that is not trusted, read
+    /// another role's sessions.
     ///
-    /// On an external server it is the role of the server's URL, with the rights that it has there. Where it is no
-    /// superuser, a line on standard error says so.
+    /// On an external server, the role is the one in the server's URL, with the rights that it has
+    /// there. If that role is no superuser, a line on standard error says so.
     ///
     /// ```no_run
     /// # async fn test() {

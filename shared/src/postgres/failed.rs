@@ -1,7 +1,8 @@
 //! Databases of failed tests: the newest sixteen of a run stay.
 //!
-//! On a server that outlives the run they are marked when the run ends, listed by later runs, and swept after an hour. The mark is the database's comment, so
-//! it needs no place of ours on somebody else's server. What another role has made is another's, whatever its mark.
+//! On a server that outlives the run, these databases are marked when the run ends. Later runs list
+//! them, and sweep them after an hour. The mark is the database's comment, so it needs no place of
+//! ours on an external server. A database that another role created is not ours, whatever its mark.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,22 +20,26 @@ use crate::service::POSTGRES;
 use crate::verdict::{self, Evidence, Told};
 use crate::{Error, wait};
 
-/// How many databases of failed tests a run keeps, the newest: 8 MB each, so 128 MB of the server's disk or memory, and more than anybody looks into.
+/// How many databases of failed tests a run keeps, the newest ones. Each takes 8 MB, so together
+/// 128 MB of the server's disk or memory. Nobody looks into more.
 const KEPT: usize = 16;
 
-/// A copy takes 10 ms to make. A test that waits for longer may need the room of databases that wait for a verdict.
+/// A copy takes 10 ms to create. If a test waits longer than this, it may need the room of
+/// databases that wait for a verdict.
 const SCARCE: Duration = Duration::from_millis(500);
 
 /// Long enough to read the failure and look; a suite that fails all day leaves a few dozen.
 pub(super) const STAY: Duration = Duration::from_hours(1);
 
-/// What is added to the note of such a database, which is that of its server.
+/// The word that is added to the ledger's note of such a database. The rest of the note is the
+/// server's note.
 pub(super) const WORD: &str = " failed";
 
-/// Its comment, before the second at which its run ended.
+/// The start of the database's comment. The second in which its run ended follows.
 const ABOUT: &str = "testenv failed";
 
-/// Databases of failed tests that are ours, by their comment and their name, with the second.
+/// Finds our databases of failed tests by their comment and their name, with the second of the
+/// comment.
 fn marked(server: &Server) -> String {
     // On a server of our own they belong to the roles of their templates.
     let is_ours =
@@ -50,13 +55,13 @@ fn marked(server: &Server) -> String {
 pub(super) struct Used {
     run: &'static Run,
     server: &'static Server,
-    /// The file that stands for it, and has its name.
+    /// The file that represents the database and has its name.
     file: PathBuf,
     owner: Option<String>,
     is_kept: bool,
 }
 
-/// How many databases tests held at once when one failed, at most.
+/// The largest number of databases that tests held at once when one of them failed.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 impl Used {
@@ -130,7 +135,7 @@ impl Evidence for Used {
     }
 }
 
-/// Says, on a server that outlives the run, whether a database stays when the run ends.
+/// On a server that outlives the run, notes whether a database stays when the run ends.
 fn note(run: &Run, server: &Server, file: &Path, word: &str) {
     if !server.is_ours {
         ledger::note(run.dir(), "postgres", &name_of(file), &(server.note() + word)).ok(); // unnoted, it is dropped with the run
@@ -147,7 +152,7 @@ fn name_of(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files of the databases that are kept, below the run's directory of databases, the oldest first.
+/// The files of the kept databases, below the run's directory of databases, the oldest first.
 fn kept(dir: &Path) -> Vec<PathBuf> {
     let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
     let files =
@@ -158,14 +163,14 @@ fn kept(dir: &Path) -> Vec<PathBuf> {
     files.into_iter().map(|(_, file)| file).collect()
 }
 
-/// The files of the kept databases that are too many.
+/// The files of the kept databases beyond the limit.
 fn too_many(dir: &Path) -> Vec<PathBuf> {
     let mut kept = kept(dir);
     kept.truncate(kept.len().saturating_sub(KEPT));
     kept
 }
 
-/// Waits for a copy; where that takes long, what waits for a verdict makes room for it.
+/// Waits for a copy. If that takes long, databases that wait for a verdict make room for it.
 pub(super) async fn while_waiting<T>(taken: impl Future<Output = T>) -> T {
     let mut taken = std::pin::pin!(taken);
     if let Some(taken) = wait::within(SCARCE, taken.as_mut()).await {
@@ -175,7 +180,7 @@ pub(super) async fn while_waiting<T>(taken: impl Future<Output = T>) -> T {
     taken.await
 }
 
-/// Marks a database, from now on.
+/// Marks a database. Its hour starts now.
 pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let second: i64 = sqlx::query_scalar("SELECT extract(epoch FROM now())::bigint")
         .fetch_one(&mut *admin)
@@ -184,7 +189,8 @@ pub(super) async fn mark(admin: &mut PgConnection, name: &str) -> sqlx::Result<(
     server::execute(admin, sql).await
 }
 
-/// Drops the one that has been there longest, of this run or an earlier one, for a test that finds the disk full.
+/// Drops the oldest kept database, of this run or an earlier one. It is for a test that finds the
+/// disk full.
 pub(super) async fn evict_oldest(
     server: &Server,
     admin: &mut PgConnection,

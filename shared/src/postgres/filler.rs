@@ -1,9 +1,11 @@
-//! The reaper's part: it keeps copies of each template ready and drops what tests have used.
+//! The reaper's part: it keeps copies of each template ready and drops the databases that tests
+//! have used.
 //!
-//! A refused copy is told to the tests that wait for it, and tried again for the next. A lost session is opened again, and what it held is held again.
-//! Whatever ends the work for good leaves a reason, which a test that waits reads at once.
+//! If a copy is refused, the tests that wait for it are told, and the next test causes a new try. A
+//! lost session is opened again and holds the same templates again. If the work ends for good, it
+//! leaves a reason, which a waiting test reads at once.
 //!
-//! Invariant: it makes nothing after [`stop_filling`] has returned.
+//! Invariant: it creates nothing after [`stop_filling`] has returned.
 
 mod fill;
 
@@ -26,31 +28,34 @@ use crate::run::cleaner::Refused;
 use crate::run::layout;
 use crate::wait;
 
-/// A database dropped at the moment its last connection closes can stall for 100 ms; a little later it does not.
+/// A database that is dropped at the moment its last connection closes can stall for 100 ms. After
+/// this delay it does not.
 const DROP_DELAY: Duration = Duration::from_millis(150);
 
-/// While a test waits for a copy, so many drops are put off: each would take the processor and the disk from what is waited for.
+/// While a test waits for a copy, up to this many drops are put off. Each drop would take processor
+/// and disk from the copy.
 const MOST_LATER: usize = 32;
 
-/// Between two looks whether a test still waits.
+/// The pause before the next look whether a test still waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// What the server refuses to drop now (another user's session is in it), it may drop later; the end of the run tries again, too.
+/// The server may refuse a drop now (another user's session is in the database) and allow it later.
+/// The end of the run tries again, too.
 const LATER: Duration = Duration::from_secs(5);
 
-/// A server that starts again takes a second or two; tests that wait longer are told.
+/// A server that restarts takes a second or two. Tests that wait longer than this are told.
 const AWAY_LIMIT: Duration = Duration::from_secs(5);
 
-/// Between two logins at a server that is away.
+/// The pause between two logins at a server that is away.
 const KNOCK: Duration = Duration::from_millis(100);
 
-/// One login; as [`server`] has it.
+/// The limit of one login, as in [`server`].
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Set when the run ends; held while a database is made.
+/// Set when the run ends. Locked while a database is created.
 static ENDED: Mutex<bool> = Mutex::const_new(false);
 
-/// Serves the run in `dir` for as long as the reaper lives. Called on a thread of its own.
+/// Serves the run in `dir` for as long as the reaper lives. It is called on a thread of its own.
 pub(crate) fn fill(dir: &Path) {
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| serve(dir)));
     let why = match ended {
@@ -62,7 +67,7 @@ pub(crate) fn fill(dir: &Path) {
     pool::fail(dir, &why);
 }
 
-/// Waits until nothing is being made, and lets nothing be made from now on.
+/// Waits until no database is being created, and forbids it from now on.
 pub(crate) fn stop_filling() {
     *ENDED.blocking_lock() = true;
 }
@@ -99,7 +104,7 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    /// Makes and drops, each with a session of its own: a copy that takes long holds up no drop.
+    /// Creates and drops, each with a session of its own, so that a slow copy delays no drop.
     async fn work(&self) -> Infallible {
         let making = async {
             let mut wanted = Wanted::default();
@@ -117,7 +122,7 @@ impl Filler<'_> {
         tokio::join!(making, clearing).0
     }
 
-    /// A session, as soon as the server gives one.
+    /// Returns a session as soon as the server gives one.
     async fn session(&self) -> PgConnection {
         let start = Instant::now();
         loop {
@@ -136,7 +141,8 @@ impl Filler<'_> {
         }
     }
 
-    /// Drops what tests gave back, a moment after they did; returns when the session is lost, with the reason.
+    /// Drops what tests gave back, a moment after they did. Returns when the session is lost, with
+    /// the reason.
     async fn clear(&self, admin: &mut PgConnection) -> String {
         if !self.server.is_ours
             && let Err(error) = pin::sweep(admin).await

@@ -1,13 +1,14 @@
-//! Databases kept ready: a file for each, taken by renaming it, which is atomic across processes.
+//! Databases that are kept ready. Each is a file. A test takes a database by renaming its file,
+//! which is atomic across processes.
 //!
-//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be dropped) and
-//! `kept/` (of failed tests). The reaper
-//! moves the first and the third along; see [`super::filler`]. A test that finds none ready leaves a file in
-//! `waiting/`; the reaper makes a copy for
-//! it, or says in a file of the same name in `refused/` why it could not. The file `held` is there once the
-//! reaper holds the template.
+//! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be
+//! dropped) and `kept/` (of failed tests). The reaper fills `ready/` and empties `used/`; see
+//! [`super::filler`]. A test that finds no ready copy leaves a file in `waiting/`. The reaper then
+//! creates a copy, or writes to a file of the same name in `refused/` why it could not. The file
+//! `held` exists once the reaper holds the template.
 //!
-//! Invariant: a test that waits is told a reason as soon as there is one, and a reason is whole.
+//! Invariant: a waiting test is told a reason as soon as there is one, and never reads half of a
+//! reason.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,31 +25,32 @@ pub(super) const KEPT: &str = "kept";
 const WAITING: &str = "waiting";
 const REFUSED: &str = "refused";
 
-/// There once the reaper holds the template.
+/// The file that exists once the reaper holds the template.
 const HELD: &str = "held";
 
-/// Why the reaper makes no copies of any template.
+/// The file that says why the reaper creates no copies of any template.
 const FAILED: &str = "pg.failed";
 
-/// Locked by the reaper that makes the copies, as long as it lives.
+/// The file that is locked by the reaper that creates the copies, as long as this reaper lives.
 pub(super) const LOCK: &str = "pg.lock";
 
-/// A copy takes 10 ms; five hundred tests that begin at once wait for the last of theirs.
+/// A copy takes 10 ms. If five hundred tests begin at once, the last one waits for all copies.
 const TAKE_LIMIT: Duration = Duration::from_secs(60);
 
-/// As [`Run::once`]: migrations of years take minutes.
+/// As in [`Run::once`]: many years of migrations take minutes.
 const ONCE_LIMIT: Duration = Duration::from_secs(300);
 
-/// The reaper makes one in 10 ms: asked any less often, a test would wait for its turn to look.
+/// The reaper creates a copy in 10 ms. With a longer pause, a test would wait for its next look.
 const POLL: Duration = Duration::from_millis(1);
 
-/// How often a test that waits looks whether there is somebody to wait for.
+/// How often a waiting test looks whether the reaper is there.
 const REAPER_POLL: Duration = Duration::from_millis(50);
 
-/// A reaper that starts has its lock some milliseconds later, on a machine that swaps some seconds.
+/// A reaper that starts has its lock some milliseconds later; on a machine that swaps, some seconds
+/// later.
 const ALONE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where the runs' templates are.
+/// The directory with the run's templates.
 pub(super) fn dir(run: &Path) -> PathBuf {
     run.join("pg")
 }
@@ -77,7 +79,7 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
     wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
-/// Takes a ready database: its name, and the file that stands for it.
+/// Takes a ready database. Returns its name and the file that represents it.
 pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
     let dir = dir(run.dir()).join(template);
     if let Some(taken) = try_take(&dir) {
@@ -101,7 +103,7 @@ pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, P
     wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
-/// The copy that all tests of the run share under a name; the first that asks takes it.
+/// The copy that all tests of the run share under a name. The first test that asks takes it.
 pub(super) async fn take_shared(
     run: &'static Run,
     template: &str,
@@ -110,8 +112,9 @@ pub(super) async fn take_shared(
     once(run, name, async || take(run, template).await.map(|(database, _)| Ok(database))).await
 }
 
-/// What `make` made, once a run; the others wait for it. It says whether its own failure is that of the whole run, which others are told at once
-/// (`Ok(Err(…))`, as [`Run::once`] has it), or of a moment, which the next may not meet (`Err(…)`).
+/// Returns what `make` returned. `make` runs once a run, and the other callers wait. `Ok(Err(…))`
+/// is a failure of the whole run: all others get it at once, as in [`Run::once`]. `Err(…)` is a
+/// failure of the moment: the next caller tries again.
 pub(super) async fn once(
     run: &Run,
     name: &str,
@@ -175,19 +178,21 @@ fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
     })
 }
 
-/// Says that a database is used up. Neither waits nor fails: what is lost here is removed with the server.
+/// Gives a used database back. Neither waits nor fails. A database that is lost here is removed
+/// with the server.
 pub(super) fn give_back(run: &Run, taken: &Path) {
     std::fs::rename(taken, moved(taken, USED)).ok(); // the run may be gone
     wake(run.dir());
 }
 
-/// How many databases of the same template are in tests' hands.
+/// How many databases of the same template tests hold.
 pub(super) fn held(taken: &Path) -> usize {
     let dir = taken.parent().map(std::fs::read_dir);
     dir.into_iter().flatten().flatten().count()
 }
 
-/// Keeps the database of a failed test until the server ends; returns the file that stands for it from now on.
+/// Keeps the database of a failed test until the server ends. Returns the file that represents it
+/// from now on.
 pub(super) fn keep(taken: &Path) -> PathBuf {
     let kept = moved(taken, KEPT);
     std::fs::rename(taken, &kept).ok(); // the run may be gone
@@ -199,7 +204,8 @@ fn moved(taken: &Path, to: &str) -> PathBuf {
     dir.join(to).join(taken.file_name().unwrap_or_default())
 }
 
-/// How many tests wait for a copy of a template. A test that was killed while it waited does so no longer.
+/// How many tests wait for a copy of a template. A test that was killed while it waited does not
+/// count.
 pub(super) fn waiting(template: &Path) -> usize {
     let files = std::fs::read_dir(template.join(WAITING)).into_iter().flatten().flatten();
     let is_past = |file: &std::fs::DirEntry| {
@@ -213,12 +219,13 @@ pub(super) fn waiting(template: &Path) -> usize {
     waiting.len()
 }
 
-/// Says that the reaper holds a template.
+/// Records that the reaper holds a template.
 pub(super) fn say_held(template: &Path) -> std::io::Result<()> {
     std::fs::write(template.join(HELD), "")
 }
 
-/// Tells those who wait for a copy of a template why they get none. Whoever comes later waits for another try.
+/// Tells the tests that wait for a copy of a template why they get none. A later test causes a new
+/// try.
 pub(super) fn refuse(template: &Path, why: &str) {
     let waiting = std::fs::read_dir(template.join(WAITING)).into_iter().flatten().flatten();
     for file in waiting {
@@ -228,17 +235,18 @@ pub(super) fn refuse(template: &Path, why: &str) {
     }
 }
 
-/// Tells all who wait, now or later, why no copies are made.
+/// Tells all tests that wait, now or later, why no copies are created.
 pub(super) fn fail(run: &Path, why: &str) {
     publish(run, &run.join(FAILED), why).ok(); // the run may be gone
 }
 
-/// Takes back what [`fail`] said, because another reaper goes on.
+/// Removes what [`fail`] said, because another reaper continues.
 pub(super) fn recover(run: &Path) {
     std::fs::remove_file(run.join(FAILED)).ok(); // it never failed
 }
 
-/// Writes a file that nobody sees half-written; `dir` is on the same file system, and nobody looks for files of any name there.
+/// Writes a file that nobody sees half-written. `dir` must be on the same file system, and nobody
+/// may take all files in it for their own.
 pub(super) fn publish(dir: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     let scratch = dir.join(format!("new-{}", secret::word()));
     std::fs::write(&scratch, text)?;
@@ -273,7 +281,7 @@ impl Drop for Waiting {
     }
 }
 
-/// The reaper that makes the copies, as a test that waits for one sees it.
+/// The reaper that creates the copies, as a waiting test sees it.
 struct Reaper<'a> {
     run: &'a Path,
     looked: Option<Instant>,
@@ -285,7 +293,7 @@ impl Reaper<'_> {
         Reaper { run, looked: None, seen: Instant::now() }
     }
 
-    /// Why nobody makes copies.
+    /// Why nobody creates copies. `None` if there is no trouble.
     fn trouble(&mut self) -> Option<String> {
         if self.looked.is_some_and(|looked| looked.elapsed() < REAPER_POLL) {
             return None;

@@ -1,4 +1,4 @@
-//! How the server of the run is provided: what is PostgreSQL's own about it.
+//! How the server of the run is provided: the part that is specific to PostgreSQL.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -25,20 +25,23 @@ mod native;
 
 pub(crate) use native::release_memory;
 
-/// A server that accepts connections and says nothing is named within the two seconds that a wrong address may take.
+/// The limit for the first byte. A wrong address must be reported within two seconds, also if a
+/// server accepts connections and says nothing.
 const SIGN_LIMIT: Duration = Duration::from_millis(1500);
 
-/// It may be a PostgreSQL to which nine runs come at once: with every core busy it was seen to take two
-/// seconds for its first byte.
+/// The limit for a server that may be a PostgreSQL to which nine runs come at once. With every core
+/// busy, such a server took two seconds for its first byte.
 const BUSY_LIMIT: Duration = Duration::from_secs(5);
 
-/// "Do you speak TLS?": the only request that any server answers before it asks for a name; one byte, `S` or `N`.
+/// "Do you speak TLS?": the only request that any server answers before it asks for a name. The
+/// answer is one byte, `S` or `N`.
 const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`: the latter came with 13.
+/// Needed for `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`. The latter came with
+/// 13.
 const OLDEST: i32 = 130_000;
 
-/// Nothing here survives a crash, and nothing has to.
+/// No data here survives a crash, and none has to.
 const SETTINGS: &[&str] = &[
     "fsync=off",
     "synchronous_commit=off",
@@ -135,7 +138,8 @@ impl Served for Postgresql {
     }
 }
 
-/// What has to be known of the server and a session, once it is sure that databases can be made there.
+/// Returns what must be known of the server, and a session, after it is sure that databases can be
+/// created there.
 async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnection), Error> {
     let refused = |cause: String| {
         let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
@@ -191,7 +195,7 @@ async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnecti
     Ok((format!("{version}/{role}"), admin))
 }
 
-/// The answer of a server that has let us in, and may fall silent all the same.
+/// The answer of a server that has accepted the login, and may still fall silent.
 async fn asked<T>(admin: &mut PgConnection, sql: &'static str) -> Result<T, String>
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,

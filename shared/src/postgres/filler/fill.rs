@@ -1,4 +1,4 @@
-//! Copies are made: as many as tests take, and one for each test that waits.
+//! Creates copies: as many as tests take, and one for each test that waits.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,25 +17,27 @@ use crate::run::cleaner::Refused;
 use crate::run::ledger;
 use crate::wait;
 
-/// Enough for the tests that two cores run at once; more is made where it was not.
+/// Enough for the tests that two cores run at once. If it is not enough, more copies are created.
 const FEWEST: usize = 4;
 /// 8 MB each, in memory.
 const MOST: usize = 32;
 
-/// Between a test's taking and the next copy, as long as half of the copies are there: a copy made at once would compete with the test's own
-/// first query for the processor.
+/// The pause between a test's taking and the next copy, as long as half of the copies are there. A
+/// copy that is created at once would compete with the test's own first query for the processor.
 const REFILL_DELAY: Duration = Duration::from_millis(20);
 
 /// `disk_full`, appendix "PostgreSQL Error Codes" of the manual.
 const DISK_FULL: &str = "53100";
 
-/// For how long tests wait on a full disk: what others give back meanwhile may make room.
+/// How long tests wait on a full disk. Databases that others give back meanwhile may make room.
 const DISK_FULL_LIMIT: Duration = Duration::from_secs(3);
 
-/// No test waits for a copy for longer, see [`pool`](super::pool); a template of gigabytes takes seconds.
+/// No test waits longer for a copy, see [`pool`](super::pool). A template of gigabytes takes
+/// seconds.
 const COPY_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often a session that has nothing to do is tried: one that was ended (`idle_session_timeout`, an administrator) holds no template any more.
+/// How often an idle session is checked. A session that was ended (`idle_session_timeout`, an
+/// administrator) no longer holds a template.
 const PING: Duration = Duration::from_secs(5);
 
 /// How many copies of each template are kept ready, and how many were made.
@@ -47,9 +49,9 @@ pub(super) struct Wanted {
 
 /// Why there is no copy.
 enum NoCopy {
-    /// The session is of no use any more.
+    /// The session is lost, for this reason.
     Lost(String),
-    /// The server, or the run's directory, said no.
+    /// The server, or the run's directory, refused.
     Refused(String, bool),
 }
 
@@ -64,8 +66,8 @@ impl From<sqlx::Error> for NoCopy {
 }
 
 impl Filler<'_> {
-    /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for each test that waits. Returns when the session is lost,
-    /// with the reason.
+    /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for
+    /// each test that waits. Returns when the session is lost, with the reason.
     pub(super) async fn make(&self, admin: &mut PgConnection, wanted: &mut Wanted) -> String {
         let mut held: HashMap<PathBuf, Lacks> = HashMap::new();
         let mut refused: Option<Instant> = None;
@@ -123,7 +125,7 @@ impl Filler<'_> {
         }
     }
 
-    /// Makes a copy of a template, which this session holds from then on.
+    /// Creates a copy of a template. This session holds the template from then on.
     async fn one_more(
         &self,
         admin: &mut PgConnection,

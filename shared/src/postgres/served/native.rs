@@ -1,4 +1,5 @@
-//! PostgreSQL as a process of this machine: a cluster of the run's own, in memory where the system has a place for that.
+//! PostgreSQL as a process of this machine. The cluster belongs to the run, and is in memory if the
+//! system has a place for that.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +26,7 @@ const OF_A_PROCESS: [&str; 3] = [
     "dynamic_shared_memory_type=mmap",
 ];
 
-/// Makes a cluster, on which a server can be started.
+/// Creates a cluster on which a server can be started.
 pub(super) fn prepare(
     run: &'static Run,
     programs: &[PathBuf],
@@ -83,11 +84,13 @@ pub(super) fn prepare(
     })
 }
 
-/// Removes the System V shared memory of a server that was killed: its next start would do that, and there is none. `dir` is a directory of data, this one's
-/// or another service's.
+/// Removes the System V shared memory of a server that was killed. The server's next start would do
+/// that, but there is no next start. `dir` is a directory of data, this server's or another
+/// service's.
 ///
-/// `postmaster.pid` names the server in its first line, and key and number of the memory in its seventh (PostgreSQL's `miscadmin.h`). The kernel says who made
-/// the memory and whether somebody uses it: proc(5), `/proc/sysvipc/shm`.
+/// The first line of `postmaster.pid` names the server. Its seventh line has the key and the number
+/// of the memory (PostgreSQL's `miscadmin.h`). The kernel says who created the memory and whether a
+/// process uses it: proc(5), `/proc/sysvipc/shm`.
 pub(crate) fn release_memory(dir: &Path) {
     let noted = std::fs::read_to_string(dir.join("data/postmaster.pid")).unwrap_or_default();
     let lines: Vec<&str> = noted.lines().map(str::trim).collect();
@@ -109,7 +112,8 @@ pub(crate) fn release_memory(dir: &Path) {
     }
 }
 
-/// PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody.
+/// PostgreSQL refuses to run as root. In that case it runs as the user that its package created, or
+/// as nobody.
 fn unprivileged() -> Option<(Uid, Gid)> {
     if !nix::unistd::geteuid().is_root() {
         return None;

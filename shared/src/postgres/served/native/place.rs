@@ -1,4 +1,4 @@
-//! Where a cluster lies: in memory if there is room enough, else on disk.
+//! Chooses where a cluster is: in memory if there is enough room, otherwise on disk.
 
 use std::fmt::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,23 +9,26 @@ use nix::unistd::{AccessFlags, Uid, access};
 
 use crate::Error;
 
-/// Where files are memory: Linux's own place for it. Elsewhere the temporary directory has to do.
+/// Linux's directory for files in memory. Other systems use the temporary directory.
 const MEMORY: &str = "/dev/shm";
 
 const MIB: u64 = 1024 * 1024;
 
-/// A cluster takes 40 MiB and each database 8 MiB. 64 tests at once, the pool of ready databases and the log, which is cut at a gigabyte only, come to about
-/// this. Memory that runs full ends the server, and with it every test; a disk that is slower ends nothing.
+/// A cluster takes 40 MiB and each database 8 MiB. 64 tests at once, the pool of ready databases,
+/// and the log, which is cut only at a gigabyte, come to about this. If memory runs full, the
+/// server ends, and every test with it. A slower disk ends nothing.
 const ROOM_IN_MEMORY: u64 = 1024 * MIB;
 
-/// A cluster, the template and some tests at a time: less room is worth no try.
+/// Room for a cluster, the template and some tests at a time. With less room, a try is not worth
+/// it.
 const ROOM_ON_DISK: u64 = 256 * MIB;
 
-/// Chooses a directory for a cluster of this user, who is not the one that runs the tests where that is root.
+/// Chooses a directory for a cluster of this user. If the tests run as root, this is another user
+/// than theirs.
 ///
 /// # Errors
 ///
-/// When there is room nowhere; the message says how much there is, and where.
+/// When no place has enough room. The message says how much room there is, and where.
 pub(super) fn choose(user: Option<Uid>) -> Result<PathBuf, Error> {
     let places = [
         (PathBuf::from(MEMORY), ROOM_IN_MEMORY),
@@ -55,7 +58,7 @@ fn first(
         .fix("docker run --shm-size=2g, where the tests run in a container"))
 }
 
-/// The bytes that a cluster can have there.
+/// How many bytes a cluster can have there.
 fn room(place: &Path, user: Option<Uid>) -> Result<u64, String> {
     let system = statvfs(place).map_err(|error| error.desc().to_owned())?;
     if system.flags().contains(FsFlags::ST_RDONLY) {
@@ -72,7 +75,8 @@ fn room(place: &Path, user: Option<Uid>) -> Result<u64, String> {
     Ok(if place == Path::new(MEMORY) { free.min(memory()) } else { free })
 }
 
-/// Fails if the user cannot get to the directory: root's own is closed to the user as which root runs PostgreSQL.
+/// Fails if the user has no access to the directory. A directory of root's is closed to the user as
+/// which root runs PostgreSQL.
 fn closed_to(place: &Path, user: Uid) -> Result<(), String> {
     let closed = place.ancestors().find(|dir| {
         dir.metadata().is_ok_and(|dir| {
@@ -83,7 +87,7 @@ fn closed_to(place: &Path, user: Uid) -> Result<(), String> {
     closed.map_or(Ok(()), |dir| Err(format!("{} is closed to user {user}", dir.display())))
 }
 
-/// The memory that is left: files there count as the machine's and as the container's.
+/// How much memory is left. Files in memory count against the machine's and the container's limits.
 fn memory() -> u64 {
     let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let left = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
