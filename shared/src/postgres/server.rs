@@ -15,20 +15,23 @@ mod removal;
 pub(crate) use removal::remove;
 pub(super) use removal::{drop_database, drop_surely, execute, is_lost, login};
 
-/// The server may be busy with the beginnings or the ends of other runs.
+/// The limit of a login. The server may be busy because other runs begin or end.
 pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Of our own servers: 64 tests with ten connections each, the harness's own, and room.
+/// The limit of our own servers: 64 tests with ten connections each, the harness's own connections,
+/// and room.
 pub(super) const CONNECTIONS: usize = 1000;
 
-/// What the facts of a server say, after its version, of the role of its URL.
+/// The word in the facts of a server that follows its version if the role of its URL is a
+/// superuser.
 pub(super) const SUPERUSER: &str = "superuser";
 
 /// The server of this run, as each of its processes knows it.
 pub(super) struct Server {
-    /// What is on one that does not end with the run is noted before it is made.
+    /// Whether the server ends with the run. On any other server, everything is noted before it is
+    /// created.
     pub(super) is_ours: bool,
-    /// From 15 on, a copy by file is chosen by name.
+    /// The server's version. From 15 on, a copy by file must be requested by name.
     pub(super) version: i32,
     pub(super) has_superuser: bool,
     pub(super) options: PgConnectOptions,
@@ -53,30 +56,32 @@ impl Server {
         server::Server::read(&POSTGRES, note).and_then(Server::new)
     }
 
-    /// For the other processes of the run, and the reaper.
+    /// The text for the other processes of the run, and for the reaper.
     pub(super) fn note(&self) -> String {
         self.known.note()
     }
 
-    /// Whether tests have a role of their own here: on a server of somebody else's, they have that of the URL.
+    /// Whether tests have a role of their own here. On an external server they have the role of the
+    /// URL.
     pub(super) fn has_roles(&self) -> bool {
         self.known.origin != Origin::External
     }
 
-    /// The address of a database for the tests that own it, with the user's own parameters: a client may not know those of our driver.
+    /// The address of a database, for the tests that own it. It has the user's own parameters only:
+    /// a client may not know those of our driver.
     pub(super) fn address_of(&self, database: &str, owner: Option<&str>) -> Address {
         let address = self.known.address.of_database(database);
         owner.map_or(address.clone(), |owner| address.of_user(owner))
     }
 
-    /// The options of a client for the same.
+    /// The options of a client for the same database and role.
     pub(super) fn options_of(&self, database: &str, owner: Option<&str>) -> PgConnectOptions {
         let options = self.options.clone().database(database);
         owner.map_or(options.clone(), |owner| options.username(owner))
     }
 
-    /// The command that opens a database; without the password of a server of somebody else's, for others may
-    /// read what a test prints.
+    /// The command that opens a database. On an external server it has no password, because others
+    /// may read what a test prints.
     pub(super) fn command(&self, database: &str, owner: Option<&str>) -> String {
         let address = self.address_of(database, owner);
         let url = match self.known.origin {
@@ -86,7 +91,7 @@ impl Server {
         format!("psql '{url}'")
     }
 
-    /// What a client is told of it.
+    /// The server's address for a client.
     pub(super) fn address(&self) -> &Address {
         &self.known.address
     }

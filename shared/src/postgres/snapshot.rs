@@ -1,7 +1,9 @@
-//! A database in a file: dumped once, restored into a template, forked by every test.
+//! A database in a file: dumped once, restored into a template, copied for every test.
 //!
-//! The file is what `pg_dump --inserts` writes, with the settings of the database (`ALTER DATABASE … SET`): plain SQL, which any client can run and any
-//! reviewer can read. Owners and rights are left out, because roles belong to the server and the next one has others.
+//! The file is what `pg_dump --inserts` writes, plus the settings of the database
+//! (`ALTER DATABASE … SET`). It is plain SQL, which any client can run and any reviewer can read.
+//! Owners and rights are left out, because roles belong to the server, and the next server has
+//! others.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -10,7 +12,8 @@
 //! # }
 //! ```
 //!
-//! Invariant: the same content gives the same file, so a snapshot changes in a repository only when its rows do.
+//! Invariant: the same content gives the same file, so a snapshot in a repository changes only when
+//! its rows do.
 
 mod program;
 
@@ -21,15 +24,17 @@ use super::template::Template;
 use super::whole::Lacks;
 use crate::Error;
 
-/// Writes the database to a file, from which [`Template::snapshot`] makes others like it.
+/// Writes the database to a file. [`Template::snapshot`] makes equal databases from this file.
 ///
-/// It is the server's own `pg_dump` that does it: the one in its container, the one beside its programs, or, for a server of yours, one of this machine that
-/// is at least as new as the server. What is not committed is not in the file.
+/// The server's own `pg_dump` writes it: the one in the server's container, or the one beside the
+/// server's programs. For a server of yours, it is a `pg_dump` of this machine that is at least as
+/// new as the server. Uncommitted changes are not in the file.
 ///
 /// # Errors
 ///
-/// When there is no such program (the message says where it was looked for and how to get one), when it was refused, when somebody holds a table's lock for
-/// ten seconds, or when the file cannot be written.
+/// When there is no such program (the message says where it was searched and how to get one), when
+/// the program was refused, when somebody holds a table's lock for ten seconds, or when the file
+/// cannot be written.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -53,7 +58,8 @@ pub async fn dump(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
     })
 }
 
-/// What `pg_dump` leaves out, as it does not lie in the database: `ALTER DATABASE … SET`.
+/// The settings that `pg_dump` leaves out, because they are not in the database: `ALTER DATABASE …
+/// SET`.
 async fn settings(db: &Db) -> sqlx::Result<String> {
     let lacks = Lacks::of(&mut *db.pool().acquire().await?, db.name()).await?;
     Ok(match lacks.settings() {
@@ -63,16 +69,20 @@ async fn settings(db: &Db) -> sqlx::Result<String> {
 }
 
 impl Template {
-    /// From a file that [`dump`] wrote, or any plain `pg_dump --inserts`. It is named by the file's content: another content is another template.
+    /// A template from a file that [`dump`] wrote, or from any plain `pg_dump --inserts`. The
+    /// file's content decides the template's name: other content is another template.
     ///
-    /// A relative path begins at the folder of the package whose tests these are, where cargo runs them.
+    /// A relative path begins at the folder of the package that the tests belong to. Cargo runs the
+    /// tests there.
     ///
-    /// The file may have the line ends and the Unicode encoding of any system. What stands in its texts stays as it is: where git rewrites line ends
-    /// (`core.autocrlf`), a line `*.sql -text` in `.gitattributes` keeps it from changing rows.
+    /// The file may have the line ends and the Unicode encoding of any system. The texts in its
+    /// rows stay as they are. If git rewrites line ends (`core.autocrlf`), a line `*.sql -text` in
+    /// `.gitattributes` keeps git from changing rows.
     ///
     /// # Panics
     ///
-    /// When the file cannot be read or is another kind of dump; the message says how to make the right kind.
+    /// When the file cannot be read or is another kind of dump. The message says how to make the
+    /// right kind.
     ///
     /// ```no_run
     /// # async fn test() {
@@ -120,7 +130,8 @@ fn read(path: &Path) -> Result<String, Error> {
     Ok(for_any_server(&without_locks(&text)))
 }
 
-/// The text of a file, as an editor or a shell of any system may have saved it; without the mark that tells its encoding.
+/// The text of a file that an editor or a shell of any system saved, without the mark that tells
+/// its encoding.
 fn decoded(bytes: Vec<u8>) -> Option<String> {
     let utf16 = |pair: fn([u8; 2]) -> u16| {
         let pairs = bytes[2..].chunks(2).map(|bytes| Some(pair(bytes.try_into().ok()?)));
@@ -136,7 +147,8 @@ fn decoded(bytes: Vec<u8>) -> Option<String> {
     }
 }
 
-/// The lines with their ends, of whatever system: what stands between them stays as it is, for it may be somebody's text.
+/// The lines with the line ends of any system. The text of a line stays as it is, because it may
+/// belong to a row.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -156,9 +168,10 @@ fn end_of(line: &str) -> &str {
     &line[line.trim_end_matches(['\n', '\r']).len()..]
 }
 
-/// Without the two lines by which newer versions keep psql from obeying backslashes in between; we are not psql. Their word is another one each time.
+/// Removes the two lines with which newer versions make psql ignore backslashes between them. We
+/// are not psql. The word in these lines is different each time.
 ///
-/// The lines stay, empty: a position that the server names is one in the file.
+/// The lines stay, empty, so a position that the server names is a position in the file.
 fn without_locks(text: &str) -> String {
     let mut lines: Vec<&str> = lines(text).collect();
     let first = lines.iter().position(|line| !is_remark(line));
@@ -172,8 +185,9 @@ fn without_locks(text: &str) -> String {
     lines.concat()
 }
 
-/// Without the numbers that a server gives its columns, others in each database: `pg_dump` leaves them out, but not one that is older than they are (15.18,
-/// say, on a server 15.20) and takes them for options.
+/// Removes the numbers that a server gives its columns, which are different in each database.
+/// `pg_dump` leaves them out. A `pg_dump` that is older than these numbers (for example 15.18 on a
+/// server 15.20) takes them for options and writes them.
 fn without_numbers(text: &str) -> String {
     // From there on it could be somebody's text.
     let rows = text.find("\n-- Data for Name: ").unwrap_or(text.len());
@@ -183,7 +197,8 @@ fn without_numbers(text: &str) -> String {
     schema.chain([&text[rows..]]).collect()
 }
 
-/// With the settings at its head made where the server knows them: a newer `pg_dump` sets what an older server has never heard of.
+/// Sets each setting at the head only if the server knows it. A newer `pg_dump` sets settings that
+/// an older server does not know.
 fn for_any_server(text: &str) -> String {
     let mut at_head = true;
     let lines = lines(text).map(|line| {

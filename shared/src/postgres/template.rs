@@ -1,9 +1,11 @@
-//! The template: migrated once per content, forked by every test.
+//! The template: migrated once per content, copied for every test.
 //!
-//! It is built under a scratch name and renamed when done: a name that exists is a template that works. It is held from before it has a name until the run
-//! ends, so nobody drops it meanwhile.
+//! It is built under a scratch name and renamed when done, so a name that exists is a template that
+//! works. From before it has its name until the run ends, somebody holds it, so nobody drops it
+//! meanwhile.
 //!
-//! Invariant: nobody connects to a finished template. PostgreSQL will not fork a database that has sessions.
+//! Invariant: nobody connects to a finished template. PostgreSQL does not copy a database that has
+//! sessions.
 
 mod build;
 mod identity;
@@ -26,7 +28,7 @@ use super::server::Server;
 use crate::run::{Run, on_own_thread};
 use crate::{Error, current_test};
 
-/// What a function that builds a template may fail with: any error, by `?` or `.into()`.
+/// The error of a function that builds a template. Any error converts to it, by `?` or `.into()`.
 ///
 /// ```
 /// use testenv::postgres::BuildError;
@@ -44,15 +46,19 @@ type Builder =
 /// The workspace's migrations; see [`super::fresh_db`].
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
-/// What a fresh database holds from the start.
+/// What a fresh database contains from the start.
 ///
-/// A template is named by the hash of its content, and built once per content: by the first process of the run that asks, or, on a server that is kept, by
-/// the first run. A builder that dies half-way hurts nobody, because its work has another name until it is complete. On a server that outlives the run, a
-/// template belongs to the role that built it, and is dropped when no run uses it and none has used it for a day.
+/// A template is named by the hash of its content, and built once per content. The first process of
+/// the run that asks builds it; on a server that is kept, the first run does. A builder that dies
+/// half-way harms nobody, because its work has another name until it is complete. On a server that
+/// outlives the run, a template belongs to the role that built it. It is dropped when no run uses
+/// it and none has used it for a day.
 ///
-/// A copy is whole: it has the template's rows, and what belongs to the database itself: settings (`ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET`),
-/// rights (`GRANT … ON DATABASE`; the owner is who granted them), owner, comment, connection limit and security labels. A migration does not know the name
-/// of its database; `EXECUTE format('ALTER DATABASE %I SET …', current_database())` in a `DO` block does.
+/// A copy is complete: it has the template's rows, and what belongs to the database itself. That is
+/// settings (`ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET`), rights (`GRANT … ON
+/// DATABASE`; the owner is who granted them), owner, comment, connection limit and security labels.
+/// A migration does not know the name of its database; `EXECUTE format('ALTER DATABASE %I SET …',
+/// current_database())` in a `DO` block does.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -72,7 +78,7 @@ pub struct Template {
 #[derive(Clone)]
 enum Source {
     Migrations(&'static Migrator),
-    /// What it is, as a failure names it, and the text.
+    /// SQL text, with the name that a failure shows for it.
     Sql(String, String),
     Builder(Arc<Builder>),
 }
@@ -81,15 +87,16 @@ enum Source {
 #[derive(Clone)]
 pub(super) struct Built {
     pub(super) name: String,
-    /// The role of its tests, where that is not the one of the server's URL.
+    /// The role of the template's tests. `None` if it is the role of the server's URL.
     pub(super) owner: Option<String>,
 }
 
 impl Template {
-    /// From migrations, as `sqlx::migrate!` makes them. Those that were read at run time have to be leaked (`Box::leak`): they last as long as the tests.
+    /// A template from migrations, as `sqlx::migrate!` makes them. Migrations that were read at run
+    /// time must be leaked (`Box::leak`): they last as long as the tests.
     ///
-    /// The path of `sqlx::migrate!` begins at the folder of your `Cargo.toml`; without one it is `migrations`, beside it. sqlx needs its features `macros`
-    /// and `migrate`.
+    /// The path of `sqlx::migrate!` begins at the folder of your `Cargo.toml`. Without a path it is
+    /// `migrations` in that folder. sqlx needs its features `macros` and `migrate`.
     ///
     /// ```no_run
     /// # async fn test() {
@@ -105,19 +112,22 @@ impl Template {
         Template { source: Source::Migrations(migrator), key: identity::of_migrations(migrator) }
     }
 
-    /// From SQL text: any number of statements.
+    /// A template from SQL text with any number of statements.
     pub fn sql(text: &str) -> Template {
         Template::text("the template's SQL".into(), text)
     }
 
-    /// From a function that is given the URL of an empty database. `version` stands for what the function does: when that changes, so must it.
+    /// A template from a function that gets the URL of an empty database. `version` stands for what
+    /// the function does: change the version whenever the function does something else.
     ///
-    /// The function is known by its package, its source file, its path and the version, so two projects on one server do not share what they both call
-    /// `schema 1`. What a closure captures is not seen: a value that changes what the function does belongs into the version.
+    /// The function is identified by its package, its source file, its path and the version. So two
+    /// projects on one server do not share what they both call `schema 1`. The values that a
+    /// closure captures are not seen: put a value that changes what the function does into the
+    /// version.
     ///
     /// # Panics
     ///
-    /// When two closures of one function are given the same version: they could not be told apart.
+    /// When two closures of one function are given the same version. They could not be told apart.
     ///
     /// ```no_run
     /// # async fn test() {
@@ -139,7 +149,7 @@ impl Template {
         Template { source: Source::Builder(builder), key }
     }
 
-    /// The same, with a name for where the text comes from.
+    /// A template from text, with a name that says where the text comes from.
     pub(super) fn text(what: String, text: &str) -> Template {
         // The mark that some editors put first is no SQL.
         let text = text.trim_start_matches('\u{feff}');
@@ -161,13 +171,14 @@ impl Template {
         taken.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Builds it unless it is there; returns when the reaper holds it.
+    /// Builds the template if it does not exist. Returns when the reaper holds it.
     pub(super) async fn ensure(
         &self,
         run: &'static Run,
         server: &'static Server,
     ) -> Result<Built, Error> {
-        /// What this process knows to be there: the second test of a process asks nobody.
+        /// The templates that this process knows to exist. The second test of a process asks
+        /// nobody.
         static KNOWN: Mutex<BTreeMap<String, Built>> = Mutex::new(BTreeMap::new());
         let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(built) = known().get(&self.key) {
@@ -204,7 +215,7 @@ impl Template {
 }
 
 impl Built {
-    /// For the other processes of the run.
+    /// The text for the other processes of the run.
     fn note(&self) -> String {
         let names = [Some(self.name.as_str()), self.owner.as_deref()];
         names.into_iter().flatten().collect::<Vec<_>>().join(" ")

@@ -13,10 +13,11 @@ use crate::Error;
 use crate::run::{Run, on_own_thread};
 use crate::wait::{self, HeldClock};
 
-/// A transaction of a test's own; dropping it rolls it back.
+/// A transaction for one test. Dropping it rolls it back.
 ///
-/// It is cheaper than a database, and proves less: what happens at a commit (deferred constraints, triggers, notifications) does not happen, and code that
-/// opens a connection of its own sees nothing of it.
+/// It is cheaper than a database, and proves less. What happens at a commit (deferred constraints,
+/// triggers, notifications) does not happen. Code that opens a connection of its own sees nothing
+/// of the transaction.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -76,7 +77,8 @@ async fn start() -> Result<Tx, Error> {
     Ok(Tx { transaction, _pool: pool })
 }
 
-/// The database that all tests of the run share, a copy that nobody gives back: its name and its role.
+/// The database that all tests of the run share: its name and its role. It is a copy that nobody
+/// gives back.
 async fn shared(
     run: &'static Run,
     server: &'static Server,

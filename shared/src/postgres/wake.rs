@@ -1,7 +1,8 @@
-//! How a test wakes the reaper: a FIFO in the run's directory, or, on a file system that has none, not at
-//! all: then the reaper looks often.
+//! How a test wakes the reaper: through a FIFO in the run's directory. A file system without FIFOs
+//! has no wake-up: then the reaper looks often.
 //!
-//! Invariant: what was asked for is seen in [`POLL`] at the latest, with or without a FIFO.
+//! Invariant: the reaper sees a request after [`RARE_POLL`] at the latest with a FIFO, and after
+//! [`POLL`] at the latest without one.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,13 +15,14 @@ use std::time::Duration;
 use nix::sys::stat::Mode;
 use tokio::sync::Notify;
 
-/// In the directory of the run.
+/// The FIFO's name in the run's directory.
 const FIFO: &str = "wake";
 
-/// Without a FIFO: as often as anything else in the harness is looked for.
+/// The pause between two looks without a FIFO, as in the rest of the harness.
 const POLL: Duration = Duration::from_millis(20);
 
-/// With a FIFO: a byte can be lost, as a test that has no descriptor left cannot open it.
+/// The pause with a FIFO. A byte can be lost: for example, a test that has no descriptor left
+/// cannot open the FIFO.
 const RARE_POLL: Duration = Duration::from_millis(500);
 
 /// The reaper's end. One [`Notify`] per loop: `Notify` stores a single permit, so a shared one could be
@@ -61,7 +63,7 @@ impl Wake {
         self.has_fifo.store(false, Ordering::Relaxed);
     }
 
-    /// Waits until a test wakes the reaper, or until it is time to look without that.
+    /// Waits until a test wakes the reaper, or until it is time to look.
     pub(super) async fn woken(&self, waiter: &Notify) {
         let look = if self.has_fifo.load(Ordering::Relaxed) { RARE_POLL } else { POLL };
         tokio::time::timeout(look, waiter.notified()).await.ok();
@@ -81,7 +83,8 @@ fn fifo(run: &Path) -> Result<File, String> {
     File::options().read(true).write(true).open(&path).map_err(|error| error.to_string())
 }
 
-/// Wakes the reaper. Nothing has to be done where nobody reads (the reaper was killed), or where it was woken already.
+/// Wakes the reaper. Nothing has to be done if nobody reads (the reaper was killed), or if the
+/// reaper is awake already.
 pub(super) fn wake(run: &Path) {
     let fifo = std::fs::OpenOptions::new()
         .write(true)
@@ -90,7 +93,7 @@ pub(super) fn wake(run: &Path) {
     fifo.and_then(|mut fifo| fifo.write_all(b"!")).ok(); // the reaper looks from time to time, too
 }
 
-/// To the reaper's log.
+/// Writes a line to the reaper's log.
 pub(super) fn log(line: &str) {
     writeln!(std::io::stderr(), "copies: {line}").ok(); // there is no other place to say it
 }

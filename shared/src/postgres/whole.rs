@@ -1,25 +1,29 @@
-//! What `CREATE DATABASE … TEMPLATE` leaves out: everything about a database that does not lie inside it.
+//! What `CREATE DATABASE … TEMPLATE` leaves out: everything that belongs to a database and is not
+//! inside it.
 //!
-//! Read once per template, as statements, and made for each copy before a test can have it. Most templates have none of it, and cost nothing.
+//! It is read once per template, as statements. These run for each copy before a test can have it.
+//! Most templates have none of it, and cost nothing.
 //!
-//! Invariant: a copy differs from its template in its name and its age only.
+//! Invariant: a copy differs from its template only in its name and its age.
 
 use sqlx::postgres::PgConnection;
 
 use super::server;
 
-/// Who owns a copy, and the statements that make it whole, each around the place where its name goes.
+/// Who owns a copy, and the statements that complete it. Each statement has a place for the copy's
+/// name.
 #[derive(Debug, Default)]
 pub(super) struct Lacks {
-    /// Who owns a copy, as `CREATE DATABASE … OWNER` takes it.
+    /// The owner of a copy, as `CREATE DATABASE … OWNER` takes it.
     pub(super) owner: String,
     statements: Vec<(String, String)>,
 }
 
-/// A statement: what stands before and after the name, and the value of a setting that is a list.
+/// A statement: the text before and after the name, and the value of a setting that is a list.
 type Row = (String, String, Option<String>);
 
-/// In the order in which they are made: rights are the owner's to give. A role that is gone has none.
+/// In the order in which the statements run, because the owner gives the rights. A role that no
+/// longer exists has no rights.
 const READ: &str = r"
 WITH d AS (SELECT *, shobj_description(oid, 'pg_database') AS about FROM pg_database WHERE datname = $1),
 settings AS (
@@ -72,9 +76,10 @@ impl Lacks {
         Ok(lacks)
     }
 
-    /// The settings of the database itself, as SQL that can be run in any other, on which it makes them.
+    /// The settings of the database itself, as SQL. The SQL can run in any other database, and
+    /// makes the settings there.
     ///
-    /// A setting that an older server does not know is passed over, as it is at the head of a dump.
+    /// A setting that an older server does not know is skipped, as at the head of a dump.
     pub(super) fn settings(&self) -> String {
         let is_setting = |(before, after): &&(String, String)| {
             before == "ALTER DATABASE " && after.starts_with(" SET ")
@@ -88,7 +93,7 @@ impl Lacks {
         statements.collect()
     }
 
-    /// Makes a copy whole.
+    /// Completes a copy.
     pub(super) async fn give(&self, admin: &mut PgConnection, copy: &str) -> sqlx::Result<()> {
         if self.statements.is_empty() {
             return Ok(());
@@ -100,7 +105,8 @@ impl Lacks {
     }
 }
 
-/// The value of a setting that is a list of names, as `SET` takes it: `"a b", c` is `'a b', 'c'`. One literal of it all would be one name.
+/// The value of a setting that is a list of names, as `SET` takes it: `"a b", c` is `'a b', 'c'`.
+/// One literal for the whole list would be one name.
 fn literals(list: &str) -> String {
     let mut names = Vec::new();
     let mut rest = list.trim_start();

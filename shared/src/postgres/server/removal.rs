@@ -1,6 +1,6 @@
-//! Databases of ours are removed, with what stands in the way where that is ours, too.
+//! Removes our databases, together with objects of ours that prevent the removal.
 //!
-//! Invariant: nothing outside the database that is to be dropped is changed.
+//! Invariant: nothing outside the database that is being dropped is changed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,27 +15,30 @@ use crate::postgres::failed;
 use crate::run::cleaner::Refused;
 use crate::wait;
 
-/// For a server's answer: PostgreSQL itself waits 5 s for the sessions that it ends.
+/// The limit for a server's answer. PostgreSQL itself waits 5 s for the sessions that it ends.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
-/// For the readers of its slots and the publishers of its subscriptions.
+/// The limit for the readers of the database's slots and the publishers of its subscriptions.
 const READER_LIMIT: Duration = Duration::from_secs(2);
 
-/// A role, or the URL, may have limits that are right for an application: a session of ours may be idle for hours, and a large template takes its time to
-/// copy. And a database whose lock somebody holds (an open transaction with `ALTER DATABASE`) is refused by the server, not waited for until nothing answers.
+/// A role, or the URL, may have limits that are right for an application but not for us. A session
+/// of ours may be idle for hours, and copying a large template takes time. And if somebody holds
+/// the lock of a database (an open transaction with `ALTER DATABASE`), the server must refuse
+/// instead of waiting until nothing answers.
 const LIMITS: &str = "SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN '10s' WHEN 'default_transaction_read_only' THEN 'off' ELSE '0' END, false)
     FROM pg_settings WHERE name IN ('lock_timeout', 'default_transaction_read_only', 'statement_timeout', 'transaction_timeout',
         'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
-/// The server at which a reaper is at work, which calls for one database after the other.
+/// The server on which a reaper works, which removes one database after the other.
 enum At {
-    /// One login for all of them: a debug build takes 40 ms for each.
+    /// One login serves all databases. A debug build takes 40 ms for each login.
     Open(Runtime, PgConnection),
-    /// A kept server that was stopped, and what was on it, in memory, is gone.
+    /// A kept server that was stopped. Everything on it was in memory and is gone.
     Gone,
 }
 
-/// Removes a database of ours from somebody else's server, or marks it, when its test failed; for the reaper.
+/// Removes a database of ours from an external server, or marks the database if its test failed. It
+/// is for the reaper.
 pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused> {
     static AT: Mutex<Option<(Address, At)>> = Mutex::new(None);
     let server = Server::read(note).map_err(|error| away(&error))?;
@@ -54,7 +57,7 @@ pub(crate) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
     Ok(())
 }
 
-/// Removes or marks it, and gives back what serves the next one too.
+/// Removes or marks the database. Returns the session, which serves the next database too.
 fn remove_at(at: At, server: &Server, name: &str, note: &str) -> Result<At, Refused> {
     let At::Open(runtime, mut admin) = at else { return Ok(at) };
     runtime.block_on(async {
@@ -78,7 +81,7 @@ fn away(error: &dyn std::fmt::Display) -> Refused {
     Refused::Unreachable(error.to_string())
 }
 
-/// A session for the harness's own work, whatever limits its role has.
+/// Opens a session for the harness's own work, without the limits of its role.
 pub(in crate::postgres) async fn login(server: &Server) -> sqlx::Result<PgConnection> {
     session(&server.options).await
 }
@@ -89,7 +92,7 @@ async fn session(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
     Ok(session)
 }
 
-/// Removes a database with whoever is still connected to it.
+/// Removes a database, and ends the sessions that are still connected to it.
 pub(in crate::postgres) async fn drop_database(
     admin: &mut PgConnection,
     name: &str,
@@ -97,7 +100,8 @@ pub(in crate::postgres) async fn drop_database(
     execute(admin, format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
 }
 
-/// Removes the roles that are named after a database of ours, which is gone: no other database has its name, so nobody else made them.
+/// Removes the roles that are named after a removed database of ours. No other database has its
+/// name, so nobody else created these roles.
 async fn drop_roles(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     // `test_…_12` is another database than `test_…_1`.
     let named = "SELECT format('DROP ROLE IF EXISTS %I', rolname) FROM pg_roles WHERE rolname ~ ($1 || '([^0-9]|$)')";
@@ -107,7 +111,8 @@ async fn drop_roles(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Removes a database with its roles, and clears the way first where the server refuses: a test may have left what not even its end removes.
+/// Removes a database with its roles. If the server refuses, removes first what is in the way. A
+/// test may have left objects that not even the end of the test removes.
 pub(in crate::postgres) async fn drop_surely(
     server: &Server,
     admin: &mut PgConnection,
@@ -139,7 +144,8 @@ async fn drop_itself(server: &Server, admin: &mut PgConnection, name: &str) -> R
     }))
 }
 
-/// What keeps a database from being dropped, as a reader of the reaper's log can look it up.
+/// Lists what keeps a database from being dropped, in words that a reader of the reaper's log can
+/// look up.
 async fn in_the_way(admin: &mut PgConnection, name: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "SELECT format('the prepared transaction %L of %s', gid, owner) FROM pg_prepared_xacts WHERE database = $1
@@ -189,7 +195,7 @@ async fn clear_way(server: &Server, admin: &mut PgConnection, name: &str) -> sql
     Ok(())
 }
 
-/// What can be removed only from a session in the database itself.
+/// Removes what can be removed only from a session in the database itself.
 async fn clear_inside(
     server: &Server,
     admin: &mut PgConnection,
@@ -232,7 +238,7 @@ async fn names(
     sqlx::query_scalar(query).bind(name).fetch_all(admin).await
 }
 
-/// Runs statements of ours, any number.
+/// Runs any number of our statements.
 pub(in crate::postgres) async fn execute(
     admin: &mut PgConnection,
     sql: String,
@@ -240,7 +246,7 @@ pub(in crate::postgres) async fn execute(
     admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 
-/// The answer of a server that may have gone, or says no.
+/// Waits for the answer of a server that may be away, or may refuse.
 async fn within<T>(
     limit: Duration,
     answer: impl Future<Output = sqlx::Result<T>>,
@@ -253,8 +259,9 @@ async fn within<T>(
     }
 }
 
-/// Whether an error is the end of the session, rather than the server's answer: class 57P of the appendix "PostgreSQL Error Codes" is what a server says
-/// last, when it stops, starts or ends a session.
+/// Whether an error is the end of the session, and not the server's answer. Class 57P of the
+/// appendix "PostgreSQL Error Codes" is what a server says last, when it stops, starts or ends a
+/// session.
 pub(in crate::postgres) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),

@@ -1,4 +1,5 @@
-//! `pg_dump`: in the server's container, else on this machine, never older than the server.
+//! Finds `pg_dump`: in the server's container, otherwise on this machine, never older than the
+//! server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,8 @@ use crate::{Error, docker, programs, secret};
 
 const PROGRAM: &str = "pg_dump";
 
-/// Only what belongs to the database, as statements, a row a line. A table that a test has locked is waited for for ten seconds.
+/// Dumps only what belongs to the database, as statements, one row per line. If a test has locked a
+/// table, `pg_dump` waits ten seconds for it.
 const ARGS: [&str; 10] = [
     "--column-inserts",
     // A statement a row would take several times as long to restore.
@@ -29,7 +31,8 @@ const ARGS: [&str; 10] = [
     "--lock-wait-timeout=10s",
 ];
 
-/// The whole of it; a server or an engine that hangs must not hang the tests. A dump that still runs in the container then ends with its database.
+/// The limit of the whole dump: a server or an engine that hangs must not hang the tests. A dump
+/// that still runs in the container then ends with its database.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A program tells its version in milliseconds.
@@ -69,7 +72,7 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
     }
 }
 
-/// The dump, or why there is no such program in the container.
+/// The dump, or the reason why the container has no such program.
 async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
     let container = docker::name_of(db.run(), POSTGRES.name);
     // By the server's socket, where the image asks for no password: none has to stand in the environment of a program.
@@ -89,7 +92,8 @@ async fn in_container(db: &Db) -> Result<Result<String, String>, Error> {
     }
 }
 
-/// Where the server is, without the program. The password goes by a file: arguments and the environment can be read by others.
+/// Makes the command for a program of this machine, which the caller names. The password goes by a
+/// file, because others can read arguments and the environment.
 fn on_this_machine(
     server: &Server,
     file: Option<&Passfile>,
@@ -121,7 +125,7 @@ fn on_this_machine(
     }
 }
 
-/// A file from which a client of PostgreSQL reads the password of whatever server it is told to use.
+/// A file from which a client of PostgreSQL reads the password for any server.
 struct Passfile(PathBuf);
 
 impl Passfile {
@@ -166,7 +170,8 @@ fn refused(cause: String) -> Error {
     Error::new("the database was not dumped").cause(cause)
 }
 
-/// The one of the server's version, else the oldest of the newer ones; or what was found instead.
+/// The program with the server's version, otherwise the oldest newer one. The error lists what was
+/// found instead.
 fn choose(major: i32) -> Result<PathBuf, Vec<String>> {
     let candidates = programs::all(POSTGRES.name, PROGRAM, POSTGRES.places);
     let versions =

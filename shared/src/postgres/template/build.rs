@@ -1,4 +1,5 @@
-//! How a template is built: under a scratch name, then renamed, so that a name that exists is a template that works.
+//! Builds a template under a scratch name, then renames it. So a name that exists is a template
+//! that works.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use crate::Error;
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
 
-/// A template that is there, and the session that holds it.
+/// A template that exists, and the session that holds it.
 pub(super) struct Held {
     pub(super) built: Built,
     session: PgConnection,
@@ -23,18 +24,18 @@ impl Held {
         Held { built: Built { name, owner }, session }
     }
 
-    /// Lets it go, once the reaper holds it.
+    /// Ends the session's hold. The reaper must hold the template by then.
     pub(super) async fn release(self) {
         // Nobody waits for the goodbye.
         drop(self.session.close().await);
     }
 }
 
-/// Why there is no template.
+/// Why a template was not built.
 pub(super) enum NotBuilt {
-    /// Its content is wrong: it will not be built in this run.
+    /// The content is wrong. It will not be built in this run.
     Ever(Error),
-    /// The server refused or was away: the next test may have it.
+    /// The server refused or was away. The next test may get the template.
     Now(Error),
 }
 
@@ -45,7 +46,7 @@ impl From<Error> for NotBuilt {
 }
 
 impl Template {
-    /// Builds it unless it is there.
+    /// Builds the template if it does not exist.
     pub(super) async fn build_on(&self, run: &Run, server: &Server) -> Result<Held, NotBuilt> {
         let mut admin = server::login(server).await.map_err(not_built)?;
         let name = if server.is_ours {
@@ -77,7 +78,7 @@ impl Template {
         Ok(Held::new(server, name, owner, admin))
     }
 
-    /// Builds it and returns who owns it.
+    /// Builds the template and returns its owner.
     async fn build_as(
         &self,
         name: &str,
@@ -170,14 +171,14 @@ impl Scratch<'_> {
     }
 }
 
-/// Whether an error says something of the server at this moment, rather than of what it was asked: class 53 of the appendix "PostgreSQL Error Codes" are
-/// missing resources, as a full disk.
+/// Whether an error comes from the server's state at this moment, and not from the statement. Class
+/// 53 of the appendix "PostgreSQL Error Codes" is missing resources, such as a full disk.
 fn is_passing(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     server::is_lost(error) || code.is_some_and(|code| code.starts_with("53"))
 }
 
-/// Closes a scratch database to everybody and gives it its name.
+/// Closes a scratch database to everybody and gives it the template's name.
 async fn finish(
     admin: &mut PgConnection,
     scratch: &str,
@@ -214,7 +215,7 @@ fn check(migrator: &Migrator) -> Result<(), Error> {
     Ok(())
 }
 
-/// Who owns a database, if it is there.
+/// The owner of a database, if the database exists.
 async fn owner(admin: &mut PgConnection, name: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1")
         .bind(name)
@@ -222,7 +223,7 @@ async fn owner(admin: &mut PgConnection, name: &str) -> sqlx::Result<Option<Stri
         .await
 }
 
-/// A session that lingers would hold up the first fork for as long as it lingers.
+/// Closes a session and waits for its end. A session that is still open delays the first copy.
 async fn close(connection: PgConnection) -> Result<(), Error> {
     connection.close().await.map_err(not_built)
 }
@@ -252,7 +253,7 @@ fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
     }
 }
 
-/// The server's words, with the line and column that its position means.
+/// The server's words, with the line and the column of the position that it names.
 fn explained(error: &sqlx::Error, sql: &str) -> String {
     let position = error
         .as_database_error()

@@ -1,6 +1,7 @@
-//! What makes a template the one that it is.
+//! The identity of a template: when two templates are the same one.
 //!
-//! Invariant: two templates have the same name only if they hold the same, made by the same role under the same settings.
+//! Invariant: two templates have the same name only if they have the same content, made by the same
+//! role under the same settings.
 
 use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
@@ -13,15 +14,16 @@ use sqlx::postgres::PgConnection;
 
 use crate::Error;
 
-/// How a template's name begins; what follows are 32 hexadecimal digits.
+/// The beginning of a template's name. 32 hexadecimal digits follow.
 pub(super) const PREFIX: &str = "testenv_tpl_";
 
-/// Half of those digits, for names that must have room for more.
+/// The first half of these digits, for names that need room for more.
 pub(super) fn digits(template: &str) -> &str {
     &template[PREFIX.len()..][..16]
 }
 
-/// A hash that stays the same between versions of Rust, so that a template on a kept server is found again after an update.
+/// A hash that is the same in all versions of Rust, so a template on a kept server is found again
+/// after an update.
 struct Digest(Sha256);
 
 impl Digest {
@@ -37,7 +39,7 @@ impl Digest {
         self
     }
 
-    /// The first 128 bits: a name has at most 63 bytes.
+    /// The first 128 bits, because a name has at most 63 bytes.
     fn hex(self) -> String {
         self.0.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -61,13 +63,16 @@ pub(super) fn of_migrations(migrator: &Migrator) -> String {
     each.hex()
 }
 
-/// A function is known by its place (package, source file, path in the crate) and by the version that its author gave it.
+/// The key of a function. A function is identified by its place (package, source file, path in the
+/// crate) and by the version that its author gave it.
 ///
-/// The crate's name is left out: each test target compiles a helper module as its own, and all of them should find one template.
+/// The crate's name is left out. Each test target compiles a helper module as its own, and all
+/// targets should find one template.
 ///
 /// # Panics
 ///
-/// When another function of the same place has the same version: only the version could tell them apart.
+/// When another function of the same place has the same version. Only the version could tell them
+/// apart.
 pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> String {
     static KNOWN: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
     let package = ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].map(std::env::var_os);
@@ -98,11 +103,14 @@ pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> St
 
 /// The name on a server that was here before the run.
 ///
-/// With the content it names what else decides what a copy is, or who can use it:
-/// - the role: the tables are its own, and another role could neither copy the template nor read them;
+/// Besides the content, the name depends on everything that decides what a copy is, or who can use
+/// it:
+/// - the role: the tables belong to the role, and another role could neither copy the template nor
+///   read them;
 /// - what new databases of the server inherit: encoding and locale;
 /// - settings of the session that change what a migration does, such as `search_path`;
-/// - the database in which the session is, because that is where the locks on the template are (see [`super::pin`]).
+/// - the database of the session, because the locks on the template are in this database (see
+///   [`super::pin`]).
 pub(super) async fn name_on_server(admin: &mut PgConnection, key: &str) -> sqlx::Result<String> {
     let parts: Vec<Option<String>> = sqlx::query_scalar(
         "SELECT unnest(ARRAY[current_user::text, current_database()::text,

@@ -1,13 +1,17 @@
 //! Who uses a template of a server that outlives the run.
 //!
-//! Whoever uses one holds a shared advisory lock on it: its builder from before the name exists until the
-//! reaper has the lock, the reaper until the run ends.
-//! Whoever drops one takes the lock alone, so a template in use is never dropped, and PostgreSQL ends a lock with its session, however that ends.
+//! A user of a template holds a shared advisory lock on it: its builder from before the name exists
+//! until the reaper has the lock, and the reaper until the run ends. Whoever drops a template takes
+//! the lock exclusively, so a template in use is never dropped. PostgreSQL releases a lock when its
+//! session ends, however it ends.
 //!
-//! Advisory locks are per database, so two sessions in different databases would not meet. They need not: the name of the database is part of a
-//! template's name ([`super::identity`]), so those who know the same template lock it in the same place. The comment of the template says which.
+//! Advisory locks are per database, so locks in different databases do not exclude each other. That
+//! does no harm: the name of the database is part of a template's name ([`super::identity`]), so
+//! everybody who knows the same template locks it in the same database. The template's comment
+//! names this database.
 //!
-//! A template that nobody uses goes by its age, not by its likeness to another: two branches of one project may be tested in turn.
+//! An unused template is dropped because of its age, not because it is similar to another: two
+//! branches of one project may be tested by turns.
 
 use std::time::Duration;
 
@@ -19,37 +23,44 @@ use crate::Error;
 use crate::postgres::server;
 use crate::wait;
 
-/// Half of the locks' keys, so that they are not those of an application in the same database: the letters `tenv`.
+/// Half of the locks' keys, the letters `tenv`. It keeps them apart from the locks of an
+/// application in the same database.
 const SPACE: i32 = i32::from_be_bytes(*b"tenv");
 
-/// The same for the right to build one: the letters `tbld`.
+/// Half of the keys for the right to build, the letters `tbld`.
 const BUILDERS: i32 = i32::from_be_bytes(*b"tbld");
 
-/// Migrations of years take a minute; a builder that was stopped in a debugger holds up nobody for ever.
+/// Many years of migrations take a minute. A builder that was stopped in a debugger must not stop
+/// others for ever.
 const BUILD_LIMIT: Duration = Duration::from_secs(120);
 
-/// Whoever holds a lock alone drops one database, which takes milliseconds, or up to ten seconds on a server under load.
+/// Whoever has a lock exclusively drops one database. That takes milliseconds, or up to ten seconds
+/// on a server under load.
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 
-/// A template that was not used for a day is dropped: one that was used yesterday morning is likely to be used this morning.
+/// A template that was not used for a day is dropped. A template that was used yesterday morning is
+/// likely to be used this morning.
 const UNUSED: Duration = Duration::from_hours(24);
 
-/// How many of a role stay for the whole day: 8 MB each, on a kept server in memory. Those beyond, the least recently used, go when they are not [`RECENT`].
+/// How many templates of a role stay for the whole day: 8 MB each, in memory on a kept server. The
+/// least recently used ones beyond this number are dropped once they are not [`RECENT`].
 const SPARE: i64 = 20;
 
-/// Twice what the last use is exact to.
+/// Twice the precision of the last use.
 const RECENT: Duration = Duration::from_hours(2);
 
-/// How exact the last use is known: to write it down for each run would be a change of a shared catalog for each run.
+/// The precision of the last use. Writing it down for each run would change a shared catalog for
+/// each run.
 const EXACTNESS: Duration = Duration::from_hours(1);
 
-/// The other half of a lock's key. Templates that share one by chance are kept together, which does no harm.
+/// The other half of a lock's key. Two templates that have the same key by chance are kept
+/// together, which does no harm.
 fn key(name: &str) -> i32 {
     let digits = &name[name.len().saturating_sub(8)..];
     u32::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
 }
 
-/// Holds a template, which need not exist yet, until the session ends.
+/// Holds a template until the session ends. The template need not exist yet.
 pub(in crate::postgres) async fn pin_template(
     admin: &mut PgConnection,
     name: &str,
@@ -66,8 +77,8 @@ pub(in crate::postgres) async fn pin_template(
     }
 }
 
-/// Waits until no other run builds this template, and returns whether that is so. Two that build at once do no harm, but
-/// work; so after a while this one builds, too.
+/// Waits until no other run builds this template, and returns whether that is so. Two builders at
+/// once do no harm except double work, so after a while this run builds, too.
 pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) -> bool {
     let what = "the template, which another run is building";
     wait::until(BUILD_LIMIT, what, async || {
@@ -84,15 +95,15 @@ pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) -> b
     .is_ok()
 }
 
-/// Lets the next run build, or find what was built.
+/// Allows the next run to build, or to find what was built.
 pub(super) async fn let_others_build(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let unlock = sqlx::query("SELECT pg_advisory_unlock($1, $2)").bind(BUILDERS).bind(key(name));
     unlock.execute(admin).await.map(drop)
 }
 
-/// The comment of a template that is used now.
+/// Writes the comment of a template that is used now.
 ///
-/// `about` is the comment that its migrations made; it follows ours, because copies get it back.
+/// The comment that its migrations wrote follows ours, because copies get it back.
 pub(super) async fn mark(admin: &mut PgConnection, database: &str) -> sqlx::Result<()> {
     let comment = sqlx::query_scalar(
         "SELECT format('COMMENT ON DATABASE %I IS %L', datname, concat_ws(E'\\n',
@@ -104,7 +115,7 @@ pub(super) async fn mark(admin: &mut PgConnection, database: &str) -> sqlx::Resu
     server::execute(admin, sql).await
 }
 
-/// Writes down that a template is used now, unless that was written within the hour.
+/// Writes down that a template is used now, unless that was written within the last hour.
 pub(in crate::postgres) async fn note_use(
     admin: &mut PgConnection,
     name: &str,
@@ -124,10 +135,10 @@ pub(in crate::postgres) async fn note_use(
     }
 }
 
-/// Drops the templates that nobody uses and nobody has used for a day, and more where there are many, as far as this role may. The session must hold none
-/// itself.
+/// Drops the templates that nobody uses and nobody has used for a day; more of them, if there are
+/// many. It drops only what this role may drop. The session itself must hold no template.
 ///
-/// One whose locks were in a database that is gone is nobody's.
+/// A template whose locks were in a database that is gone belongs to nobody.
 pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result<()> {
     const UNUSED_ONES: &str = "
         WITH templates AS (
@@ -174,7 +185,7 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
     Ok(())
 }
 
-/// Drops a template with its role; on a server of somebody else's it has none of its own.
+/// Drops a template with its role. On an external server, a template has no role of its own.
 async fn drop_template(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let role = sqlx::query_scalar(
         "SELECT rolname::text FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE datname = $1 AND starts_with(rolname, $2)",

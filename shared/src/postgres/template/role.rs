@@ -1,9 +1,11 @@
-//! The role that owns a template and its copies, on a server of ours; tests log in as it.
+//! The role that owns a template and its copies, on a server that we started. Tests log in as this
+//! role.
 //!
-//! While the template is built it is a superuser: migrations may need what only a superuser may do (extensions, event
-//! triggers, roles). Then it is none, so that rights and row security are to a test what they are to an application that
-//! owns its schema. Because it is the same role, nothing changes hands: default privileges, policies and settings that
-//! name it stay true.
+//! While the template is built, the role is a superuser: migrations may need what only a superuser
+//! may do (extensions, event triggers, roles). Afterwards it is no superuser, so for a test, rights
+//! and row security work as they do for an application that owns its schema. Because the role is
+//! the same, no object changes its owner, and default privileges, policies and settings that name
+//! the role stay correct.
 //!
 //! Invariant: a finished template's role is no superuser.
 
@@ -13,15 +15,16 @@ use sqlx::postgres::PgConnection;
 use super::identity;
 use crate::postgres::server::execute;
 
-/// For a session that sends a password: what a message holds is logged before any of it is done, so this goes first.
+/// For a session that sends a password. A message is logged before any of its statements runs, so
+/// these settings must be sent first, in a message of their own.
 pub(in crate::postgres) const QUIET: &str = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
 
-/// The name of a template's role: the same in every run, so that a test may print it.
+/// The name of a template's role. It is the same in every run, so a test may print it.
 pub(super) fn of(template: &str) -> String {
     format!("testenv_{}", identity::digits(template))
 }
 
-/// Makes the role, or takes the one that a builder left who did not get to the end, as a superuser.
+/// Creates the role as a superuser, or takes the role that an unfinished builder left.
 pub(super) async fn make(admin: &mut PgConnection, role: &str, password: &str) -> sqlx::Result<()> {
     let can = format!("SUPERUSER LOGIN PASSWORD '{}'", password.replace('\'', "''"));
     let make = format!(
@@ -32,12 +35,12 @@ pub(super) async fn make(admin: &mut PgConnection, role: &str, password: &str) -
     execute(admin, make).await
 }
 
-/// Takes from it what only a superuser may do.
+/// Takes the superuser's rights from the role.
 pub(super) async fn demote(admin: &mut PgConnection, role: &str) -> sqlx::Result<()> {
     execute(admin, format!("ALTER ROLE \"{role}\" NOSUPERUSER")).await
 }
 
-/// Removes the role of a template that was dropped, unless something of it is left on the server.
+/// Removes the role of a dropped template, unless something of the role is left on the server.
 pub(super) async fn remove(admin: &mut PgConnection, role: &str) -> sqlx::Result<()> {
     execute(admin, format!("DROP ROLE IF EXISTS \"{role}\"")).await
 }
