@@ -1,10 +1,12 @@
-//! The directory that holds the directories of all runs of this user: `testenv-runs-<user>`, below the temporary directory or the one that the user names.
+//! The base: the directory that holds the directories of all runs of this user. It is
+//! `testenv-runs-<user>`, below the temporary directory or below the one that the user names.
 //!
-//! It is made by the harness, and marked. A directory of this name without the mark is somebody's and is refused; what else lies beside it, in a directory
-//! that the user names, is never looked at.
+//! The harness creates the base and marks it. A directory of this name without the mark belongs to
+//! somebody else and is refused. If the user names a directory, the harness never looks at anything
+//! else in it.
 //!
-//! Invariant: whoever joins, sweeps or removes a run's directory holds the base's lock while doing so. Nobody holds it while waiting for anything
-//! slower than the start of a process.
+//! Invariant: whoever joins, sweeps or removes a run's directory holds the base's lock meanwhile.
+//! Nobody holds this lock while waiting for anything slower than the start of a process.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -17,20 +19,23 @@ use super::layout::{self, DIR_VAR, MEMBERS, TOKEN};
 use crate::secret::word;
 use crate::{Error, wait};
 
-/// How the name of a base begins; the user's number follows.
+/// The start of a base's name. The user's number follows.
 pub(super) const PREFIX: &str = "testenv-runs-";
 
-/// The file that is locked; what it says marks the base as made by the harness.
+/// The name of the file that is locked. Its content marks the base as created by the harness.
 const LOCK: &str = ".lock";
 const MARK: &str = "testenv keeps its runs here, and removes this directory after the last.\n";
 
-/// A directory gets its name when it is complete; what still has this prefix was left by a process that died.
+/// The prefix of an incomplete directory. A complete directory gets its own name, so a process that
+/// died left this one.
 const SCRATCH: &str = ".new-";
 
-/// The lock is held for the start of a process, tens of milliseconds, also by each of a hundred that start at once.
+/// The lock is held for the start of a process, which takes tens of milliseconds, by each of a
+/// hundred processes that start at once.
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 
-/// Sixteen processes that start at once wait for each other: asked less often, the last would wait for its turn to look.
+/// Sixteen processes that start at once wait for each other. With a longer pause, the last one
+/// would wait for its next look.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The base, locked until dropped.
@@ -40,7 +45,7 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    /// Makes the directory where it is missing, and locks it.
+    /// Creates the base if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Base, Error> {
         let path = path();
         loop {
@@ -53,7 +58,7 @@ impl Base {
         }
     }
 
-    /// Locks a base that may be gone: then there is nothing to lock.
+    /// Locks a base that may be gone. `None` if it is gone.
     pub(crate) fn lock_existing(path: &Path) -> Result<Option<Base>, Error> {
         Base::lock_within(path, LOCK_LIMIT)
     }
@@ -80,17 +85,17 @@ impl Base {
         self.path.join(id)
     }
 
-    /// The directories of all runs: what the harness made and completed. A link is none.
+    /// The directories of all runs that the harness created and completed. A link does not count.
     pub(crate) fn run_dirs(&self) -> Vec<PathBuf> {
         Base::runs_in(&self.path)
     }
 
-    /// The runs in a base that nobody has locked: one may end meanwhile.
+    /// The runs in a base that nobody has locked. A run may end meanwhile.
     pub(crate) fn runs_in(path: &Path) -> Vec<PathBuf> {
         dirs(path).filter(|dir| is_run(dir)).collect()
     }
 
-    /// Makes a directory that holds `files` from the moment in which it can be seen.
+    /// Creates a directory that contains `files` from the first moment in which others can see it.
     pub(crate) fn make_run(&self, dir: &Path, files: &[(&str, &str)]) -> io::Result<()> {
         complete(&self.path, dir, |scratch| {
             std::fs::create_dir(layout::notes(scratch))?;
@@ -100,7 +105,8 @@ impl Base {
         })
     }
 
-    /// Removes what a process that died while making a run left: it held the lock that we hold now.
+    /// Removes what a process left that died while it created a run. That process held the lock
+    /// that we hold now.
     pub(crate) fn remove_scratch(&self) {
         let is_scratch = |dir: &PathBuf| {
             dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))
@@ -110,7 +116,7 @@ impl Base {
         }
     }
 
-    /// Removes the base itself when nothing is left in it but what marks it.
+    /// Removes the base itself if only its mark is left in it.
     pub(crate) fn remove_if_empty(self) {
         let mut entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
         if entries.all(|entry| entry.file_name() == LOCK) {
@@ -129,7 +135,7 @@ fn dirs(base: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     entries.filter(is_dir).map(|entry| entry.path())
 }
 
-/// The base's path, made or not.
+/// The base's path, whether the base exists or not.
 pub(crate) fn path() -> PathBuf {
     let parent = match std::env::var_os(DIR_VAR) {
         // The reaper works from `/`.

@@ -1,4 +1,4 @@
-//! The sweep at a user's word: what the next run's sweep would do, done now and told.
+//! The sweep at a user's request: it does now what the next run's sweep would do, and reports it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ struct Started {
     log: usize,
 }
 
-/// Sweeps everything that earlier runs of this user left, waits for the end of that, and tells what became of each thing.
+/// Sweeps everything that earlier runs of this user left, waits for the end, and returns what
+/// became of each object.
 pub(crate) fn sweep() -> Fates {
     let mut fates = Vec::new();
     let mut started = Vec::new();
@@ -55,7 +56,7 @@ pub(crate) fn sweep() -> Fates {
     fates
 }
 
-/// Waits until each run is gone, or its reaper came and went.
+/// Waits until each run is gone, or its reaper has started and ended.
 fn await_reapers(started: &[Started]) {
     let mut seen = HashSet::new();
     let at_work = |run: &&Started, seen: &mut HashSet<PathBuf>| {

@@ -1,33 +1,36 @@
-//! What the parts of the harness above a run give to its cleaning process.
+//! What services and the Docker engine give to the cleaning process of a run.
 //!
-//! A run knows no service. Each service, and the Docker engine, says in a [`Cleaner`] how its things are
-//! removed; [`register`] takes the list before `main`.
+//! A run knows no service. Each service, and the Docker engine, says in a [`Cleaner`] how its
+//! objects are removed. [`register`] takes the list before `main`.
 
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// How one kind of thing is removed, and what else its owner does in the cleaning process.
+/// How one kind of object is removed, and what else the object's owner does in the cleaning
+/// process.
 pub(crate) struct Cleaner {
     /// The kind, as the run notes it: `<kind>.<name>`.
     pub(crate) kind: &'static str,
-    /// Removes the thing of a run's token, a name and the text of its note. Blocks.
+    /// Removes the object with a run's token, a name and the text of its note. Blocks.
     pub(crate) remove: fn(token: &str, name: &str, text: &str) -> Result<(), Refused>,
-    /// Whether its things are on servers that somebody else runs, and may have ended for good.
+    /// Whether the objects are on servers that somebody else runs. Such a server may be gone for
+    /// ever.
     pub(crate) is_external: bool,
     /// Serves a live run from its directory. Called on a thread of its own.
     pub(crate) serve: Option<fn(run: &Path)>,
-    /// Returns when `serve` makes nothing any more, and never will.
+    /// Returns when `serve` creates nothing any more, and never will again.
     pub(crate) stop: Option<fn()>,
-    /// Removes what runs left of which no note exists any more, and tells what became of each thing. Blocks.
+    /// Removes what runs left if no note of it exists any more. Returns what became of each object.
+    /// Blocks.
     pub(crate) sweep: Option<fn() -> Fates>,
-    /// Called before a directory of data is removed, which may be another service's.
+    /// Called before a directory of data is removed. The directory may be another service's.
     pub(crate) release: Option<fn(data: &Path)>,
 }
 
-/// Why a thing was not removed.
+/// Why an object was not removed.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// Nobody answers where it is: it may be gone for good.
+    /// Nobody answers at the object's server. The server may be gone for ever.
     #[cfg_attr(
         not(all(
             feature = "integration",
@@ -36,19 +39,19 @@ pub(crate) enum Refused {
         expect(dead_code, reason = "only what is on a server of somebody else's can be away")
     )]
     Unreachable(String),
-    /// It is there, and whoever has it says no.
+    /// The object's server answers, and refuses.
     Stays(String),
 }
 
-/// Things that runs left, as a user is told of them, and what became of each.
+/// What runs left, in words for the user, and what became of each.
 pub(crate) type Fates = Vec<(String, Fate)>;
 
 /// What became of something that a run left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is gone.
+    /// It was removed.
     Removed,
-    /// It may be in use, or somebody else's.
+    /// It may be in use, or it may belong to somebody else.
     Left(String),
     /// Its run is over, and this program cannot remove it.
     Refused(String),
@@ -61,7 +64,7 @@ impl From<String> for Refused {
 }
 
 impl Cleaner {
-    /// One that only removes.
+    /// A cleaner that only removes.
     #[cfg_attr(
         not(feature = "integration"),
         expect(dead_code, reason = "without real servers a run has its own things only")
@@ -84,7 +87,7 @@ impl Cleaner {
 
 static CLEANERS: OnceLock<&'static [&'static Cleaner]> = OnceLock::new();
 
-/// Takes the list of what this binary can remove; called before `main`.
+/// Takes the list of what this program can remove. It is called before `main`.
 pub(crate) fn register(cleaners: &'static [&'static Cleaner]) {
     CLEANERS.set(cleaners).ok(); // a second list would be the same one
 }

@@ -1,8 +1,8 @@
-//! Locks that a run holds until it ends: each of its processes from its first use on, and the reaper from
-//! then until the end, for under some runners there are
+//! Locks that a run holds until it ends. Each process of the run holds a lock from its first use
+//! on. The reaper holds the lock from then until the run ends, because under some runners there are
 //! moments without any process.
 //!
-//! Each is a file in `<run>/held/` with the path of the lock.
+//! Each lock is a file in `<run>/held/` with the path of the lock.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,15 +20,16 @@ use super::layout::unwritable;
 #[cfg(all(feature = "integration", feature = "service"))]
 use super::member::Run;
 
-/// Whoever has a lock exclusively holds it for the second that removing a server takes.
+/// Whoever has a lock exclusively holds it for the second that the removal of a server takes.
 #[cfg(all(feature = "integration", feature = "service"))]
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Has this process, and from now on its run, hold a lock that they share with others.
+/// Makes this process, and from now on its run, hold a lock that is shared with others.
 ///
 /// # Errors
 ///
-/// When the lock cannot be opened or somebody has it exclusively, or the run's directory cannot be written.
+/// When the lock cannot be opened, when somebody has it exclusively, or when the run's directory
+/// cannot be written.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
     use std::hash::{DefaultHasher, Hash, Hasher};
@@ -45,7 +46,7 @@ pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
     written.map_err(|cause| unwritable(&dir, &cause))
 }
 
-/// Has this process hold what its run holds.
+/// Makes this process hold the locks that its run holds.
 ///
 /// # Errors
 ///
@@ -73,14 +74,15 @@ async fn take(lock: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the reaper holds of it.
+/// The locks that the reaper holds.
 #[derive(Default)]
 pub(super) struct Held {
     locks: HashMap<PathBuf, File>,
 }
 
 impl Held {
-    /// Takes what was noted since the last look, while the process that noted it still has it.
+    /// Takes the locks that were noted since the last look. The process that noted a lock still
+    /// holds it.
     pub(super) fn refresh(&mut self, run: &Path) {
         for note in notes(run) {
             if self.locks.contains_key(&note) {

@@ -1,4 +1,4 @@
-//! How a process comes to belong to a run.
+//! How a process joins a run.
 
 use std::fs::{File, OpenOptions};
 use std::hash::Hasher;
@@ -18,10 +18,12 @@ use crate::cure::COMMAND_VAR;
 use crate::secret::word;
 use crate::{Error, wait};
 
-/// Names the run: all processes that see the same value share its servers, whoever started them.
+/// The variable that names the run. All processes that see the same value share its servers,
+/// whoever started them.
 pub const ID_VAR: &str = "TESTENV_RUN_ID";
 
-/// A run of the same name that ends has its reaper at work: containers die within 10 s, processes within 6.
+/// If a run of the same name ends, its reaper is at work: containers die within 10 s, processes
+/// within 6.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Holds a run open without taking part in it; see [`hold_open`].
@@ -42,9 +44,10 @@ impl Drop for RunGuard {
     }
 }
 
-/// Keeps the run named `id` alive until the value is dropped, for a command that starts several test commands with the same [`ID_VAR`].
+/// Keeps the run named `id` alive until the value is dropped. It is for a command that starts
+/// several test commands with the same [`ID_VAR`].
 ///
-/// It starts no reaper: the first test process does, which knows how to remove what tests make.
+/// It starts no reaper. The first test process starts one that knows how to remove what tests make.
 ///
 /// # Errors
 ///
@@ -58,7 +61,7 @@ pub(super) fn join() -> Result<Run, Error> {
     join_as(&identity(), true)
 }
 
-/// The one place that knows which runner runs us.
+/// Decides which run this process belongs to. No other place knows which runner started us.
 fn identity() -> String {
     let named = |var| std::env::var(var).ok().filter(|id| !id.is_empty());
     if let Some(id) = named(ID_VAR).or_else(|| named("NEXTEST_RUN_ID")) {
@@ -69,10 +72,12 @@ fn identity() -> String {
         .map_or_else(|| format!("parent-{parent}"), |parent| format!("parent-{parent}"))
 }
 
-/// What decides which servers serve, a line for each variable that is set: runs that were asked for different ones share nothing. Where this process lives
-/// decides too: containers that share a directory share neither processes nor loopback.
+/// Everything that decides which servers are used, one line for each variable that is set. Runs
+/// with different values share nothing. The place where this process lives also decides: containers
+/// that share a directory share neither processes nor loopback.
 ///
-/// It is read once, before `main`: the harness itself may set `DOCKER_HOST` for testcontainers, in the programs that have that feature and not in others.
+/// It is read once, before `main`, because the harness itself may set `DOCKER_HOST` for
+/// testcontainers in programs that have this feature, and not in other programs.
 pub(crate) fn asked() -> &'static str {
     static ASKED: OnceLock<String> = OnceLock::new();
     ASKED.get_or_init(read_asked)
@@ -99,7 +104,8 @@ fn read_asked() -> String {
 }
 
 impl Run {
-    /// Joins the run of this process: makes it where this is the first process, with a reaper that ends it after the last.
+    /// Joins the run of this process. The first process creates the run, with a reaper that ends it
+    /// after the last process.
     ///
     /// # Errors
     ///
@@ -110,7 +116,8 @@ impl Run {
     }
 }
 
-/// A file name that no other id has: what is not plain is replaced, and told apart by a hash.
+/// A file name that no other id has. Special characters are replaced, and a hash tells such names
+/// apart.
 fn safe(id: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !id.is_empty() && id.len() <= 64 && id.chars().all(plain) {
@@ -134,8 +141,9 @@ fn join_as(id: &str, with_reaper: bool) -> Result<Run, Error> {
     .and_then(|entered| entered)
 }
 
-/// The directory of the run with this name that was asked for the same servers, made or not. The second with the name is `<id>.2`: what was asked for may
-/// hold a password, so no name is made from it.
+/// The directory of the run with this name and the same values of [`asked`], whether it exists or
+/// not. The second run with the name is `<id>.2`. No name is made from the values, because they may
+/// contain a password.
 fn dir_of(base: &Base, id: &str, asked: &str) -> PathBuf {
     let numbered = |number: usize| match number {
         1 => base.run_dir(id),
@@ -158,7 +166,7 @@ fn dir_of(base: &Base, id: &str, asked: &str) -> PathBuf {
     })
 }
 
-/// Lets this process in, or says why a moment later may be better.
+/// Lets this process in. Otherwise says why it should try again a moment later.
 fn enter(
     base: &Base,
     dir: &Path,

@@ -1,14 +1,16 @@
-//! The bases of this user that are not in the usual place, so that a later run finds what was left there, whatever its own directory.
+//! The bases of this user that are not in the usual place. With them, a later run finds what was
+//! left there, whatever its own directory is.
 //!
-//! They are noted in the user's state directory (`$XDG_STATE_HOME/testenv/bases`, else `~/.local/state/testenv/bases`). Where that cannot be written, only
-//! a run with the same directory sweeps them.
+//! They are noted in the user's state directory (`$XDG_STATE_HOME/testenv/bases`, otherwise
+//! `~/.local/state/testenv/bases`). If the state directory cannot be written, only a run with the
+//! same directory sweeps them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use super::base;
 
-/// Notes a base, unless it is the one that every run looks at.
+/// Notes a base, unless every run looks at it anyway.
 pub(super) fn note(path: &Path) {
     let Some(note) = note_of(path).filter(|note| path != usual() && !note.exists()) else { return };
     // A path that is no UTF-8 could not be told from another.
@@ -18,7 +20,7 @@ pub(super) fn note(path: &Path) {
     std::fs::create_dir_all(dir).and_then(|()| crate::secret::write(&note, text)).ok();
 }
 
-/// Takes the note of a base back; the directories of the notes too, when they are empty.
+/// Removes the note of a base. Also removes the directories of the notes, if they are empty.
 pub(super) fn forget(path: &Path) {
     let Some(note) = note_of(path) else { return };
     if std::fs::remove_file(&note).is_ok() {
@@ -39,7 +41,7 @@ pub(super) fn all() -> Vec<PathBuf> {
     bases
 }
 
-/// The base of a run for which nothing was set.
+/// The base of a run if no variable is set.
 fn usual() -> PathBuf {
     Path::new("/tmp").join(base::name())
 }

@@ -1,33 +1,35 @@
-//! What is in a run's directory, and how it is read and written.
+//! The contents of a run's directory, and how they are read and written.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// Where runs live, in the place of the temporary directory. It is made if it is missing, and never removed.
+/// The variable with the directory for runs, instead of the temporary directory. It is created if
+/// it is missing, and never removed.
 pub const DIR_VAR: &str = "TESTENV_DIR";
 
 pub(super) const MEMBERS: &str = "members";
 pub(super) const JOINS: &str = "joins";
 pub(super) const RUNNERS: &str = "runners";
 pub(super) const TOKEN: &str = "token";
-/// What decided which servers serve; see `join`.
+/// What decided which servers are used; see `join`.
 pub(super) const ASKED: &str = "asked";
 /// The extension of the files that say why something could not be started.
 pub(super) const FAILED: &str = "failed";
 
-/// Where the notes of things are; see `ledger`.
+/// The directory of the run's notes; see `ledger`.
 pub(super) fn notes(run: &Path) -> PathBuf {
     run.join("ledger")
 }
 
-/// The file that stands for a thing.
+/// The file that represents an object.
 pub(crate) fn note(run: &Path, kind: &str, name: &str) -> PathBuf {
     notes(run).join(format!("{kind}.{name}"))
 }
 
-/// Writes a file that nobody sees half-written, and nobody else reads: an address of a server holds its password.
+/// Writes a file that nobody sees half-written, and that nobody else can read: the address of a
+/// server contains its password.
 pub(super) fn publish(path: &Path, text: &str) -> io::Result<()> {
     let scratch = path.with_extension("new");
     crate::secret::write(&scratch, text)?;

@@ -1,8 +1,10 @@
-//! What a run made outside its processes, noted before it is made.
+//! The ledger: what a run made outside its processes, noted before it is made.
 //!
-//! Each thing is a file in `<run>/ledger/`, named `<kind>.<name>`. The reaper removes the thing, then the file.
+//! Each object is a file in `<run>/ledger/`, named `<kind>.<name>`. The reaper removes the object,
+//! then the file.
 //!
-//! Invariant: a thing exists only while its file does, so a crash at any moment leaves a note and not a leak.
+//! Invariant: an object exists only while its file exists, so a crash at any moment leaves a note
+//! and no leak.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,22 +16,24 @@ use super::process::Process;
 #[cfg(feature = "integration")]
 use crate::Error;
 
-/// The kinds of a run's own things: servers that are processes, and directories of data.
+/// The kinds of objects that belong to the run itself: servers that are processes, and directories
+/// of data.
 const OWN: [&str; 2] = ["native", "dir"];
 
-/// After 24 h we stop retrying an unreachable external server; otherwise every run would retry it. A server
-/// that answers and refuses is asked again by every
-/// sweep: what is there is still ours.
+/// After 24 h we stop retrying an unreachable external server; otherwise every run would retry it.
+/// If a server answers and refuses, every sweep tries again, because the objects there are still
+/// ours.
 const FORGOTTEN: Duration = Duration::from_hours(24);
 
-/// The kinds that this binary can remove; another binary of the same run may have been built with other services.
+/// The kinds that this program can remove. Another program of the same run may have been built with
+/// other services.
 pub(super) fn kinds() -> Vec<&'static str> {
     OWN.into_iter().chain(cleaner::all().iter().map(|cleaner| cleaner.kind)).collect()
 }
 
 pub(super) use super::layout::notes as dir;
 
-/// Notes a thing. Call it before the thing is made.
+/// Notes an object. Call it before the object is made.
 #[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(kinds().contains(&kind), "the reaper can remove a {kind}");
@@ -41,7 +45,8 @@ pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<
         .map_err(|cause| super::layout::unwritable(&file, &cause))
 }
 
-/// Removes whatever this binary can; what is left stays noted. The words of what refused are the reaper's log.
+/// Removes everything that this program can remove. The rest stays noted. The error has the words
+/// of everything that refused, for the reaper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     let token = super::layout::token(run);
     let mut refused = Vec::new();
@@ -66,15 +71,15 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
 }
 
-/// A note that disappeared is remembered for so long: whoever cleans a temporary directory by force takes
-/// away one file after the other.
+/// How long a note that disappeared is remembered. Whoever cleans a temporary directory by force
+/// deletes one file after the other.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// A copy of a run's notes, in the reaper's memory: whoever cleans a temporary directory by force takes the
-/// notes from under a live run.
+/// A copy of a run's notes in the reaper's memory. Whoever cleans a temporary directory by force
+/// deletes the notes of a live run, too.
 #[derive(Default)]
 pub(super) struct Copy {
-    /// By their labels.
+    /// Sorted by their labels.
     notes: BTreeMap<String, Remembered>,
 }
 
@@ -82,7 +87,7 @@ struct Remembered {
     /// The length that its file had.
     length: u64,
     text: String,
-    /// Since when it is not there any more.
+    /// When the file was first missing. `None` while it exists.
     gone: Option<Instant>,
 }
 
@@ -110,7 +115,7 @@ impl Copy {
         }
     }
 
-    /// Removes what is noted in the copy; there is nobody left to tell what refuses.
+    /// Removes what is noted in the copy. Nobody is left to be told what refuses.
     pub(super) fn remove_all(&self, token: &str) {
         let mut labels: Vec<&String> = self.notes.keys().collect();
         labels.sort_by_key(|label| order(label));
@@ -120,12 +125,12 @@ impl Copy {
     }
 }
 
-/// Whether nothing is noted any more.
+/// Whether no note is left.
 pub(super) fn is_empty(run: &Path) -> bool {
     files(run).is_empty()
 }
 
-/// The kinds of what is noted.
+/// The kinds of all noted objects.
 pub(super) fn kinds_of(run: &Path) -> Vec<String> {
     let kind = |file: &PathBuf| Some(label(file).split_once('.')?.0.to_owned());
     files(run).iter().filter_map(kind).collect()
@@ -143,12 +148,13 @@ fn label(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The file that is there since the server of a thing was first found away.
+/// The file that exists since an object's server was first unreachable.
 fn away(run: &Path, label: &str) -> PathBuf {
     run.join(format!("away.{label}"))
 }
 
-/// Whether a server has been away for a day. The age of the note tells nothing: the run itself may have lasted for days.
+/// Whether a server has been away for a day. The age of the note does not say that, because the run
+/// itself may have lasted for days.
 fn was_away(since: &Path) -> bool {
     let first = since.metadata().and_then(|file| file.modified());
     let Ok(first) = first else {
@@ -169,7 +175,7 @@ fn files(run: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Servers first: a directory in which one still writes cannot be removed.
+/// Sorts servers first: while a server writes in a directory, the directory cannot be removed.
 fn order(label: &str) -> bool {
     !label.starts_with("native.")
 }

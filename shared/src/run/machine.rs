@@ -1,18 +1,21 @@
-//! Which machine this is, as far as processes are concerned: where a process of another run could be seen, if it were alive.
+//! Which machine this is, for processes: the place in which this process could see a process of
+//! another run, if that process were alive.
 //!
-//! Two containers on one host have the same kernel and may have the same host name, but other process namespaces: neither sees the other's processes, so
-//! neither can say that the other's are gone.
+//! Two containers on one host have the same kernel and may have the same host name, but they have
+//! different process namespaces. Neither container sees the processes of the other, so neither can
+//! say that they are gone.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Where processes live: the machine, its current boot, the process namespace.
+/// Where processes live: the machine, its current boot, and the process namespace.
 ///
-/// Invariant: of two processes with the same place, each that may look sees the other.
+/// Invariant: of two processes with the same value, each sees the other, if it has the rights to
+/// look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
-    /// Empty where the system has none, as in many containers.
+    /// The machine's id. Empty if the system has none, as in many containers.
     id: String,
     boot: String,
     processes: String,
@@ -38,16 +41,17 @@ impl Machine {
         Some(Machine { id: own(id), boot: own(boot), processes: own(processes) })
     }
 
-    /// Whether that was this machine before it was started anew: then no process of it is alive.
+    /// Whether that was this machine before its last restart. Then none of its processes is alive.
     pub(crate) fn is_before_this_boot(&self) -> bool {
         let here = Machine::here();
         let differs = !self.boot.is_empty() && !here.boot.is_empty() && self.boot != here.boot;
         differs && !self.id.is_empty() && self.id == here.id
     }
 
-    /// Whether this process may see every process of it, and what each holds open: they share a namespace, or this is root of the whole machine.
+    /// Whether this process may see every process there, and the files that each holds open. It may
+    /// if both share a namespace, or if this process is root of the whole machine.
     pub(crate) fn is_in_sight(&self) -> bool {
-        /// The namespace in which all others are, `PROC_PID_INIT_INO` of the kernel's `proc_ns.h`.
+        /// The namespace that contains all others, `PROC_PID_INIT_INO` of the kernel's `proc_ns.h`.
         const INITIAL: &str = "4026531836";
         let here = Machine::here();
         let sees_all = here.processes == INITIAL && nix::unistd::geteuid().is_root();

@@ -1,4 +1,4 @@
-//! A process's part in a run.
+//! The part of a process in a run.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::layout::{FAILED, publish, unwritable};
 use crate::{Error, wait};
 
-/// The first use of an image may pull a gigabyte; every other process of the run waits for that one.
+/// The first use of an image may pull a gigabyte. Every other process of the run waits for that.
 const SERVER_LIMIT: Duration = Duration::from_secs(300);
 
-/// The run that this process belongs to; it belongs until it ends.
+/// The run that this process belongs to, until the process ends.
 pub struct Run {
     pub(super) dir: PathBuf,
     pub(super) token: String,
@@ -18,23 +18,27 @@ pub struct Run {
 }
 
 impl Run {
-    /// The directory of the run; gone, with what is in it, when the run is.
+    /// The directory of the run. It is removed with its contents when the run ends.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// A word that no other run has, ever: 16 hexadecimal digits. What a run makes outside carries it in its name or label.
+    /// A word that no other run ever has: 16 hexadecimal digits. Everything that a run makes
+    /// outside its directory has it in its name or label.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Returns what `start` returned in whichever process of the run called it first; `start` runs once a run.
+    /// Returns what `start` returned in the process of the run that called it first. `start` runs
+    /// once per run.
     ///
-    /// A start that failed is not tried again: every later caller gets the same error at once, not after another wait.
+    /// A start that failed is not tried again. Every later caller gets the same error at once, not
+    /// after another wait.
     ///
     /// # Errors
     ///
-    /// What `start` said, or that another process of the run was starting it for five minutes.
+    /// The error of `start`, or that another process of the run was still starting it after five
+    /// minutes.
     pub async fn once(
         &'static self,
         server: &str,

@@ -14,17 +14,19 @@ use super::member::Run;
 use super::process::{Process, STATUS_SH};
 use crate::{Error, wait};
 
-/// A server without clients ends on SIGTERM in some milliseconds.
+/// A server without clients ends some milliseconds after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// A server that has not ended by then on SIGTERM and SIGINT gets SIGKILL; the whole promise is 15 s.
+/// A server that has not ended by then after SIGTERM and SIGINT gets SIGKILL. The promise is 15 s
+/// for everything.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 impl Run {
-    /// Starts `program` with `args` as a server of this run; the reaper ends it.
+    /// Starts `program` with `args` as a server of this run. The reaper ends it.
     ///
-    /// It leads a process group of its own, so that Ctrl-C in a terminal reaches the tests and not the server under them. What it prints
-    /// goes to `<run>/<name>.log`. The process notes itself before it becomes the server: there is no moment in which it runs unnoted.
+    /// The server leads a process group of its own, so that Ctrl-C in a terminal reaches the tests
+    /// and not their server. Its output goes to `<run>/<name>.log`. The process notes itself before
+    /// it becomes the server, so it is never running without a note.
     ///
     /// # Errors
     ///
@@ -33,7 +35,7 @@ impl Run {
         self.start_native_as(name, program, args, None)
     }
 
-    /// The same as another user, which only root can do.
+    /// Like [`Run::start_native`], but as another user. Only root can do that.
     pub(crate) fn start_native_as(
         &self,
         name: &str,
@@ -62,13 +64,13 @@ impl Run {
     }
 }
 
-/// Ends the server that noted itself in this text, with everything in its process group.
+/// Ends the server that noted itself in this text, with its whole process group.
 pub(super) fn stop(text: &str) -> Result<(), String> {
     // An empty note: the shell died between opening the file and writing to it, so it never became the server.
     Process::parse(text).map_or(Ok(()), |process| end(&process))
 }
 
-/// Ends a server with everything in its process group, which it leads.
+/// Ends a server, with the whole process group that it leads.
 pub(super) fn end(process: &Process) -> Result<(), String> {
     if !process.is_alive() {
         return Ok(());

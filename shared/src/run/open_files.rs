@@ -1,7 +1,8 @@
-//! Who holds files of runs open: the truth about a run whose directory was deleted under it.
+//! Finds the processes that hold files of runs open. This is the truth about a run whose directory
+//! was deleted while it was alive.
 //!
-//! The kernel goes on to say of an open file which path it had. A process of a run holds its `members` open, and a server of the run the log that it
-//! prints to.
+//! The kernel remembers the path of an open file, even after the file was deleted. A process of a
+//! run holds the run's `members` open. A server of the run holds the log open to which it prints.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 use super::layout::MEMBERS;
 use super::{base, ledger};
 
-/// The files of runs of this user that processes hold open, as far as this process may look.
+/// The files of this user's runs that processes hold open, as far as this process may look.
 ///
-/// Invariant: what is not provably closed by all counts as open.
+/// Invariant: a file counts as open unless it is proved that no process holds it open.
 pub(crate) struct OpenFiles {
     files: HashMap<i32, Vec<Open>>,
-    /// Those that see other mounts than this process.
+    /// The processes that see other mounts than this process.
     elsewhere: HashSet<i32>,
 }
 
@@ -22,12 +23,13 @@ pub(crate) struct OpenFiles {
 struct Open {
     path: PathBuf,
     is_deleted: bool,
-    /// Standard output or standard error: what a program prints goes there. Whoever only reads a log has it elsewhere.
+    /// Whether it is standard output or standard error. A program prints there; a process that only
+    /// reads a log has it elsewhere.
     is_printed_to: bool,
 }
 
 impl OpenFiles {
-    /// Looks at all processes. Nothing where the system does not tell.
+    /// Looks at all processes. `None` if the system does not allow it.
     #[cfg(target_os = "linux")]
     pub(crate) fn look() -> Option<OpenFiles> {
         let processes = std::fs::read_dir("/proc").ok()?.flatten();
@@ -45,9 +47,11 @@ impl OpenFiles {
         None
     }
 
-    /// Whether a process takes part in the run that had this directory, which was deleted or cannot be seen from here.
+    /// Whether a process takes part in the run that had this directory. The directory was deleted,
+    /// or cannot be seen from here.
     ///
-    /// A file of this path that is not deleted is another run's, made since. Behind other mounts, where a path may begin otherwise, its last names tell.
+    /// A file of this path that is not deleted belongs to a newer run. A process with other mounts
+    /// may see another path, so the last names of the path decide.
     pub(crate) fn hold(&self, run: &Path) -> bool {
         let members = run.join(MEMBERS);
         let is_held = |(pid, files): (&i32, &Vec<Open>)| match self.elsewhere.contains(pid) {
@@ -57,7 +61,8 @@ impl OpenFiles {
         self.files.iter().any(is_held)
     }
 
-    /// Servers that print to a log of a run whose directory was deleted, and in which no process takes part; the first of each family.
+    /// Servers that print to a log of a run whose directory was deleted, if no process takes part
+    /// in that run. Of each family of processes, the first.
     pub(crate) fn orphans(&self) -> Vec<i32> {
         let is_over = |run: &Path, pid: i32| {
             // Somebody may have deleted the log alone: then the run there has the server in its notes.

@@ -1,7 +1,9 @@
-//! What a run left whose directory was deleted, so that no note says so any more: servers, their data, containers.
+//! What a run left whose directory was deleted, so that no note mentions it any more: servers,
+//! their data, containers.
 //!
-//! Invariant: a thing is an orphan only if its run is provably over: it was made on this machine by this user, its run has no directory, and no process takes
-//! part in the run. What cannot be known is left alone.
+//! Invariant: an object is an orphan only if its run is provably over. That means: this user made
+//! the object on this machine, the run has no directory, and no process takes part in the run. What
+//! cannot be known is left alone.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,10 +19,11 @@ use super::{known, layout, ledger, native};
 /// The file in a directory of data that names its run.
 const OWNER: &str = "owner";
 
-/// How directories of data begin that lie outside of the run's own.
+/// The start of the names of directories of data outside the run's directory.
 const DATA: &str = "testenv-";
 
-/// Whose something is that lies outside of the run's directory: the machine and that directory, in a label or a file.
+/// The owner of an object outside the run's directory: the machine and that directory. It is
+/// written in a label or a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     machine: Machine,
@@ -51,7 +54,8 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What is known of all runs at one moment. Made after the things that are judged by it were listed: whoever made one had joined its run before.
+/// What is known of all runs at one moment. It is made after the list of the objects to be judged,
+/// because whoever made an object had joined its run before.
 pub(crate) struct Runs {
     open: Option<OpenFiles>,
     with_a_directory: HashSet<String>,
@@ -66,7 +70,8 @@ impl Runs {
         }
     }
 
-    /// Whether the run with this token is over, and nothing but the thing itself says that it was.
+    /// Whether the run with this token is over, and only the object itself is evidence that the run
+    /// existed.
     pub(crate) fn is_over(&self, owner: &Owner, token: &str) -> bool {
         let nobody_takes_part = || match &self.open {
             Some(open) => owner.machine.is_in_sight() && !open.hold(&owner.run),
@@ -76,14 +81,16 @@ impl Runs {
             && (owner.machine.is_before_this_boot() || nobody_takes_part())
     }
 
-    /// Whether a run of this user has no directory that could be seen from here; its processes may be alive.
+    /// Whether no directory of this run of this user can be seen from here. The run's processes may
+    /// be alive.
     pub(crate) fn has_no_directory(&self, owner: &Owner, token: &str) -> bool {
         let has_one = self.with_a_directory.contains(token) || layout::token(&owner.run) == token;
         owner.is_this_user() && !token.is_empty() && !has_one
     }
 }
 
-/// Makes the directory of a server's data, outside of the run's own: noted first, and named after the run that it belongs to.
+/// Creates the directory of a server's data outside the run's directory. It is noted first, and
+/// named after the run.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn make_data_dir(
     run: &super::member::Run,
@@ -103,8 +110,8 @@ pub(crate) fn make_data_dir(
     Ok(dir)
 }
 
-/// Ends the servers and removes the data of runs whose directory was deleted, and tells what became of each.
-/// Blocks; for the reaper.
+/// Ends the servers and removes the data of runs whose directory was deleted. Returns what became
+/// of each. Blocks. It is for the reaper.
 pub(super) fn sweep() -> Fates {
     let mut fates = Vec::new();
     for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {

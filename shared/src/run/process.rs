@@ -1,9 +1,10 @@
-//! A process, told from a later one with the same number by its start time.
+//! A process. Its start time tells it apart from a later process with the same number.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Invariant: equal only for one and the same process, however often its number is used again.
+/// Invariant: two values are equal only if they are one process, however often its number is used
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: i32,
@@ -39,10 +40,11 @@ impl fmt::Display for Process {
     }
 }
 
-/// The runner that started this process, where one did: it lives as long as the run.
+/// The runner that started this process, if one did. It lives as long as the run.
 ///
-/// Between the two may be what cargo's setting `runner` names: `timeout`, a script, an emulator. A shell or an IDE's daemon may live for days and is no
-/// runner, and one that started another test, of which this process is a child, is that test's.
+/// Between both may be a wrapper that cargo's setting `runner` names: `timeout`, a script, an
+/// emulator. A shell or an IDE's daemon may live for days and is no runner. If this process is a
+/// child of another test, the runner of that test does not count.
 pub(super) fn runner() -> Option<i32> {
     const RUNNERS: [&str; 3] = ["cargo", "cargo-nextest", "rustdoc"];
     /// A script that calls another that calls a wrapper.
@@ -53,7 +55,8 @@ pub(super) fn runner() -> Option<i32> {
     wrappers.find(|pid| name(*pid).is_some_and(|name| RUNNERS.contains(&name.as_str())))
 }
 
-/// Whether the process is one that cargo built for tests: it lies in a directory `deps`.
+/// Whether cargo built the program of the process for tests. Such a program is in a directory
+/// `deps`.
 fn is_test(pid: i32) -> bool {
     program(pid).is_some_and(|path| path.parent().is_some_and(|dir| dir.ends_with("deps")))
 }
@@ -69,7 +72,8 @@ fn status(pid: i32) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }
 
-/// Fields 3 (state) and 22 (start, in clock ticks since the machine started) of `/proc/<pid>/stat`, proc(5); the name before them may hold anything.
+/// Fields 3 (state) and 22 (start, in clock ticks since the machine started) of `/proc/<pid>/stat`,
+/// proc(5). The name before them may contain any character.
 #[cfg(target_os = "linux")]
 fn start(status: &str) -> Option<String> {
     let fields: Vec<&str> = status.rsplit_once(')')?.1.split_whitespace().collect();
@@ -88,7 +92,7 @@ pub(super) fn parent(pid: i32) -> Option<i32> {
     status(pid)?.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// As it was called: what it is, only its own user may read.
+/// The process's program, as it was called. Only its own user may read what it really is.
 #[cfg(target_os = "linux")]
 fn program(pid: i32) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt;

@@ -1,10 +1,12 @@
 //! The reaper: a small process that outlives the run's tests and removes what they made.
 //!
-//! It is the test binary started again, in a session of its own, with its standard streams closed, so that neither a signal to the run's group nor a runner
-//! that waits for open pipes meets it.
+//! It is the test binary, started again in a session of its own, so a signal to the run's group
+//! does not reach it. It has none of its starter's standard streams, so a runner that waits for
+//! open pipes does not wait for it.
 //!
-//! Invariant: it removes nothing while a process of the run, or the run's runner, is alive. The truth is the kernel's lock, not a count:
-//! the kernel drops a lock on any death.
+//! Invariant: it removes nothing while a process of the run, or the run's runner, is alive. Only
+//! the kernel's lock decides that, not a count: the kernel drops a lock when its process dies in
+//! any way.
 
 mod launch;
 
@@ -28,25 +30,28 @@ pub(super) use launch::start;
 /// Set for the reaper only: the directory of its run.
 pub(super) const REAPER_VAR: &str = "TESTENV_REAPER";
 
-/// What the reaper could not remove, in the run's directory.
+/// The file in the run's directory that lists what the reaper could not remove.
 pub(super) const LOG: &str = "reaper.log";
 
-/// How long a run without any process is kept, in milliseconds, in the place of 2000.
+/// The variable that says how long a run without any process is kept, in milliseconds. The default
+/// is 2000.
 pub const GRACE_VAR: &str = "TESTENV_GRACE_MS";
 
-/// nextest starts a process per test, and a debugger or a slow machine may leave a gap between two; 2 s of the promised 15.
+/// nextest starts a process per test. A debugger or a slow machine may leave a gap between two
+/// processes. These 2 s are part of the promised 15.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A process that starts takes milliseconds; a machine that swaps takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often the reaper looks whether the run goes on: its end starts the grace, so this only adds to it.
+/// How often the reaper looks whether the run goes on. The grace begins after the look, so this
+/// only adds to it.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A reaper starts in ten milliseconds, and a test waits for it.
+/// A reaper starts in ten milliseconds, and a test waits for that.
 const START_POLL: Duration = Duration::from_millis(2);
 
-/// A sweep that has found something has this long to remove it; a container takes seconds.
+/// The limit for a sweep that has found something to remove. A container takes seconds.
 const SWEEP_LIMIT: Duration = Duration::from_secs(9);
 
 /// Starts a reaper unless an equivalent one is running. Blocks until it holds its lock. Returns `true` if it
@@ -67,12 +72,12 @@ pub(super) fn ensure(dir: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Whether any reaper keeps the run in `dir`, whatever services it was built with.
+/// Whether any reaper keeps the run in `dir`, whatever services that reaper was built with.
 pub(super) fn any_alive(dir: &Path) -> bool {
     alive(dir).next().is_some()
 }
 
-/// The names of the files of the reapers that are alive: `reaper+<kind>+…`.
+/// The names of the files of all living reapers: `reaper+<kind>+…`.
 pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.filter_map(|path| {
@@ -81,7 +86,7 @@ pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
     })
 }
 
-/// Becomes the reaper if this process was started as one; else returns at once.
+/// Becomes the reaper if this process was started as one. Otherwise returns at once.
 pub(super) fn reap_if_asked() {
     let Some(dir) = std::env::var_os(REAPER_VAR) else { return };
     nix::unistd::setsid().ok(); // it may lead a session already
@@ -92,11 +97,11 @@ pub(super) fn reap_if_asked() {
     std::process::exit(i32::from(!matches!(reaped, Ok(Ok(())))));
 }
 
-/// Blocks the signals that would end the reaper, in this thread and all that it starts, and returns where
-/// SIGTERM is heard of: it means "clean up now".
+/// Blocks the signals that would end the reaper, in this thread and all threads that it starts.
+/// Returns a channel that reports SIGTERM, which means "clean up now".
 ///
-/// The others say something of a terminal or a pipe that is not the reaper's. Rust's runtime, which ignores
-/// SIGPIPE, has not begun yet.
+/// The other signals are about a terminal or a pipe that does not belong to the reaper. Rust's
+/// runtime, which ignores SIGPIPE, has not begun yet.
 fn hear_signals() -> Receiver<()> {
     use Signal::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let blocked = [SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -113,7 +118,8 @@ fn hear_signals() -> Receiver<()> {
     told
 }
 
-/// Descriptors that this process inherited without knowing (a lock of `flock(1)`, a pipe of the runner's) would be held open by it.
+/// Closes the descriptors that this process inherited without knowing (a lock of `flock(1)`, a pipe
+/// of the runner). Otherwise it would hold them open.
 fn close_inherited() {
     let open: Vec<i32> = std::fs::read_dir("/dev/fd")
         .into_iter()
@@ -171,9 +177,9 @@ fn reap(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A run as its reaper sees it. What is read from its directory is read while the directory is there: whoever
-/// cleans a temporary directory by force may take
-/// it from under a live run.
+/// A run as its reaper sees it. The reaper reads everything from the run's directory while the
+/// directory exists: whoever cleans a temporary directory by force may delete it while the run is
+/// alive.
 struct WatchedRun<'a> {
     dir: &'a Path,
     token: String,
@@ -183,7 +189,7 @@ struct WatchedRun<'a> {
 }
 
 impl WatchedRun<'_> {
-    /// Returns when no process takes part any more, after the grace, or when told to.
+    /// Returns after the grace when no process takes part any more, or when told to end.
     fn wait_for_its_end(&mut self, told_to_end: &Receiver<()>) {
         let grace = grace();
         loop {
@@ -209,19 +215,21 @@ impl WatchedRun<'_> {
         }
     }
 
-    /// Whether no process holds the run, at this moment.
+    /// Whether no process holds the run at this moment.
     fn is_left(&self) -> bool {
         let is_left = self.members.try_lock().is_ok();
         self.members.unlock().ok(); // it was not locked
         is_left
     }
 
-    /// False once the directory was deleted; there may be another of the same name since, which is another reaper's.
+    /// False once the directory was deleted. A newer directory of the same name belongs to another
+    /// reaper.
     fn has_its_directory(&self) -> bool {
         base::is_still_at(&self.members, &self.dir.join(MEMBERS))
     }
 
-    /// Removes everything, holding the members' lock, so that whoever joins under this name meanwhile waits.
+    /// Removes everything while it holds the members' lock. A process that joins under this name
+    /// waits meanwhile.
     fn end(&self) {
         for stop in cleaner::all().iter().filter_map(|cleaner| cleaner.stop) {
             stop();

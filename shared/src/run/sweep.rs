@@ -1,6 +1,8 @@
-//! The sweep: what earlier runs left, because their reaper was killed too, is removed by the next run.
+//! The sweep: the next run removes what earlier runs left because their reaper was killed with
+//! them.
 //!
-//! Invariant: a run is swept only if no process holds it, and only by a program that can remove something of it.
+//! Invariant: a run is swept only if no process holds it, and only by a program that can remove
+//! something that the run left.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,10 +12,11 @@ use super::cleaner::{self, Fate};
 use super::layout::MEMBERS;
 use super::{known, ledger, orphans, reaper};
 
-/// Starts reapers for the runs in `base` that provably have no owner: no process holds them, and no reaper
-/// that can remove all that they made.
+/// Starts reapers for the runs in `base` that provably have no owner: no process holds such a run,
+/// and no living reaper can remove everything that the run made.
 ///
-/// A program that was built without a service cannot remove what belongs to it, and leaves such a run to one that can.
+/// A program that was built without a service cannot remove what belongs to this service. It leaves
+/// such a run to a program that can.
 pub(super) fn sweep(base: &Base, own: Option<&Path>) {
     base.remove_scratch();
     for dir in base.run_dirs().into_iter().filter(|dir| Some(dir.as_path()) != own) {
@@ -21,7 +24,7 @@ pub(super) fn sweep(base: &Base, own: Option<&Path>) {
     }
 }
 
-/// Starts a reaper for a run that provably has no owner; returns why none was started.
+/// Starts a reaper for a run that provably has no owner. Otherwise returns why none was started.
 pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
     let Ok(members) = File::open(dir.join(MEMBERS)) else { return Some(Fate::Removed) };
     if members.try_lock().is_err() {
@@ -38,8 +41,8 @@ pub(super) fn sweep_run(dir: &Path) -> Option<Fate> {
     reaper::start(dir, &vars).err().map(|error| Fate::Refused(error.to_string()))
 }
 
-/// Sweeps what a run beside this one would not find: other bases of this user, and what has no note any more.
-/// Blocks; for the reaper of a live run.
+/// Sweeps what a run in this base would not find: the other bases of this user, and objects that
+/// have no note any more. Blocks. It is for the reaper of a live run.
 pub(super) fn sweep_elsewhere(own: &Path) {
     for path in known::all().into_iter().filter(|path| Some(path.as_path()) != own.parent()) {
         match Base::lock_existing(&path) {
@@ -57,8 +60,8 @@ pub(super) fn sweep_elsewhere(own: &Path) {
     }
 }
 
-/// Why a reaper of this binary's would remove nothing from a run; `None` where it would remove something that
-/// no living reaper can.
+/// Why a reaper of this program would remove nothing from a run. `None` if it would remove
+/// something that no living reaper can remove.
 fn hindrance(dir: &Path) -> Option<Fate> {
     let left = ledger::kinds_of(dir);
     let is_kept = reaper::alive(dir)

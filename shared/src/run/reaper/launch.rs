@@ -1,4 +1,4 @@
-//! How a reaper is started: as nobody's child, with nothing of its starter's that it does not need.
+//! Starts a reaper as nobody's child. It takes from its starter only what it needs.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -10,11 +10,11 @@ use super::{LOG, REAPER_VAR};
 use crate::Error;
 use crate::run::layout::{DIR_VAR, unwritable};
 
-/// Prefixes of what decides how servers, engines and state are reached.
+/// Prefixes of the variables that decide how servers, engines and state are reached.
 const KEPT_PREFIXES: [&str; 3] = ["TESTENV_", "DOCKER_", "TESTCONTAINERS_"];
 
-/// What any program may need. All else stays behind: build systems end every process that carries their variables when the build ends, and so before
-/// anything was removed.
+/// Variables that any program may need. All other variables are removed. When a build ends, build
+/// systems end every process that has their variables, which would be before anything was removed.
 const KEPT_VARS: [&str; 20] = [
     "PATH",
     "HOME",
@@ -40,10 +40,11 @@ const KEPT_VARS: [&str; 20] = [
 
 /// The running program, on Linux.
 const LINK: &str = "/proc/self/exe";
-/// The same where the shell has it open.
+/// The running program in a shell that has it open.
 const OPEN: &str = "/proc/self/fd/3";
 
-/// Starts a reaper for the run in `dir`, in a world where `vars` are set too. It keeps once its file is locked.
+/// Starts a reaper for the run in `dir`, with `vars` in its environment. It is ready once its file
+/// is locked.
 pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Error> {
     let log_path = dir.join(LOG);
     let log = OpenOptions::new()
@@ -85,8 +86,9 @@ fn is_kept(name: &str) -> bool {
 
 /// The words that start this program again.
 ///
-/// On Linux it is the open file, which is still there after a build has replaced the binary and this process has ended. Where another program loads this one
-/// (a loader, an emulator), the kernel's command line has more words than ours: those before.
+/// On Linux the first word is the open file, which still exists after a build has replaced the
+/// binary and this process has ended. If another program loads this one (a loader, an emulator),
+/// the kernel's command line has more words than ours: the additional words come first.
 fn own_program() -> Vec<OsString> {
     if !Path::new(LINK).exists() {
         return vec![std::env::current_exe().unwrap_or_default().into()];
