@@ -1,12 +1,15 @@
-//! A Redis database of a test's own, on a server that all tests share.
+//! A Redis database for one test, on a server that all tests share.
 //!
-//! A server has numbered databases. A test leases a number that no other live test has, in whatever process, run or machine, and finds it empty.
+//! A server has numbered databases. A test leases a number that no other live test has, in any
+//! process, run or machine, and finds the database empty.
 //!
-//! Private to the test: every key, and so `KEYS *`, `SCAN`, `DBSIZE`, `FLUSHDB` and transactions. Not private, because the server is one:
+//! Private to the test: every key, and so `KEYS *`, `SCAN`, `DBSIZE`, `FLUSHDB` and transactions.
+//! Not private, because there is only one server:
 //!
-//! - channels: what is published in one database is heard in all;
+//! - channels: a message that is published in one database is heard in all;
 //! - `FLUSHALL`, and commands that name another database: `SELECT`, `MOVE`, `COPY … DB`, `SWAPDB`;
-//! - the server's own: `CONFIG SET`, users, `SCRIPT` and `FUNCTION`, `CLIENT KILL`, its memory limit, what `INFO` and `MONITOR` show.
+//! - what belongs to the server: `CONFIG SET`, users, `SCRIPT` and `FUNCTION`, `CLIENT KILL`, its
+//!   memory limit, what `INFO` and `MONITOR` show.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -17,24 +20,34 @@
 //!
 //! # A server of `TESTENV_REDIS_URL`
 //!
-//! Of a given server, tests use databases from 1 on that are empty when they are leased. Database 0 is leased to nobody. It holds who leases what, in keys
-//! called `testenv:lease:<number>`, `testenv:keys:<number>` and `testenv:run:<run>`, so that runs on several machines can use one server.
+//! On a given server, tests use databases from 1 on that are empty when they are leased. Database 0
+//! is never leased. It contains who leases what, in keys called `testenv:lease:<number>`,
+//! `testenv:keys:<number>` and `testenv:run:<run>`, so that runs on several machines can use one
+//! server.
 //!
-//! An application may write into a database that a test has leased. Redis does not say who made a key, so [`Redis::url`] leads through a port of the test's
-//! process, and the names of the keys that the test's clients write are noted there before they are written. When the test ends, these keys are removed, and
-//! no others: nothing is flushed. A database in which keys of others are found then is not leased again until they are gone.
+//! An application may write into a database that a test has leased. Redis does not say who made a
+//! key. So [`Redis::url`] leads through a port of the test's process, and the names of the keys
+//! that the test's clients write are noted there before the keys are written. When the test ends,
+//! these keys are removed, and no others: nothing is flushed. If the database then contains keys of
+//! others, it is not leased again until these keys are gone.
 //!
-//! However the run ends, no key of it is left. A process that is killed leaves its keys to the next test of the run, or to the run's end. A run whose machine
-//! died loses its leases ten minutes later, and the next test that needs its databases removes what was noted. Three things escape the notes:
+//! However the run ends, none of its keys is left. If a process is killed, the next test of the
+//! run, or the end of the run, removes its keys. If the machine of a run dies, the run loses its
+//! leases ten minutes later, and the next test that needs its databases removes what was noted. The
+//! notes miss three things:
 //!
-//! - a key whose name a script makes up, neither in `KEYS` nor in `ARGV`: it stays, and one line on standard error says so;
+//! - a key whose name a script makes up, neither in `KEYS` nor in `ARGV`: it stays, and one line on
+//!   standard error says so;
 //! - a key that a test and an application both write, under one name: it is removed;
-//! - what a test itself does to all keys: its `FLUSHDB` and `FLUSHALL` take those of others too.
+//! - what a test itself does to all keys: its `FLUSHDB` and `FLUSHALL` remove the keys of others
+//!   too.
 //!
-//! The user of the URL needs `SELECT`, `DBSIZE`, `SADD`, `SMEMBERS`, `UNLINK`, `WATCH`, transactions, and the keys of these names. With `COMMAND`, the server says
-//! which words of a command are keys; without it, all words of a command are taken for keys.
+//! The user of the URL needs `SELECT`, `DBSIZE`, `SADD`, `SMEMBERS`, `UNLINK`, `WATCH`,
+//! transactions, and the keys of these names. With `COMMAND`, the server says which words of a
+//! command are keys. Without it, all words of a command count as keys.
 //!
-//! Invariant: no two live tests have the same database, and on a given server only keys whose names a test wrote are ever removed.
+//! Invariant: no two live tests have the same database. On a given server, only keys whose names a
+//! test wrote are ever removed.
 
 mod lease_worker;
 mod remote_leases;
@@ -50,7 +63,7 @@ use std::time::Duration;
 use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
 
-/// What a run leased on a server that does not end with it.
+/// Removes what a run leased on a server that does not end with the run.
 pub(crate) const CLEANER: Cleaner =
     Cleaner { is_external: true, ..Cleaner::new("redis", server::remove) };
 
@@ -63,19 +76,23 @@ use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
 use crate::{Error, current_test, run, wait};
 
-/// The client's own limits, one second to connect and half a second for an answer, are shorter than a pause of a loaded machine or an honest `BLPOP`.
+/// The client's own limits are one second to connect and half a second for an answer. A pause of a
+/// loaded machine or a legitimate `BLPOP` takes longer.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A server has sixteen databases as a rule: of so many tests that have ended, a process holds the databases until it is known whether one failed.
+/// A server usually has sixteen databases. A process keeps the databases of up to this many ended
+/// tests until it is known whether one failed.
 const SPARE: usize = 4;
 
-/// The databases of so many failed tests are told of, the newest; they hold no lease.
+/// How many databases of failed tests are reported: the newest ones. They hold no lease.
 const TOLD: usize = 16;
 
 /// A Redis database that no other test uses.
 ///
-/// Dropping it gives it back to be emptied, and on a given server ends the connections to it; it neither waits nor needs a runtime. The database of a failed test
-/// stays until the run ends, or until another test of the run finds no other, and the line that opens it is printed when the process ends.
+/// Dropping it gives the database back to be emptied and, on a given server, ends the connections
+/// to it. The drop neither waits nor needs a runtime. The database of a failed test stays until the
+/// run ends, or until another test of the run finds no other database. The line that opens it is
+/// printed when the process ends.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -100,12 +117,14 @@ pub struct Redis {
 
 /// Returns an empty Redis database that no other test can see.
 ///
-/// Dropping it empties the database, unless the test fails: then it stays, and its `redis-cli` line is printed. Where all databases of the server are in
-/// use, the call waits up to a minute for one.
+/// Dropping it empties the database. If the test fails, the database stays, and its `redis-cli`
+/// line is printed. If all databases of the server are in use, the call waits up to a minute for
+/// one.
 ///
 /// # Panics
 ///
-/// If no server can be reached or started, or no database is free within a minute. The message says what was tried and what to type.
+/// If no server can be reached or started, or no database is free within a minute. The message says
+/// what was tried and what to type.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -119,16 +138,19 @@ pub async fn fresh_redis() -> Redis {
 }
 
 impl Redis {
-    /// The address for any client: `redis://:password@host:port/number`. It is good as long as the [`Redis`] is held, and on this machine.
+    /// The address for any client: `redis://:password@host:port/number`. It works on this machine,
+    /// as long as the [`Redis`] is held.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Opens a connection, which lives as long as the runtime that it was opened on. Its clones share it. A server that does not answer within ten seconds, of
-    /// real time also where tokio's is stopped, is an error.
+    /// Opens a connection, which lives as long as the runtime on which it was opened. Its clones
+    /// share it. If the server does not answer within ten seconds, that is an error. This is real
+    /// time, even if tokio's clock is stopped.
     ///
-    /// It does not hold the database: keep the [`Redis`] in a variable for as long as the test uses it. `fresh_redis().await.connection().await` leads into a
-    /// database that is already being given back.
+    /// The connection does not hold the database: keep the [`Redis`] in a variable for as long as
+    /// the test uses it. `fresh_redis().await.connection().await` leads into a database that is
+    /// already being given back.
     ///
     /// # Panics
     ///
@@ -145,7 +167,7 @@ impl Redis {
 }
 
 impl fmt::Debug for Redis {
-    /// Without the password: what a test prints may be read by others.
+    /// The address has no password, because others may read what a test prints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Redis").field(&self.address).finish()
     }
@@ -159,7 +181,7 @@ impl Drop for Redis {
     }
 }
 
-/// A database whose test has ended. Its lease goes when it is known whether the test failed.
+/// A database whose test has ended. Its lease is released when it is known whether the test failed.
 struct Used {
     open: String,
     lease: Option<Lease>,

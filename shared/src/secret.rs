@@ -1,9 +1,10 @@
-//! Random words, from the system's random source, and the files that hold secrets.
+//! Random words from the system's random source, and the files that contain secrets.
 //!
-//! A name that must be unlike all others and a password take different words: who reads the name learns nothing of the password.
+//! A unique name and a password use different words, so the name says nothing about the password.
 //!
-//! Invariant: no word is made from another. A secret is written to files that only their owner can read, and nowhere else: everybody on the machine can read
-//! a command line, and everybody who may use the engine the environment and the arguments of a container.
+//! Invariant: no word is derived from another. A secret is written only to files that only their
+//! owner can read. Everybody on the machine can read a command line. Everybody who may use the
+//! engine can read a container's environment and arguments.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -15,7 +16,8 @@ pub(crate) fn word() -> String {
     format!("{:016x}", bits())
 }
 
-/// 128 random bits in hexadecimal digits, for a password: it needs no quoting in a URL, a shell or a configuration file.
+/// 128 random bits in hexadecimal digits, for a password. It needs no quotes in a URL, a shell or a
+/// configuration file.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn password() -> String {
     word() + &word()
@@ -25,7 +27,7 @@ pub(crate) fn bits() -> u64 {
     getrandom::u64().expect("the system has a random source")
 }
 
-/// Writes a file that only its owner can read, whatever the umask; one that is there already is written anew.
+/// Writes a file that only its owner can read, whatever the umask. An existing file is replaced.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file =
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;

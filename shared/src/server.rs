@@ -1,8 +1,10 @@
-//! The server of a run, the same for every service: chosen, started once, made safe, asked what it is, and noted.
+//! The server of a run, the same for every service. It is chosen, started once, secured, asked what
+//! it is, and noted.
 //!
-//! What differs between services is [`Served`]; what a test is given is the service's own affair.
+//! [`Served`] has what differs between services. What a test gets is up to the service.
 //!
-//! Invariant: of all processes of a run one provides the server; the others read its note.
+//! Invariant: of all processes of a run, one provides the server. The other processes read its
+//! note.
 
 mod container;
 mod kept;
@@ -16,7 +18,7 @@ use crate::run::{Run, held, on_own_thread};
 
 pub(crate) use served::*;
 
-/// The server of the run, provided by the first process that asks. Called once a process.
+/// The server of the run. The first process that asks provides it. It is called once per process.
 pub(crate) async fn connect<S: Served>() -> Result<(&'static Run, Server), Error> {
     on_own_thread(async || {
         let run = Run::join()?;

@@ -1,4 +1,4 @@
-//! The services, as data: what every program knows of them, whatever it was built with.
+//! The services, as data that every program has, whatever features it was built with.
 
 use crate::address::Dialect;
 use crate::images::Image;
@@ -14,25 +14,26 @@ pub use kafka::KAFKA;
 pub use postgres::POSTGRES;
 pub use redis::REDIS;
 
-/// All of them, in the order in which the course meets them.
+/// All services, in the order in which the course introduces them.
 pub const ALL: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA];
 
-/// A service that the harness can hand out.
+/// A service that the harness provides.
 #[derive(Debug)]
 pub struct Service {
-    /// As users write it.
+    /// The name that users write.
     pub name: &'static str,
-    /// The variable with the address of a server that somebody else runs.
+    /// The variable with the address of an external server.
     pub url_var: &'static str,
     pub(crate) dialect: Dialect,
     /// The image for Docker.
     pub image: &'static Image,
-    /// The programs of the native way; none where there is no native way.
+    /// The programs for running without Docker. Empty if that is not possible.
     pub native: &'static [&'static str],
-    /// Where distributions have them beside the PATH; `*` stands for a version.
+    /// The directories in which distributions install the programs outside the PATH. `*` stands for
+    /// a version.
     pub places: &'static [&'static str],
-    /// Whether `testenv setup` fetches them where there is no engine.
+    /// Whether `testenv setup` fetches the programs if there is no engine.
     pub fetched: bool,
-    /// What stands in for it in the plain tier; empty where nothing does.
+    /// The substitute in the plain tier. Empty if there is none.
     pub embedded: &'static str,
 }

@@ -1,15 +1,19 @@
-//! What a test leaves, kept until its runner says whether the test failed.
+//! Keeps what a test leaves until its runner says whether the test failed.
 //!
-//! A panic does not tell: a test that returns `Err` does not panic, and one with `#[should_panic]`, or whose property shrinks, panics and may pass. No runner tells
-//! the test's process its verdict, but libtest and nextest end the process of a failed test with another status than 0. So a guard that is dropped gives
-//! its database (say) back only where the test goes on without it; else the database waits here for the end of the process:
+//! A panic does not say whether a test failed. A test that returns `Err` fails without a panic. A
+//! test with `#[should_panic]`, or one whose property shrinks, panics and may pass. No runner tells
+//! the test's process the verdict, but libtest and nextest end the process of a failed test with a
+//! status other than 0. So when a test drops a guard, its database is given back only if the test
+//! goes on without it. Otherwise the database waits here for the end of the process:
 //!
-//! - status 0: no test failed, and all of it goes;
-//! - another: a test failed. Where several have left something, what is left of those stays that panicked and should not have, that should have and did not, and
-//!   that return something, which may have been `Err`: their source tells;
-//! - a signal, or `abort`: nobody gave a verdict. The run's end removes what it finds.
+//! - status 0: no test failed, and every database is given back;
+//! - another status: a test failed. If several tests have left something, it stays for three kinds
+//!   of tests, which their source tells apart: those that panicked and should not have, those that
+//!   should have panicked and did not, and those that return something, which may have been `Err`;
+//! - a signal, or `abort`: there is no verdict. The end of the run removes what it finds.
 //!
-//! Of a test only the newest stays, and of a process only so much as each service has room for: the rest goes at once.
+//! Only the newest object of a test stays, and of a process only as many as each service has room
+//! for. The others are given back at once.
 //!
 //! Invariant: what waits here is bounded, whatever the tests do.
 
@@ -23,40 +27,41 @@ use std::time::{Duration, Instant};
 
 use crate::{current_test, wait};
 
-/// A test that runs on for so long after it dropped its guard did not end there.
+/// A test that continues for this long after it dropped its guard did not end there.
 const GOES_ON: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether tests go on, as long as something waits for that.
+/// How often we look whether tests continue, as long as something waits for that.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What a guard stood for, after its end.
+/// The object that a dropped guard represented, for example a database.
 pub(crate) trait Evidence: Send {
-    /// How many such may wait in a process, of tests that panicked and of others.
+    /// How many such objects may wait in a process. The limit holds separately for tests that
+    /// panicked and for others.
     fn room(&self) -> usize;
-    /// Lets it stay after the process: its test failed.
+    /// Keeps the object after the process, because its test failed.
     fn keep(&mut self);
-    /// Lets it be removed.
+    /// Allows the object to be removed.
     fn let_go(&mut self);
-    /// Whether it is still kept: another process of the run may have needed the room.
+    /// Whether the object is still kept. Another process of the run may have needed its room.
     fn is_there(&self) -> bool {
         true
     }
-    /// How somebody looks at it.
+    /// How a person can look at the object.
     fn told(&self) -> Told;
 }
 
-/// What is said of a failed test.
+/// What is printed about the object of a failed test.
 #[derive(Clone)]
 pub(crate) struct Told {
     /// `database stays until the run ends`
     pub(crate) stays: String,
-    /// The command that opens it.
+    /// The command that opens the object.
     pub(crate) open: Option<String>,
-    /// What else could help, a line each.
+    /// What else may help, one line each.
     pub(crate) more: Vec<String>,
 }
 
-/// A guard in the hands of a test.
+/// A guard that a test holds.
 #[derive(Debug)]
 pub(crate) struct Held {
     service: &'static str,
@@ -64,13 +69,13 @@ pub(crate) struct Held {
     since: Instant,
 }
 
-/// Something that waits for the verdict.
+/// An object that waits for the verdict.
 struct Left {
     service: &'static str,
     test: String,
     at: Instant,
     has_panicked: bool,
-    /// Ends with the thread that dropped the guard.
+    /// Dead once the thread that dropped the guard has ended.
     thread: Weak<()>,
     evidence: Box<dyn Evidence>,
 }
@@ -89,10 +94,10 @@ thread_local! {
     static ALIVE: Arc<()> = Arc::new(());
 }
 
-/// Says whether nobody looks at what failed tests leave, because they are meant to fail.
+/// Says that nobody looks at what failed tests leave, because these tests are meant to fail.
 static NOBODY_LOOKS: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Has this function say whether what failed tests leave is kept; called before `main`.
+/// Sets the function that says so. It is called before `main`.
 pub(crate) fn keep_nothing_if(nobody_looks: fn() -> bool) {
     NOBODY_LOOKS.set(nobody_looks).ok(); // a second one would be the same
 }
@@ -107,7 +112,7 @@ impl Held {
         Held { service, test, since: Instant::now() }
     }
 
-    /// The guard is dropped: what it stood for waits for the verdict, or goes.
+    /// Called when the guard is dropped: its object waits for the verdict, or is given back.
     pub(crate) fn end(&self, mut evidence: impl Evidence + 'static) {
         let has_panicked = std::thread::panicking();
         let mut going = Vec::new();
@@ -155,7 +160,7 @@ impl Held {
 }
 
 impl Waiting {
-    /// Whether the test holds other guards of the service.
+    /// Whether the test still holds other guards of the service.
     fn release(&mut self, service: &'static str, test: &str) -> bool {
         let key = (service, test.to_owned());
         let Some(count) = self.held.get_mut(&key) else { return false };
@@ -167,7 +172,7 @@ impl Waiting {
         holds_more
     }
 
-    /// What is too much: the oldest, of tests that panicked or of others.
+    /// The oldest objects that are too many, of tests that panicked or of the others.
     fn make_room(&mut self, service: &str, has_panicked: bool, room: usize) -> Vec<Left> {
         let is_kin = |left: &Left| left.service == service && left.has_panicked == has_panicked;
         let mut too_many =
@@ -182,7 +187,8 @@ impl Waiting {
     }
 }
 
-/// Lets go of what waits only in case its test returned `Err`: another test needs the room.
+/// Gives back the objects that wait only in case their test returned `Err`, because another test
+/// needs the room.
 #[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
 pub(crate) fn make_room(service: &str) {
     let is_spare = |left: &mut Left| left.service == service && !left.has_panicked;
@@ -190,7 +196,7 @@ pub(crate) fn make_room(service: &str) {
     let_go(going);
 }
 
-/// How many of a service wait whose tests did not panic.
+/// How many objects of a service wait whose tests did not panic.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn spare(service: &str) -> usize {
     let mut guard = lock();
@@ -198,7 +204,7 @@ pub(crate) fn spare(service: &str) -> usize {
     left.filter(|left| left.service == service && !left.has_panicked).count()
 }
 
-/// Lets go of what tests gave back that go on, as long as there may be such.
+/// Gives back the objects of tests that continue, as long as there may be such tests.
 fn watch() {
     loop {
         wait::nap_blocking(LOOK);
@@ -217,7 +223,7 @@ fn watch() {
     }
 }
 
-/// The process ends with this status, where that can be known.
+/// Called when the process ends, with its status if that is known.
 fn settle(status: Option<i32>) {
     let left = std::mem::take(&mut waiting(&mut lock()).left);
     let (mut failed, passed) = match status {
@@ -237,14 +243,14 @@ fn settle(status: Option<i32>) {
     words::say(&failed);
 }
 
-/// What is left of a test that failed, and whether that is sure.
+/// What a failed test left, and whether it is certain that the test failed.
 type Failed = (Left, bool);
 
 fn sure(left: Vec<Left>) -> Vec<Failed> {
     left.into_iter().map(|left| (left, true)).collect()
 }
 
-/// Parts what is left of tests of which at least one failed into what stays and what goes.
+/// Decides what stays and what is given back, if at least one test failed.
 fn judge(left: Vec<Left>) -> (Vec<Failed>, Vec<Left>) {
     let kinds = source::kinds(left.iter().map(|left| left.test.as_str()));
     let (mut failed, mut doubtful, mut passed) = (Vec::new(), Vec::new(), Vec::new());

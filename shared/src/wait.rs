@@ -1,7 +1,8 @@
 //! The only place that sleeps.
 //!
-//! Time here is real time, on a thread of its own: a test that stops tokio's clock (`tokio::time::pause`, `start_paused = true`) waits for a server like any other,
-//! and a runtime without a timer will do. [`until_blocking`] needs no runtime at all:
+//! Time here is real time, on a thread of its own. A test that stops tokio's clock
+//! (`tokio::time::pause`, `start_paused = true`) waits for a server like any other test. A runtime
+//! without a timer also works. [`until_blocking`] needs no runtime at all:
 //!
 //! ```
 //! use std::time::Duration;
@@ -14,7 +15,8 @@
 //! assert!(found.is_ok());
 //! ```
 //!
-//! Invariant: every wait has a limit, and a wait that reaches it says what was still missing and what was seen last.
+//! Invariant: every wait has a limit. A wait that reaches its limit says what was still missing and
+//! what was seen last.
 
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -26,12 +28,14 @@ use futures_timer::Delay;
 
 use crate::Error;
 
-/// Short beside anything a server does, long enough that 50 waiting tests do not keep a core busy.
+/// Short compared with anything that a server does, and so long that 50 waiting tests do not keep a
+/// core busy.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Returns what `probe` found, as soon as it finds it; asks every 20 ms.
+/// Asks `probe` every 20 ms, and returns what it found as soon as it finds it.
 ///
-/// The probe answers `Err` with what it saw as long as the thing is not there. A probe that itself hangs is cut off at the limit.
+/// The probe returns `Err` with what it saw until the thing is there. A probe that hangs is cut off
+/// at the limit.
 ///
 /// # Errors
 ///
@@ -71,7 +75,8 @@ pub async fn until<T, E: Display>(
     }
 }
 
-/// The same with a probe whose future stands alone, which makes the wait [`Send`]; asks every `poll`.
+/// Like [`until`], with a probe whose future is independent of others, which makes the wait
+/// [`Send`]. Asks every `poll`.
 #[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
 pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>(
     poll: Duration,
@@ -93,7 +98,7 @@ pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>
     }
 }
 
-/// The same as [`until`] for code without a runtime: locks, child processes, the reaper.
+/// Like [`until`], for code without a runtime: locks, child processes, the reaper.
 ///
 /// # Errors
 ///
@@ -121,7 +126,7 @@ pub fn until_blocking<T, E: Display>(
     until_blocking_every(POLL, limit, what, probe)
 }
 
-/// The same, asked every `poll`.
+/// Like [`until_blocking`], but asks every `poll`.
 pub(crate) fn until_blocking_every<T, E: Display>(
     poll: Duration,
     limit: Duration,
@@ -142,18 +147,19 @@ pub(crate) fn until_blocking_every<T, E: Display>(
     }
 }
 
-/// Lets time pass where time itself is meant, as in the reaper's grace.
+/// Lets time pass, for when the time itself matters, as in the reaper's grace.
 pub(crate) fn nap_blocking(length: Duration) {
     #[expect(clippy::disallowed_methods, reason = "this module is the one that sleeps")]
     std::thread::sleep(length);
 }
 
-/// The same without holding a thread; `tokio::time::sleep` would end at once where a test has stopped tokio's clock.
+/// Like [`nap_blocking`], without blocking a thread. `tokio::time::sleep` would end at once if a
+/// test has stopped tokio's clock.
 pub(crate) async fn nap(length: Duration) {
     Delay::new(length).await;
 }
 
-/// What `work` returns, unless `limit` is over first.
+/// Returns what `work` returned, or `None` if `limit` is over first.
 pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let (mut work, mut over) = (pin!(work), Delay::new(limit));
     poll_fn(|context| match work.as_mut().poll(context) {
@@ -163,10 +169,12 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
     .await
 }
 
-/// Holds tokio's clock where a test has stopped it, as long as the value lives.
+/// Stops tokio's clock from leaping, if a test has stopped the clock, for as long as the value
+/// lives.
 ///
-/// A stopped clock leaps to the next timer whenever the runtime has nothing to do, and a runtime that waits for a server's answer has nothing to do: any limit
-/// would be over at once. A task on a blocking thread keeps it from that.
+/// A stopped clock leaps to the next timer whenever the runtime has nothing to do. A runtime that
+/// waits for a server's answer has nothing to do, so any limit would be over at once. A task on a
+/// blocking thread prevents that.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) struct HeldClock {
     _held: Option<std::sync::mpsc::Sender<()>>,
@@ -174,7 +182,7 @@ pub(crate) struct HeldClock {
 
 #[cfg(all(feature = "integration", feature = "service"))]
 impl HeldClock {
-    /// Inside a runtime.
+    /// Call it inside a runtime.
     pub(crate) fn new() -> HeldClock {
         let held = clock_is_stopped().then(|| {
             let (held, released) = std::sync::mpsc::channel();
@@ -192,7 +200,7 @@ impl HeldClock {
     }
 }
 
-/// Fails outside a runtime, which the client of a service needs.
+/// Fails outside a runtime. The client of a service needs one.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     let inside = tokio::runtime::Handle::try_current().map(drop);
@@ -202,7 +210,8 @@ pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     })
 }
 
-/// Fails where the runtime has no timer: the pool of a database cannot do without, and says so by a panic at the first query.
+/// Fails if the runtime has no timer. The pool of a database needs a timer, and panics at the first
+/// query without it.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn expect_timer() -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nobody awaits it")]
@@ -213,7 +222,8 @@ pub(crate) fn expect_timer() -> Result<(), Error> {
     })
 }
 
-/// Whether time stands still in this runtime: tokio does not tell, but real time passes between two looks.
+/// Whether time stands still in this runtime. tokio does not say so, but real time passes between
+/// two looks.
 #[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn clock_is_stopped() -> bool {
     let (tokios, real) = (tokio::time::Instant::now(), Instant::now());

@@ -1,9 +1,11 @@
 //! The Docker engine: where it is, and whether it answers.
 //!
-//! `DOCKER_HOST` names it, else the context that the `docker` command would use, else it is the first socket that is there. testcontainers knows nothing of
-//! contexts, nor of most sockets, so the answer is given to it in `DOCKER_HOST` before `main` ([`tell_testcontainers`]).
+//! `DOCKER_HOST` names the engine. Otherwise it is the engine of the context that the `docker`
+//! command would use, otherwise the first existing socket. testcontainers knows no contexts and few
+//! sockets, so [`tell_testcontainers`] sets `DOCKER_HOST` for it before `main`.
 //!
-//! Invariant: what is asked for a sign of life, what testcontainers uses and what `docker` uses is one engine.
+//! Invariant: the engine that we ping, the engine of testcontainers and the engine of `docker` are
+//! the same.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,10 +20,11 @@ mod context;
 #[cfg(feature = "integration")]
 mod local;
 
-/// What `tcp://host` without a port means to `docker`.
+/// The port that `docker` uses for `tcp://host` without a port.
 const PORT: u16 = 2375;
 
-/// The engine's address: `DOCKER_HOST`, else that of Docker's context, else the first socket that is there.
+/// The engine's address: `DOCKER_HOST`, otherwise the address of Docker's context, otherwise the
+/// first existing socket.
 pub fn docker_host() -> String {
     resolved().unwrap_or_else(|_unusable| first_socket())
 }
@@ -46,7 +49,8 @@ fn plain(host: &str) -> String {
     format!("{scheme}://{rest}")
 }
 
-/// The sockets of engines on this machine: those that testcontainers tries, then those of engines without root and of desktops.
+/// The sockets of engines on this machine: first those that testcontainers tries, then those of
+/// rootless engines and desktops.
 fn sockets() -> Vec<PathBuf> {
     let home = |below: &str| env::home_dir().map(|home| home.join(below));
     let runtime = |below: &str| set("XDG_RUNTIME_DIR").map(|dir| PathBuf::from(dir).join(below));
@@ -71,7 +75,8 @@ fn first_socket() -> String {
     format!("unix://{}", sockets.swap_remove(there).display())
 }
 
-/// Sets `DOCKER_HOST` where testcontainers would else take another engine, for this process and those that it starts.
+/// Sets `DOCKER_HOST` for this process and its children, if testcontainers would otherwise use
+/// another engine.
 ///
 /// Call it before `main`, while there is one thread.
 #[cfg(feature = "integration")]
@@ -94,7 +99,7 @@ pub(crate) fn tell_testcontainers() {
     }
 }
 
-/// Whether the engine can be this machine's: then its ports are bound to loopback only.
+/// Whether the engine may be on this machine. If so, its ports are bound to loopback only.
 #[cfg(feature = "integration")]
 pub(crate) fn docker_is_local() -> bool {
     let host = docker_host();
@@ -119,7 +124,7 @@ pub(crate) fn host_of(engine: &str) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Says what happened instead: no socket, a refused connection, no answer within `limit`.
+/// Says what happened instead: no socket, a refused connection, or no answer within `limit`.
 pub fn ping_docker(limit: Duration) -> Result<(), String> {
     let host = resolved()?;
     let said = host.clone();

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Place};
 
-/// A server or an engine on this machine or in its network answers in milliseconds; with two of them the whole choice stays within a second or so.
+/// A server or an engine on this machine or in its network answers in milliseconds. With two of
+/// them, the whole choice stays within a second or so.
 pub const REACH_LIMIT: Duration = Duration::from_millis(800);
 
-/// Connects to the server of an address: of several brokers, to one that answers.
+/// Connects to the server of an address. If there are several brokers, to one that answers.
 ///
 /// # Errors
 ///

@@ -1,10 +1,12 @@
-//! The thread that leases databases to the tests of this process, and empties them afterwards, off the tests' path.
+//! The thread that leases databases to the tests of this process. It also empties them afterwards,
+//! so that tests do not wait for that.
 //!
-//! A number is leased by the lock of its file in the run's directory: the kernel drops it on any death, so a killed test frees its number. A file that is not
-//! empty marks the database of a failed test. On a given server the run leases the number from other runs too
+//! A number is leased by the lock of its file in the run's directory. The kernel drops the lock on
+//! any death, so a killed test frees its number. A file that is not empty marks the database of a
+//! failed test. On a given server, the run also leases the number from other runs
 //! (`remote_leases.rs`).
 //!
-//! Invariant: a database is emptied before it is handed out, by whoever holds its lock.
+//! Invariant: whoever holds a database's lock empties the database before it is handed out.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,10 +22,11 @@ use crate::run::{ledger, on_own_thread};
 use crate::service::REDIS;
 use crate::{Error, verdict, wait};
 
-/// Where all databases are in use, a test waits for one: longer than a slow test holds its own, shorter than a runner's patience.
+/// How long a test waits if all databases are in use. Longer than a slow test holds a database, and
+/// shorter than a runner's limit.
 const LEASE_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often a test asks that waits for another to end.
+/// How often a test asks that waits for another test to end.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A database of the server, leased until dropped.
@@ -32,9 +35,9 @@ pub(super) struct Lease {
     number: u32,
     // Holds the lock; gone only while it is being given back.
     file: Option<File>,
-    /// On a given server, the test's way there.
+    /// On a given server, the relay to the database.
     relay: Option<Relay>,
-    /// Opens the database.
+    /// The command that opens the database.
     command: String,
     requests: Sender<Request>,
 }
@@ -85,16 +88,16 @@ pub(super) struct LeaseClient {
     requests: Sender<Request>,
 }
 
-/// What a client answers: a lease, or why there is none yet.
+/// The client's answer: a lease, or why there is none yet.
 pub(super) type Answer = Result<Result<Lease, String>, Error>;
 
-/// What a test asks of the client.
+/// A test's request to the client.
 pub(super) enum Request {
     Lease(oneshot::Sender<Answer>),
     GiveBack(u32, File, Option<Relay>),
 }
 
-/// The client of this process, started by the first test that asks.
+/// The client of this process. The first test that asks starts it.
 pub(super) async fn of_this_process() -> Result<&'static LeaseClient, Error> {
     static CLIENT: OnceCell<LeaseClient> = OnceCell::const_new();
     CLIENT

@@ -1,4 +1,5 @@
-//! What the client's thread does: numbers are locked, databases claimed and emptied, leases renewed.
+//! The work of the client's thread: it locks numbers, claims and empties databases, and renews
+//! leases.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -20,10 +21,10 @@ use crate::run::Run;
 use crate::run::layout::unwritable;
 use crate::service::REDIS;
 
-/// The files of the numbers, below the run's directory.
+/// The directory of the numbers' files, below the run's directory.
 const FILES: &str = "redis";
 
-/// The thread's own state.
+/// The state of the thread.
 pub(super) struct LeaseWorker {
     run: &'static str,
     server: Server,
@@ -56,7 +57,7 @@ impl LeaseWorker {
         })
     }
 
-    /// Answers until the process ends.
+    /// Answers requests until the process ends.
     pub(super) fn serve(mut self, incoming: &Receiver<Request>) {
         loop {
             match incoming.recv_timeout(remote_leases::RENEW) {
@@ -112,7 +113,7 @@ impl LeaseWorker {
         Ok(Err(availability.to_string()))
     }
 
-    /// Which databases could be leased, the best first.
+    /// Which databases can be leased, the best first.
     fn availability(&mut self) -> RedisResult<Availability> {
         let (run, server, held) = (self.run, self.server.clone(), self.held.clone());
         if server.is_ours {
@@ -129,7 +130,7 @@ impl LeaseWorker {
         Ok(file.try_lock().is_ok().then_some(file))
     }
 
-    /// Leases and empties the database whose file is locked, unless another run was quicker.
+    /// Leases and empties the database whose file is locked. `None` if another run was quicker.
     fn secure(&mut self, number: u32, file: File) -> Result<Option<Lease>, Error> {
         let (run, is_ours) = (self.run, self.server.is_ours);
         let secured = self.ask(|connection| {
@@ -147,7 +148,7 @@ impl LeaseWorker {
         Ok(Some(Lease::new(number, file, relay, &self.server, self.requests.clone())))
     }
 
-    /// A test's way to a database of a server that others use too.
+    /// A test's relay to a database of a server that others use too.
     fn relay(&mut self, number: u32) -> Result<Relay, Error> {
         let commands = match &self.commands {
             Some(commands) => commands.clone(),
@@ -185,7 +186,7 @@ impl LeaseWorker {
         }
     }
 
-    /// Asks the server, over a new connection where a test or an idle hour has cut the old one.
+    /// Asks the server. If a test or an idle hour has cut the old connection, opens a new one.
     fn ask<T>(
         &mut self,
         mut question: impl FnMut(&mut Connection) -> RedisResult<T>,

@@ -1,10 +1,12 @@
-//! The way of a test to its database on a given server: a port of this process, behind which the names of the keys that the test writes are noted.
+//! The relay of a test to its database on a given server: a port of this process. The names of the
+//! keys that the test writes are noted there.
 //!
-//! Redis does not say who made a key, and an application may write into a database that was empty when a test leased it. So the keys of a test are told from
-//! others by their names, as they pass by. They are noted in database 0 of the server, before the command is passed on: whatever ends the test, the process
-//! or the machine, whoever cleans up finds them there.
+//! Redis does not say who made a key, and an application may write into a database that was empty
+//! when a test leased it. So the relay knows a test's keys by their names, as the commands pass by.
+//! The names are noted in database 0 of the server before the command is passed on. Whatever ends
+//! the test, the process or the machine, whoever cleans up finds the names there.
 //!
-//! Invariant: what is not noted is not passed on.
+//! Invariant: a command is passed on only after its keys were noted.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,13 +25,15 @@ use super::server::{SIGN_LIMIT, Server};
 use super::written::{Commands, Reader};
 use crate::Error;
 
-/// What is read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 16 * 1024;
 
-/// The server has ended a connection in some microseconds after its client did; one that hangs is not waited for.
+/// The server ends a connection some microseconds after its client did. A server that hangs gets
+/// this long.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// A test's runtime ends with the test, and its last bytes may still be on their way.
+/// A runtime for the relays. A test's runtime ends with the test, and the test's last bytes may
+/// still be on their way.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -47,7 +51,8 @@ pub(super) struct Relay {
     connections: Arc<Mutex<Connections>>,
 }
 
-/// Both directions of every connection: the first ends by request, the second when the server has ended its part.
+/// Both directions of every connection. The first ends by request. The second ends when the server
+/// has ended its part.
 #[derive(Debug, Default)]
 struct Connections {
     upwards: Vec<AbortHandle>,
@@ -85,12 +90,14 @@ impl Relay {
         Ok(Relay { port, accepting: accepting.abort_handle(), connections })
     }
 
-    /// The address of the database for a client, with the options, the user and the password of the given one.
+    /// The address of the database for a client, with the options, the user and the password of the
+    /// given address.
     pub(super) fn url(&self, server: &Server, number: u32) -> String {
         leads_to(&server.url(), number, self.port).unwrap_or_else(|| server.url_of(number))
     }
 
-    /// Ends all connections, and waits until the server has done what came over them.
+    /// Ends all connections, and waits until the server has executed everything that came over
+    /// them.
     pub(super) fn close(self) {
         self.accepting.abort();
         let mut all = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +110,8 @@ impl Relay {
     }
 }
 
-/// The database of this number behind this port of this machine, with what else the URL of the server says.
+/// The URL of the database of this number, behind this port of this machine. The rest is as in the
+/// server's URL.
 fn leads_to(given: &str, number: u32, port: u16) -> Option<String> {
     let mut url = redis::parse_redis_url(given)?;
     if url.scheme().contains("unix") {
@@ -162,7 +170,8 @@ fn begin(
     all.downwards.spawn_on(down, RUNTIME.handle());
 }
 
-/// Dropped with its half of the server's connection, which tells the server that no more will come.
+/// Passes on what the client sends. When it ends, its half of the server's connection is dropped,
+/// which tells the server that no more will come.
 async fn upwards(
     mut client: impl AsyncRead + Unpin,
     mut server: impl AsyncWrite + Unpin,
@@ -186,7 +195,7 @@ async fn downwards(mut server: impl AsyncRead + Unpin, mut client: impl AsyncWri
     }
 }
 
-/// The names of the keys that came this way.
+/// Notes the names of the keys that came through this relay.
 struct Notes {
     number: u32,
     server: Server,

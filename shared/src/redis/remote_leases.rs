@@ -1,12 +1,15 @@
 //! Who leases which database of a given server: keys in its database 0.
 //!
-//! `testenv:lease:<number>` holds the token of the run that has the database, and does not expire. `testenv:keys:<number>` is the set of the names of the keys
-//! that its tests wrote. `testenv:run:<token>` says that the run lives, and expires unless it is renewed.
+//! `testenv:lease:<number>` contains the token of the run that has the database, and does not
+//! expire. `testenv:keys:<number>` is the set of the names of the keys that the run's tests wrote.
+//! `testenv:run:<token>` says that the run lives, and expires unless it is renewed.
 //!
-//! Nothing is ever flushed here: an application may write into a database that was empty when it was leased.
+//! Nothing is ever flushed here: an application may write into a database that was empty when it
+//! was leased.
 //!
-//! Invariant: a key is removed only if its name is noted, in a transaction in which the lease is still held, after the server has agreed to the number of the
-//! database: a command that assumes another database than it is in would meet database 0.
+//! Invariant: a key is removed only if three conditions hold. Its name is noted. The transaction
+//! that removes it still has the lease. The server has agreed to the number of the database before,
+//! because a command in a wrong database would meet database 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,25 +19,26 @@ use redis::{Connection, RedisError, RedisResult, cmd, pipe};
 
 use super::server::Server;
 
-/// How long a run lives without a sign of life: a test that stands in a debugger gives none, a machine that died never will.
+/// How long a run lives without a sign of life. A test that stands in a debugger gives no sign for
+/// a while, and a machine that died never will.
 const LIFE: Duration = Duration::from_mins(10);
 
-/// How often the sign is given.
+/// How often a run gives a sign of life.
 pub(super) const RENEW: Duration = Duration::from_mins(1);
 
-/// What stands between a test and a database.
+/// What prevents a test from getting a database.
 #[derive(Debug, Default)]
 pub(super) struct Availability {
-    /// The numbers that could be leased, the best first.
+    /// The numbers that can be leased, the best first.
     pub(super) free: Vec<u32>,
-    /// How many hold data that no run leased.
+    /// How many databases hold data that no run leased.
     pub(super) foreign: u32,
     others: u32,
     held: usize,
 }
 
 impl Availability {
-    /// On a server of ours nothing stands in the way but other tests of the run.
+    /// On a server that we started, only other tests of the run can be in the way.
     pub(super) fn of_own(server: &Server, held: &BTreeSet<u32>) -> Availability {
         let free = server.numbers().filter(|number| !held.contains(number)).collect();
         Availability { free, held: held.len(), ..Availability::default() }
@@ -52,7 +56,8 @@ impl fmt::Display for Availability {
     }
 }
 
-/// Looks which databases could be leased: first those that the run has and does not use, then empty ones, then those of dead runs.
+/// Finds the databases that can be leased: first those that the run has and does not use, then
+/// empty ones, then those of dead runs.
 pub(super) fn look(
     connection: &mut Connection,
     server: &Server,
@@ -88,8 +93,8 @@ pub(super) fn look(
     Ok(availability)
 }
 
-/// Leases a database to the run, cleared of what a run left; false when another was quicker, or when somebody else's keys are there. The caller holds the
-/// number's lock.
+/// Leases a database to the run, and removes the keys that an earlier run left. `false` if another
+/// run was quicker, or if somebody else's keys are there. The caller holds the number's lock.
 pub(super) fn claim(connection: &mut Connection, number: u32, run: &str) -> RedisResult<bool> {
     loop {
         let owner = watched(connection, number)?;
@@ -119,7 +124,8 @@ pub(super) fn claim(connection: &mut Connection, number: u32, run: &str) -> Redi
     }
 }
 
-/// Removes the keys that tests wrote and ends the lease, unless the run has it no more. Returns how many keys of others stay.
+/// Removes the keys that tests wrote and ends the lease, unless the run no longer has the lease.
+/// Returns how many keys of others stay.
 pub(super) fn release(connection: &mut Connection, number: u32, run: &str) -> RedisResult<u64> {
     loop {
         if watched(connection, number)?.as_deref() != Some(run) {
@@ -152,7 +158,7 @@ pub(super) fn note(number: u32, names: &[Vec<u8>]) -> redis::Cmd {
     note
 }
 
-/// The run that has the database; whether it still has it is watched from now on.
+/// The run that has the database. From now on, a change of the lease is watched.
 fn watched(connection: &mut Connection, number: u32) -> RedisResult<Option<String>> {
     select(connection, 0)?;
     cmd("WATCH").arg(key(number)).exec(connection)?;
@@ -170,7 +176,8 @@ fn leave(connection: &mut Connection, number: u32) -> RedisResult<()> {
     cmd("DEL").arg(key(number)).arg(keys(number)).exec(connection)
 }
 
-/// In a command of its own, so that its refusal is heard before the next one is sent.
+/// Selects a database in a command of its own, so that a refusal is known before the next command
+/// is sent.
 pub(super) fn select(connection: &mut Connection, number: u32) -> RedisResult<()> {
     cmd("SELECT").arg(number).exec(connection)
 }
@@ -179,14 +186,14 @@ fn is_out_of_range(error: &RedisError) -> bool {
     error.to_string().contains("out of range")
 }
 
-/// The memory of a large key is freed by a thread of the server's.
+/// Removes keys. A thread of the server frees the memory of large keys.
 fn unlink(transaction: &mut redis::Pipeline, names: &[Vec<u8>]) {
     for names in names.chunks(1000) {
         transaction.cmd("UNLINK").arg(names).ignore();
     }
 }
 
-/// Says that the run lives, and writes again the leases that somebody's `FLUSHALL` took.
+/// Says that the run lives. Also writes again the leases that somebody's `FLUSHALL` removed.
 pub(super) fn renew(
     connection: &mut Connection,
     run: &str,
@@ -213,7 +220,7 @@ pub(super) fn release_all(
     at_home().cmd("DEL").arg(life(run)).exec(connection)
 }
 
-/// The runs that have a database, by its number.
+/// The runs that have a database, by the database's number.
 fn owners(connection: &mut Connection, server: &Server) -> RedisResult<BTreeMap<u32, String>> {
     let mut all = at_home();
     all.cmd("MGET").arg(server.numbers().map(key).collect::<Vec<_>>());
@@ -226,7 +233,7 @@ fn is_alive(connection: &mut Connection, run: &str) -> RedisResult<bool> {
     Ok(alive)
 }
 
-/// Commands that begin in database 0, wherever the last ones ended.
+/// Commands that begin in database 0, wherever the last commands ended.
 fn at_home() -> redis::Pipeline {
     let mut commands = pipe();
     commands.cmd("SELECT").arg(0).ignore();
@@ -245,7 +252,7 @@ fn life(run: &str) -> String {
     format!("testenv:run:{run}")
 }
 
-/// For people who look into database 0 and wonder whose keys these are.
+/// The machine's name, for people who look into database 0 and wonder whose keys these are.
 fn here() -> String {
     nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,4 +1,4 @@
-//! What is Redis' own about the server of a run.
+//! The part of a run's server that is specific to Redis.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,28 +18,32 @@ use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::service::{REDIS, Service};
 use crate::{Error, cure, secret};
 
-/// A server that accepts connections and is no Redis is found out within the two seconds that a wrong address may take.
+/// The limit for the first answer. A wrong address must be reported within two seconds, also if a
+/// server accepts connections and is no Redis.
 pub(super) const SIGN_LIMIT: Duration = Duration::from_millis(1100);
 
-/// A command on an idle server takes microseconds; one that forks or swaps takes seconds.
+/// A command on an idle server takes microseconds. On a server that forks or swaps it takes
+/// seconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Of our own servers: more than tests that live at once. Not more, because Redis looks for expired keys in sixteen databases at a time: with 1024 and its
+/// For our own servers: more than the number of tests that live at once. Not more than that,
+/// because Redis looks for expired keys in sixteen databases at a time. With 1024 databases and the
 /// usual ten looks a second, `DBSIZE` counted a key for up to 4.5 s after its end.
 const DATABASES: u32 = 256;
 
-/// Of a given server: a look at the leases asks each database for its size.
+/// For a given server: to look at the leases, each database is asked for its size.
 const MOST_OF_A_GIVEN: u32 = 256;
 
-/// In a container. Not in `/data`, which is mounted over.
+/// The file in a container. It is not in `/data`, because a directory is mounted there.
 const SETTINGS_FILE: &str = "/etc/testenv-redis.conf";
 
 /// The server of this run, as each of its processes knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    /// Whether it ends with the run: on one that does not, runs lease databases from each other.
+    /// Whether the server ends with the run. On any other server, runs lease databases from each
+    /// other.
     pub(super) is_ours: bool,
-    /// The count of its databases, the first included.
+    /// How many databases the server has, including database 0.
     pub(super) databases: u32,
     known: server::Server,
 }
@@ -55,13 +59,13 @@ impl Server {
         server::Server::read(&REDIS, note).and_then(Server::new)
     }
 
-    /// For the reaper.
+    /// The text for the reaper.
     pub(super) fn note(&self) -> String {
         self.known.note()
     }
 
-    /// The command that opens a database. The password of somebody else's server is its owner's, and logs are
-    /// read by many: the shell fills it in.
+    /// The command that opens a database. The password of an external server belongs to the
+    /// server's owner, and many people read logs. So the shell fills it in.
     pub(super) fn command(&self, number: u32) -> String {
         match self.known.origin {
             Origin::External => format!("redis-cli -u \"${}\" -n {number}", REDIS.url_var),
@@ -69,12 +73,13 @@ impl Server {
         }
     }
 
-    /// The numbers that tests can have. Not 0: a client that forgets the number of its URL lands there, and meets nobody.
+    /// The numbers that tests can have. Not 0: a client that forgets the number of its URL lands
+    /// there, and disturbs nobody.
     pub(super) fn numbers(&self) -> std::ops::Range<u32> {
         1..self.databases
     }
 
-    /// To database 0.
+    /// The URL of database 0.
     pub(super) fn url(&self) -> String {
         self.known.address.whole()
     }
@@ -83,7 +88,7 @@ impl Server {
         self.known.address.of_database(&number.to_string()).whole()
     }
 
-    /// Opens a connection to database 0, to be used on a thread that may wait.
+    /// Opens a connection to database 0, for a thread that may block.
     pub(super) fn connect(&self) -> RedisResult<Connection> {
         connect(&self.known.address)
     }
@@ -100,7 +105,7 @@ fn connect(address: &Address) -> RedisResult<Connection> {
     Ok(connection)
 }
 
-/// The server of the run. Called once a process.
+/// The server of the run. It is called once per process.
 pub(super) async fn of_the_run() -> Result<(&'static Run, Server), Error> {
     let (run, known) = server::connect::<OfRedis>().await?;
     Ok((run, Server::new(known)?))
@@ -173,7 +178,7 @@ impl Served for OfRedis {
     }
 }
 
-/// Gives back whatever the run leased on somebody else's server; for the reaper.
+/// Gives back everything that the run leased on an external server. It is for the reaper.
 pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> {
     let server = Server::read(note).map_err(|error| error.to_string())?;
     // A server that is gone is found out at once.
@@ -186,15 +191,17 @@ pub(crate) fn remove(run: &str, _name: &str, note: &str) -> Result<(), Refused> 
     released.or_else(|why| server.known.refused(why))
 }
 
-/// As [`DATABASES`]. A hundred looks a second: each database is looked at after 0.16 s, as it is on a server
-/// of sixteen databases with its ten looks.
+/// The number of databases is [`DATABASES`]. With a hundred looks a second, Redis looks at each
+/// database after 0.16 s. That is as fast as on a server of sixteen databases with the usual ten
+/// looks.
 ///
-/// Nothing in a server of ours survives a crash, and nothing has to. One that is told by a file decides for
-/// itself whether it answers strangers; those of a
-/// container are on the other side of its port.
+/// No data on a server of ours survives a crash, and none has to. A server that reads a file
+/// decides for itself whether it answers strangers. Strangers to a server in a container are on the
+/// other side of its port.
 const SETTINGS: &str = "databases 256\nhz 100\nsave \"\"\nappendonly no\nprotected-mode no\n";
 
-/// What both of our servers are told, by a file, for everybody can read a command line.
+/// The settings of both kinds of our servers. They are in a file, because everybody can read a
+/// command line.
 fn settings_of(secrets: &Secrets) -> String {
     format!("{SETTINGS}requirepass {}\n", secrets.lasting)
 }
@@ -204,7 +211,7 @@ fn settings_of_a_process(dir: &Path, port: u16) -> String {
     format!("bind 127.0.0.1\nport {port}\ndir \"{dir}\"\ndaemonize no\n")
 }
 
-/// The count of databases of somebody else's server, once it is sure that they can be leased there.
+/// How many databases an external server has. Fails if they cannot be leased.
 fn handshake(address: &Address) -> Result<u32, Error> {
     let start = Instant::now();
     let var = REDIS.url_var;
@@ -237,7 +244,8 @@ fn handshake(address: &Address) -> Result<u32, Error> {
     Ok(databases)
 }
 
-/// The count of the server's databases, which a user who may not read its configuration can find by trying.
+/// How many databases the server has. A user who may not read the server's configuration can find
+/// that out by trying.
 fn count(connection: &mut Connection) -> RedisResult<u32> {
     let (mut there, mut beyond) = (0, MOST_OF_A_GIVEN);
     while beyond - there > 1 {
@@ -251,7 +259,7 @@ fn count(connection: &mut Connection) -> RedisResult<u32> {
     Ok(beyond)
 }
 
-/// What a server that was greeted when the run began says, or does not say, later.
+/// The error of a server that answered when the run began, and later refuses or does not answer.
 pub(super) fn failed(cause: RedisError) -> Error {
     let what = if cause.is_io_error() {
         "the Redis server does not answer any more"

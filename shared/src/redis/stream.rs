@@ -1,7 +1,7 @@
 //! Connections whose answers have a limit of real time.
 //!
-//! The client's own limit is of tokio's time: where a test has stopped that clock (`tokio::time::pause`), it is over as soon as the runtime has nothing to do
-//! but to wait for the server.
+//! The client's own limit is of tokio's time. If a test has stopped that clock
+//! (`tokio::time::pause`), the limit is over as soon as the runtime only waits for the server.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::LIMIT;
 use crate::wait::{self, HeldClock};
 
-/// Opens a connection, which lives as long as the runtime it is opened on.
+/// Opens a connection, which lives as long as the runtime on which it is opened.
 pub(super) async fn open(info: &ConnectionInfo) -> RedisResult<MultiplexedConnection> {
     let _until_it_is_open = HeldClock::new();
     let opened = async {
@@ -68,9 +68,10 @@ fn too_late() -> io::Error {
 struct Limited<S> {
     stream: S,
     limit: Duration,
-    /// Since when an answer is waited for.
+    /// Since when the stream waits for an answer. `None` if it does not wait.
     asked: Option<Instant>,
-    /// Set when none is, and again when it ends: a timer for each answer would wake the timers' thread for each.
+    /// Set if there is none, and again when it ends. A timer for each answer would wake the timers'
+    /// thread for each answer.
     timer: Option<Delay>,
 }
 

@@ -1,27 +1,30 @@
-//! Which keys a client's bytes may write: commands are read as they pass by, and the server itself says which of their words are keys.
+//! Which keys a client's bytes may write. Commands are read as they pass by, and the server itself
+//! says which of their words are keys.
 //!
-//! Invariant: the names of a command's keys are known before its last byte is passed on, so no key is made whose name is not known.
+//! Invariant: the names of a command's keys are known before the command's last byte is passed on.
+//! So no key is made whose name is not known.
 
 use std::collections::{HashMap, HashSet};
 
 use redis::{Connection, RedisResult, Value, cmd, from_redis_value_ref};
 
-/// A longer word is a value: nobody names a key so.
+/// A longer word is a value: nobody gives a key such a long name.
 const LONGEST: usize = 4096;
 
 /// Words that hold no keys and may hold secrets.
 const NEVER: [&str; 7] = ["auth", "hello", "acl", "config", "client", "migrate", "debug"];
 
-/// A script names its keys behind its text and their count; what it makes of its other words are often keys too.
+/// The names of a script's keys follow the script and their number. A script often makes keys of
+/// its other words, too.
 const SCRIPTS: [&str; 3] = ["eval", "evalsha", "fcall"];
 
 /// Which words of a command are keys that it may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
     None,
-    /// From the first to the last, which is counted from the end where it is negative, in steps.
+    /// From the first to the last, with this step. A negative last counts from the end.
     At(usize, i64, usize),
-    /// All from this one on.
+    /// All words from this one on.
     From(usize),
 }
 
@@ -32,7 +35,8 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Asks the server. One that does not tell is taken to write whatever a command names.
+    /// Asks the server. If the server does not tell, each command counts as writing every word that
+    /// it names.
     pub(super) fn ask(connection: &mut Connection) -> RedisResult<Commands> {
         let mut known = HashMap::new();
         match cmd("COMMAND").query::<Vec<Value>>(connection) {
@@ -43,7 +47,7 @@ impl Commands {
         Ok(Commands { known })
     }
 
-    /// Where the keys of a command stand; `sub` is its second word.
+    /// The positions of a command's keys. `sub` is the command's second word.
     fn keys(&self, name: &str, sub: &str) -> Keys {
         if NEVER.contains(&name) {
             return Keys::None;
@@ -89,9 +93,9 @@ fn add(known: &mut HashMap<String, Keys>, entry: &Value) {
 pub(super) struct Reader {
     state: State,
     line: Vec<u8>,
-    /// The words of the command that are there, each as far as it can be a key.
+    /// The words of the command so far, each only as long as a key can be.
     words: Vec<Vec<u8>>,
-    /// How many it will have.
+    /// How many words the command will have.
     count: usize,
 }
 
@@ -102,12 +106,13 @@ enum State {
     Start,
     /// A line: the length of a word.
     Length,
-    /// So many bytes of a word are to come, and its two at the end.
+    /// This many bytes of a word are still to come, and the two at its end.
     Word(usize, Vec<u8>),
 }
 
 impl Reader {
-    /// The names of the keys that commands whose last byte is among these may write.
+    /// The names of the keys that may be written by the commands whose last byte is among these
+    /// bytes.
     pub(super) fn read(&mut self, mut bytes: &[u8], commands: &Commands) -> Vec<Vec<u8>> {
         let mut names = Vec::new();
         while !bytes.is_empty() {
@@ -169,7 +174,7 @@ impl Reader {
         }
     }
 
-    /// Judges a command that is whole.
+    /// Judges a complete command.
     fn end_of_word(&mut self, commands: &Commands, names: &mut Vec<Vec<u8>>) {
         if self.words.len() < self.count {
             return;

@@ -25,7 +25,7 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
     Server::handshake::<S>(address, Origin::Owned).await
 }
 
-/// What a container is started of: the request, and its directories in memory.
+/// The parts of a container's start: the request, and the directories in memory.
 pub(super) async fn parts<S: Served>(
     image: &Chosen,
     secrets: &Secrets,
@@ -42,7 +42,8 @@ pub(super) async fn parts<S: Served>(
     Ok((S::container(image, secrets, inside), data))
 }
 
-/// The address of a started server, once it takes the lasting password and no other.
+/// The address of a started server. Before that, makes the server accept the lasting password and
+/// no other.
 pub(super) async fn made_safe<S: Served>(secrets: &Secrets, place: &str) -> Result<Address, Error> {
     S::secure(secrets, place).await?;
     address::<S>(&secrets.lasting, place)

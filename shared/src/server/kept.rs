@@ -1,6 +1,7 @@
-//! A server that is kept between runs: found again, or started to be kept.
+//! A server that is kept between runs. It is found again, or started to be kept.
 //!
-//! One that runs and does not let this run in may serve others: it is left alone, and the run has a server of its own.
+//! A kept server that runs and refuses this run may serve other runs. It is left alone, and the run
+//! starts a server of its own.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::reuse::REUSE_VAR;
 use crate::run::Run;
 use crate::{Error, cure, docker, wait};
 
-/// A kept server that has no connection left may have one again in a moment; one that hangs is not waited for.
+/// A kept server that has no free connection may have one a moment later. A server that hangs is
+/// not worth a longer wait.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Server, Error> {

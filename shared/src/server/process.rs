@@ -7,13 +7,13 @@ use crate::address::Address;
 use crate::run::Run;
 use crate::{Error, cure, wait};
 
-/// Somebody may take the port between the look and the start.
+/// Somebody may take the port between the search for a free port and the start.
 const TRIES: usize = 5;
 
-/// So many lines of a server's log are its last words.
+/// How many lines of a server's log an error shows.
 const LAST_WORDS: usize = 5;
 
-/// Starts the server; returns its address when it answers.
+/// Starts the server. Returns its address when it answers.
 pub(super) async fn start<S: Served>(
     run: &'static Run,
     process: &Process,
@@ -30,7 +30,7 @@ pub(super) async fn start<S: Served>(
         .fix(cure::command("doctor")))
 }
 
-/// Nothing when the port was taken meanwhile.
+/// Like [`start`], once. `None` if the port was taken meanwhile.
 async fn try_start<S: Served>(
     run: &'static Run,
     process: &Process,

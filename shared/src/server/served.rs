@@ -17,13 +17,14 @@ use crate::run::cleaner::Refused;
 use crate::service::Service;
 use crate::{Error, secret, wait};
 
-/// A kept container that is being removed: the engine lets connections in until it is gone.
+/// The limit for a kept container that is being removed. The engine accepts connections for it
+/// until it is gone.
 const GOING_LIMIT: Duration = Duration::from_secs(3);
 
 /// Who started a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This run; it ends with it.
+    /// This run. The server ends with the run.
     Owned,
     /// An earlier run of the same user: `TESTENV_REUSE`.
     Kept,
@@ -31,7 +32,8 @@ pub(crate) enum Origin {
     External,
 }
 
-/// The server of a run, as its directory keeps it for the other processes and the reaper: `<origin> <facts> <address>`.
+/// The server of a run. The run's directory keeps it for the other processes and the reaper:
+/// `<origin> <facts> <address>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) origin: Origin,
@@ -40,67 +42,70 @@ pub(crate) struct Server {
     pub(crate) address: Address,
 }
 
-/// The facts of a service of which nothing has to be known.
+/// The facts of a service that needs none.
 #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "of the others something is"))]
 pub(crate) const NO_FACTS: &str = "-";
 
-/// The passwords of a server of ours.
+/// The passwords of a server that we start.
 pub(crate) struct Secrets {
-    /// For the start: it stands in the environment of a container, where whoever may use the engine can read it.
+    /// The password for the start. It is in a container's environment, which everybody who may use
+    /// the engine can read.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "the others read a file"))]
     pub(crate) first: String,
-    /// What clients log in with.
+    /// The password that clients use.
     pub(crate) lasting: String,
 }
 
-/// Where an image has its data, which is put into memory.
+/// The directory of an image's data, which is mounted in memory.
 pub(crate) enum Data {
-    /// Where a variable of the image says, else where most images have it.
+    /// A variable of the image names the directory. Otherwise it is the usual one.
     #[cfg_attr(
         not(any(feature = "postgres", feature = "redis")),
         expect(dead_code, reason = "Kafka is told where")
     )]
     OfTheImage { var: &'static str, usual: &'static str },
-    /// Where the request of the container says.
+    /// The container's request names the directories.
     #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "the others leave it as it is"))]
     At(&'static [&'static str]),
 }
 
-/// The arguments for a port; called anew for each port that is tried, and may write a file of settings.
+/// The arguments for a port. It is called again for each port that is tried, and may write a file
+/// of settings.
 type Arguments = Box<dyn Fn(u16) -> Result<Vec<String>, Error>>;
 
 /// A server that can be started.
 pub(crate) struct Process {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Arguments,
-    /// Whom it runs as, where that is somebody else.
+    /// The user that it runs as, if that is another user.
     pub(crate) user: Option<(Uid, Gid)>,
-    /// What its log says where another program has its port.
+    /// What its log says if another program has its port.
     pub(crate) port_taken: &'static str,
 }
 
 /// What differs between services.
 pub(crate) trait Served: 'static {
-    /// Its description.
+    /// The description of the service.
     const SERVICE: &'static Service;
-    /// Where the server listens in its container.
+    /// The port on which the server listens in its container.
     const PORT: ContainerPort;
-    /// Where its data is in its container.
+    /// Where the server's data is in its container.
     const DATA: Data;
-    /// For a start, from nothing to an answer.
+    /// The limit for a start, until the server answers.
     const START_LIMIT: Duration;
-    /// What a server of ours is told; a kept server that was told other things is another one.
+    /// The settings of a server that we start. A kept server with other settings is another server.
     const SETTINGS: &'static [&'static str];
     /// The container, for testcontainers.
     type Image: Image + 'static;
 
-    /// A container of an image; `inside` says that its clients are in other containers of the same network.
+    /// The container of an image. `inside` says that its clients are in other containers of the
+    /// same network.
     fn container(image: &Chosen, secrets: &Secrets, inside: bool) -> ContainerRequest<Self::Image>;
 
-    /// The address of a server of ours that takes `password` at `place`, `host:port`.
+    /// The address of a server that we started, with `password`, at `place`, `host:port`.
     fn url(password: &str, place: &str) -> String;
 
-    /// Waits until the server of a container can be used with the lasting password, and with no other.
+    /// Waits until the server of a container accepts the lasting password, and no other.
     async fn secure(secrets: &Secrets, place: &str) -> Result<(), Error>
     where
         Self: Sized,
@@ -111,7 +116,7 @@ pub(crate) trait Served: 'static {
         wait::until(Self::START_LIMIT, &what, async || Self::answers(&address).await).await
     }
 
-    /// Prepares the server as a process of this machine, of the service's native programs.
+    /// Prepares the server as a process of this machine, with the service's native programs.
     async fn process(
         _run: &'static Run,
         _programs: &[PathBuf],
@@ -120,11 +125,11 @@ pub(crate) trait Served: 'static {
         Err(Error::new(format!("{} has no native way", Self::SERVICE.name)))
     }
 
-    /// Tries whether a server of ours answers; it is asked again until it does.
+    /// Tries whether a server that we started answers. It is called again until it does.
     async fn answers(address: &Address) -> Result<(), String>;
 
-    /// Makes sure that a server can be used, and returns what has to be known of it, in one word. One of ours
-    /// has answered before.
+    /// Makes sure that a server can be used. Returns in one word what must be known of it. A server
+    /// that we started has answered before.
     async fn handshake(address: &Address, origin: Origin) -> Result<String, Error>;
 }
 
@@ -146,12 +151,12 @@ impl Server {
         Ok(Server { origin, facts: facts.to_owned(), address })
     }
 
-    /// With the password: whoever can read it may use the server.
+    /// The text of the note, with the password. Whoever can read it may use the server.
     pub(crate) fn note(&self) -> String {
         format!("{} {} {}", self.origin, self.facts, self.address.whole())
     }
 
-    /// Whether it ends with the run, and takes what was made on it along.
+    /// Whether the server ends with the run, with everything that was made on it.
     pub(crate) fn is_owned(&self) -> bool {
         self.origin == Origin::Owned
     }
@@ -164,8 +169,8 @@ impl Server {
         Ok(Server { origin, facts, address })
     }
 
-    /// What it means for a removal that this server did not do it: that it is away, that it refuses, or that
-    /// it was kept, and is gone with what was on it.
+    /// Translates a refused removal: the server is away, or it refuses, or it was a kept server
+    /// that is gone with everything on it.
     #[cfg(any(feature = "kafka", feature = "redis"))]
     pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
         match self.is_gone() {
@@ -175,7 +180,7 @@ impl Server {
         }
     }
 
-    /// Whether it was kept, was stopped, and took what was on it along.
+    /// Whether it was a kept server that was stopped, with everything on it.
     pub(crate) fn is_gone(&self) -> bool {
         let gone = || if self.is_away() { Ok(()) } else { Err("its port is open") };
         self.origin == Origin::Kept && wait::until_blocking(GOING_LIMIT, "its end", gone).is_ok()
@@ -202,7 +207,7 @@ impl Secrets {
     }
 }
 
-/// Reads the address of a server of ours.
+/// Reads the address of a server that we started.
 pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address, Error> {
     S::SERVICE.address(&S::url(password, place)).map_err(|cause| {
         let name = S::SERVICE.name;

@@ -1,7 +1,7 @@
-//! `doctor`: for every service, what would serve it here, and what cures each gap.
+//! `doctor`: shows what would serve each service here, and the cure for each gap.
 //!
-//! Invariant: it ends within two seconds. Each probe has a thread and a limit of its own, and one that comes
-//! back too late is told as such.
+//! Invariant: it ends within two seconds. Each probe has a thread and a limit of its own. A probe
+//! that returns too late is reported as too late.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,19 +15,19 @@ use crate::provider::{self, PROVIDER_VAR, Source};
 use crate::service::{ALL as SERVICES, Service};
 use crate::{Error, images::Image};
 
-/// What all probes together may take; the rest of the two seconds is for starting and printing.
+/// The limit for all probes together. The rest of the two seconds is for starting and printing.
 const LIMIT: Duration = Duration::from_millis(1700);
-/// For what must be asked before something else can be: the engine before its images.
+/// The limit for a probe on which others depend: the engine comes before its images.
 const FIRST: Duration = Duration::from_millis(600);
 
-/// What a way to a service answered.
+/// The answer about one source of a service.
 #[derive(Clone)]
 enum Answer {
-    /// It can serve, and this is what it is.
+    /// It can serve. The text says what it is.
     Serves(String),
-    /// It cannot, and this is why; the cure, where one command cures it.
+    /// It cannot serve, for this reason. The cure is there if one command cures it.
     Cannot { why: String, cure: Option<String> },
-    /// It would need the engine, of which is said once what it lacks.
+    /// It needs the engine. What the engine lacks is said only once.
     NoEngine,
     /// Nobody asked for it.
     Unused,
@@ -66,7 +66,7 @@ pub fn doctor() -> ExitCode {
     }
 }
 
-/// A service with the answers of its ways, and the way that a test would take.
+/// A service, the answers of its sources, and the source that a test would use.
 struct Row {
     service: &'static Service,
     url: Answer,
@@ -92,8 +92,8 @@ impl Row {
         }
     }
 
-    /// What would serve in the integration tier: the way that the harness chooses, if it can serve now. (A
-    /// test would pull a missing image, or fail.)
+    /// What would serve in the integration tier: the source that the harness chooses, if it can
+    /// serve now. (A test would pull a missing image, or fail.)
     fn serving(&self) -> Option<String> {
         let (way, answer) = match self.chosen.as_ref().ok()? {
             Source::Url(_) => ("URL", &self.url),
@@ -103,7 +103,7 @@ impl Row {
         if let Answer::Serves(what) = answer { Some(format!("{way} {what}")) } else { None }
     }
 
-    /// Why a way is closed and what opens it.
+    /// Why a source cannot serve, and what cures that.
     fn gaps(&self) -> Vec<String> {
         let name = self.service.name;
         let ways = [("URL", &self.url), ("Docker", &self.docker), ("native", &self.native)];
@@ -141,7 +141,7 @@ impl Row {
     }
 }
 
-/// Asks the server whose address is given, where one is.
+/// Asks the server whose address is given, if one is given.
 fn reach(service: &'static Service) -> Result<(), String> {
     match service.given() {
         Ok(Some(address)) => provider::reach(&address, provider::REACH_LIMIT),

@@ -1,4 +1,4 @@
-//! The Docker engine of this machine: installed and started when the user said `--install`.
+//! The Docker engine of this machine. It is installed and started if the user said `--install`.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,10 +10,12 @@ use super::say::{self, Ongoing, quoted, tail};
 use super::steps::step;
 use crate::{Error, cure, provider, wait};
 
-/// An engine answers after a second; its first start on a slow disk, with a directory to build up, takes longer.
+/// An engine answers after a second. Its first start on a slow disk, with a directory to create,
+/// takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// `iptables` and certificates are only recommended by the engine's package, and it does not work without them.
+/// The engine's package only recommends `iptables` and certificates, but the engine does not work
+/// without them.
 const PACKAGES: [&str; 3] = ["docker.io", "iptables", "ca-certificates"];
 
 /// Why the engine does not answer, or `None`.
@@ -21,7 +23,7 @@ pub(crate) fn silence() -> Option<String> {
     provider::ping_docker(provider::REACH_LIMIT).err()
 }
 
-/// What the user can type to have an engine that answers.
+/// What the user can type to get an engine that answers.
 pub(crate) fn cure(why: &str) -> Vec<String> {
     if let Some(cure) = foreign_host() {
         return vec![cure];
@@ -48,7 +50,7 @@ pub(crate) fn cure(why: &str) -> Vec<String> {
     cures
 }
 
-/// Installs the engine where it is missing and starts it.
+/// Installs the engine if it is missing, and starts it.
 pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error> {
     let refused = |what: &str| cure(why).into_iter().fold(Error::new(what).cause(why), Error::fix);
     let is_named = foreign_host().is_some() || why.contains("Docker's context");
@@ -72,7 +74,7 @@ pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error>
     }
 }
 
-/// Makes sure of the client: newer distributions have it in a package of its own.
+/// Installs the client if it is missing. Newer distributions have it in a package of its own.
 pub(crate) fn provide_client(installer: &mut Installer) -> Result<(), Error> {
     let own_package = Command::new("apt-cache")
         .args(["show", "docker-cli"])
@@ -102,7 +104,8 @@ fn start() -> Result<(), Error> {
     })
 }
 
-/// Without an init system: in a session of its own, so that it outlives us and no Ctrl-C reaches it.
+/// Starts the engine without an init system. It gets a session of its own, so it outlives us and no
+/// Ctrl-C reaches it.
 fn start_detached() -> Result<(), Error> {
     let path = log()?;
     let unwritable = |e| {
@@ -150,7 +153,8 @@ enum Init {
     None,
 }
 
-/// Which init system runs, by the name of process 1: that its programs are installed does not mean that it runs.
+/// Which init system runs, by the name of process 1. Its programs may be installed although it does
+/// not run.
 fn init() -> Init {
     let first = std::fs::read_to_string("/proc/1/comm").unwrap_or_default();
     match first.trim() {
@@ -160,7 +164,7 @@ fn init() -> Init {
     }
 }
 
-/// What the user set to have an engine that is not this machine's own.
+/// The variable that the user set to use an engine that does not belong to this machine.
 fn foreign_host() -> Option<String> {
     let host = provider::docker_host();
     if ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].contains(&host.as_str()) {

@@ -1,4 +1,5 @@
-//! Images as the Docker client sees them, each question under a limit: a client that hangs must not hang us.
+//! Images as the Docker client sees them. Each question has a limit, so a client that hangs cannot
+//! hang us.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,9 +10,10 @@ use crate::images::Image;
 /// Asking a local engine for an image takes 30 ms.
 pub(crate) const INSPECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// The name under which a service's image is present: the override alone where one is set, else the pinned image, else its substitute.
+/// The name under which a service's image is present. If an override is set, only the override
+/// counts. Otherwise it is the pinned image, otherwise the substitute.
 ///
-/// `None` when none is there, an error in words when the client cannot be asked.
+/// `None` if no image is there. An error in words if the client cannot be asked.
 pub(crate) fn present(image: &Image, limit: Duration) -> Result<Option<String>, String> {
     let names = names(image);
     // At once, so that the limit is one limit.
@@ -33,7 +35,7 @@ pub(crate) fn present(image: &Image, limit: Duration) -> Result<Option<String>, 
     Ok(None)
 }
 
-/// The image that is pulled when none is there.
+/// The image that is pulled if none is there.
 pub(crate) fn wanted(image: &Image) -> String {
     image.overridden().unwrap_or_else(|| image.pinned())
 }

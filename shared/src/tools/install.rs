@@ -1,4 +1,4 @@
-//! Packages of the system: named always, installed only when the user said `--install`.
+//! Packages of the system. They are always named, and installed only if the user said `--install`.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,18 @@ use super::steps::step;
 use crate::Error;
 use crate::cure::command;
 
-/// A mirror that is slow is waited for, one that is dead is not.
+/// Long enough for a slow mirror. A mirror that does not answer ends here.
 const APT_LIMIT: Duration = Duration::from_mins(20);
 
 /// Debian's tools ask this program whether a service may be started.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Runs apt-get, and nothing else stays of it: no setting that would forbid services to whoever installs packages later.
+/// Runs apt-get and leaves nothing else behind. In particular, no setting that would forbid
+/// services to packages that somebody installs later.
 const QUIETLY: &str = include_str!("quietly.sh");
 
-/// Where a program is: in the PATH, or where system programs are although a user's PATH on Debian does not say so.
+/// Where a program is: in the PATH, or in a directory of system programs that is not in a user's
+/// PATH on Debian.
 pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -28,7 +30,8 @@ pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Where a program of cargo's is: in the PATH, or where `cargo install` puts it and cargo looks for it.
+/// Where a program of cargo's is: in the PATH, or in the directory of `cargo install`, where cargo
+/// looks for it.
 pub(crate) fn find_cargo_program(program: &str) -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
@@ -36,7 +39,7 @@ pub(crate) fn find_cargo_program(program: &str) -> Option<PathBuf> {
     find_program(program).or(installed.filter(|path| path.is_file()))
 }
 
-/// True on Debian, Ubuntu and what calls itself like them.
+/// True on Debian, on Ubuntu, and on systems that name themselves like them.
 pub(crate) fn has_apt() -> bool {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let ids = release
@@ -63,13 +66,13 @@ pub(crate) fn as_typed(command: &str) -> String {
     if is_root() { command.to_owned() } else { format!("sudo {command}") }
 }
 
-/// Installs packages; the first call asks the mirrors what they have.
+/// Installs packages. The first call also updates the list of packages from the mirrors.
 pub(crate) struct Installer {
     updated: bool,
 }
 
 impl Installer {
-    /// Nothing is asked or installed yet.
+    /// Creates an installer that has not asked the mirrors and has installed nothing yet.
     pub(crate) fn new() -> Installer {
         Installer { updated: false }
     }
@@ -100,7 +103,8 @@ impl Installer {
     }
 }
 
-/// A command that runs as the administrator: by itself for root, else through sudo, which may ask for a password first.
+/// A command that runs as the administrator: directly for root, otherwise through sudo, which may
+/// first ask for a password.
 pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
     if is_root() {
         return Ok(Command::new(program));
@@ -131,7 +135,7 @@ pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// The first of these programs that is missing, with the package that has it, for each.
+/// For each pair of program and package, those whose program is missing.
 pub(crate) fn missing(programs: &[(String, String)]) -> Vec<&(String, String)> {
     programs.iter().filter(|(program, _)| find_program(program).is_none()).collect()
 }

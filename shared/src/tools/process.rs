@@ -1,7 +1,7 @@
-//! Child processes in a group of their own, under a time limit.
+//! Runs child processes in a process group of their own, under a time limit.
 //!
-//! Invariant: when a call returns, no process of the child's group is alive. When this process itself is
-//! killed, the [`Guard`] sees to that.
+//! Invariant: when a call returns, no process of the child's group is alive. If this process itself
+//! is killed, the [`Guard`] kills the group.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,15 +17,15 @@ use nix::unistd::Pid;
 
 use crate::{Error, wait};
 
-/// What a process left when it ended.
+/// The result of a process that ended.
 pub struct Run {
     /// Its standard output.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-    /// `None`: it was still running at its limit and was killed.
+    /// `None` if the process still ran at its limit and was killed.
     pub status: Option<ExitStatus>,
-    /// The command lines of processes that outlived it in its group; they are killed by now.
+    /// The command lines of processes in its group that outlived it. They are killed by now.
     pub left_behind: Vec<String>,
 }
 
@@ -48,9 +48,10 @@ impl Run {
     }
 }
 
-/// Runs a command to its end, or to the limit.
+/// Runs a command until it ends, or until the limit.
 ///
-/// Its output goes through files, so that a process left behind cannot keep us waiting for its end.
+/// Its output goes through files, so a process that is left behind cannot make us wait for the end
+/// of the output.
 ///
 /// # Errors
 ///
@@ -89,7 +90,8 @@ pub fn run(
     Ok(Run { stdout: text(&mut stdout)?, stderr: text(&mut stderr)?, status, left_behind })
 }
 
-/// What is alive in a group whose leader has ended. What is on its way out gets half a second, more than any orderly end takes.
+/// The live processes of a group whose leader has ended. A process that is about to end gets half a
+/// second, more than any orderly end takes.
 fn outlived(group: Pid) -> Vec<String> {
     let mut alive = Vec::new();
     wait::until_blocking(Duration::from_millis(500), "the end of the process group", || {
@@ -147,10 +149,12 @@ fn members_by_ps(group: Pid) -> Vec<String> {
     alive.collect()
 }
 
-/// Ends the watched process group when this process dies, however it dies; it also removes the scratch directory then.
+/// Ends the watched process group when this process dies in any way. It then also removes the
+/// scratch directory.
 ///
-/// A group of its own does not hear the terminal's Ctrl-C, and a SIGKILL runs no destructor. A pipe's end is closed by any death: this shell
-/// waits for it. (A signal handler would need `unsafe` and would not see SIGKILL.)
+/// Ctrl-C in a terminal does not reach a group of its own, and no destructor runs after a SIGKILL.
+/// But the end of a pipe is closed by any death, and this shell waits for that. (A signal handler
+/// would need `unsafe` and would not see SIGKILL.)
 #[must_use]
 pub struct Guard {
     shell: Child,
@@ -203,7 +207,7 @@ impl Drop for Guard {
     }
 }
 
-/// The cargo that runs us, so that a `+toolchain` is kept; else the one in the PATH.
+/// The cargo that runs us, so that a `+toolchain` stays in force. Otherwise the cargo in the PATH.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
@@ -212,7 +216,7 @@ fn scratch_file() -> Result<File, Error> {
     tempfile::tempfile().map_err(no_scratch)
 }
 
-/// The error for a temporary directory that takes no file.
+/// The error for a temporary directory in which no file can be created.
 pub fn no_scratch(cause: std::io::Error) -> Error {
     Error::new(format!("no temporary file can be made in {}", std::env::temp_dir().display()))
         .cause(cause)

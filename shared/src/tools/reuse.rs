@@ -1,4 +1,4 @@
-//! `reuse`: the servers that `TESTENV_REUSE=1` keeps between runs, listed and stopped.
+//! `reuse`: lists and stops the servers that `TESTENV_REUSE=1` keeps between runs.
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::reuse::{OWNER_LABEL, REUSE_LABEL, REUSE_VAR, owner};
 
 mod claim;
 
-/// Asking takes 30 ms, removing a container a second.
+/// A question takes 30 ms. Removing a container takes a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The label with the service, as `docker` has it too, which is not built in everywhere.
+/// The label with the service. `docker` has it too, but that module is not in every build.
 const SERVICE_LABEL: &str = "testenv.service";
 
-/// Prints the kept servers, a line each: name, service, image, age, state, and who uses it.
+/// Prints the kept servers, one line each: name, service, image, age, state, and who uses it.
 ///
 /// # Errors
 ///
@@ -41,8 +41,9 @@ pub fn list() -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes the kept servers of this user on this machine, with what is on them; not one that a live run uses, nor one of others with the same engine. The exit
-/// code is 1 if one of this user's stays.
+/// Removes the kept servers of this user on this machine, with everything on them. It leaves
+/// servers that a live run uses, and servers of others with the same engine. The exit code is 1 if
+/// a server of this user stays.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
-//! What a person reads: results on standard output, progress on standard error.
+//! What a person reads. Results go to standard output, progress goes to standard error.
 //!
-//! Invariant: colour and rewritten lines reach terminals only, and `NO_COLOR` is honoured (`anstream` strips them elsewhere).
+//! Invariant: only terminals get colour and rewritten lines, and `NO_COLOR` is honoured (`anstream`
+//! removes both elsewhere).
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -10,21 +11,21 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 
-/// What holds.
+/// The style of what is right.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// What does not hold.
+/// The style of what is wrong.
 pub const BAD: Style = AnsiColor::Red.on_default();
-/// What is not decided yet, or not counted.
+/// The style of what is not decided yet, or does not count.
 pub const DIM: Style = Style::new().dimmed();
-/// Names and commands.
+/// The style of names and commands.
 pub const STRONG: Style = Style::new().bold();
 
-/// One line of result. A reader that went away (`| head`) is no error.
+/// Prints one line of result. It is no error if the reader is gone (`| head`).
 pub fn out(line: impl Display) {
     writeln!(anstream::stdout(), "{line}").ok();
 }
 
-/// One line that is no result: warnings, errors, the next command.
+/// Prints one line that is no result: a warning, an error, the next command.
 pub fn note(line: impl Display) {
     writeln!(anstream::stderr(), "{line}").ok();
 }
@@ -39,44 +40,47 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The last lines of an output, each indented: enough to see the failure, not so much that the verdict scrolls away.
+/// The last lines of an output, each indented. They are enough to show the failure, and so few that
+/// the verdict stays in sight.
 pub fn tail(output: &str, lines: usize) -> String {
     let output = output.trim_end();
     let skipped = output.lines().count().saturating_sub(lines);
     output.lines().skip(skipped).map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A short path from a folder, as it is typed there.
+/// The path relative to a folder, as it is typed in this folder.
 pub fn short<'a>(root: &std::path::Path, path: &'a std::path::Path) -> std::path::Display<'a> {
     path.strip_prefix(root).unwrap_or(path).display()
 }
 
-/// The text as a word of a shell: quoted only where it must be.
+/// The text as one word for a shell. It is quoted only if necessary.
 pub fn quoted(text: impl Display) -> String {
     crate::cure::quoted(&text.to_string())
 }
 
-/// Shows on standard error that something goes on, from one second on, until it is dropped.
+/// Shows on standard error that something is still running, from the first second until it is
+/// dropped.
 ///
-/// A terminal has one line that is rewritten every second; a log has a line when it begins to take long and one every 15 s.
+/// On a terminal, one line is rewritten every second. In a log, there is a line when it begins to
+/// take long and one every 15 s.
 #[must_use]
 pub struct Ongoing {
     labels: Option<Sender<String>>,
     shown_by: Option<JoinHandle<()>>,
 }
 
-/// A shorter thing is over before anyone wonders.
+/// Something shorter is over before anybody wonders.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Often enough that nobody takes a CI job for dead, seldom enough that the log can be read.
+/// So often that nobody thinks a CI job is dead, and so seldom that the log can be read.
 const LOG_PACE: Duration = Duration::from_secs(15);
 
 impl Ongoing {
-    /// Begins with this label.
+    /// Starts with this label.
     pub fn new(label: impl Into<String>) -> Ongoing {
         Ongoing::shown_after(PATIENCE, label)
     }
 
-    /// Begins with a label that the log has already said: it is not said again before it takes long.
+    /// Starts with a label that the log already has. The label is repeated only when it takes long.
     pub fn announced(label: impl Into<String>) -> Ongoing {
         Ongoing::shown_after(
             if std::io::stderr().is_terminal() { PATIENCE } else { LOG_PACE },
@@ -116,7 +120,7 @@ impl Ongoing {
         Ongoing { labels: Some(labels), shown_by: Some(std::thread::spawn(show)) }
     }
 
-    /// Says what goes on from here.
+    /// Changes the label to what runs from now on.
     pub fn now(&self, label: impl Into<String>) {
         if let Some(labels) = &self.labels {
             labels.send(label.into()).ok();

@@ -1,5 +1,5 @@
-//! `setup`: provides what the tests on real servers need. What needs the administrator is only named, unless
-//! the user said `--install`.
+//! `setup`: provides what the tests on real servers need. What needs the administrator is only
+//! named, unless the user said `--install`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,45 +15,46 @@ use crate::cure::command;
 use crate::images::Image;
 use crate::service::{ALL as SERVICES, Service};
 
-/// Half a gigabyte over a slow line.
+/// The limit for half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
 /// A recipe fetches a small system and builds it; 30 to 60 s on two cores with a near mirror.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
-/// The engine is asked calmly here; `doctor` is in more of a hurry.
+/// Here the engine has more time for an answer than in `doctor`.
 const INSPECT_LIMIT: Duration = Duration::from_secs(10);
 /// A program of the size of cargo-nextest takes two to four minutes on two cores, unoptimised.
 const CARGO_LIMIT: Duration = Duration::from_mins(20);
 /// The program that fetches is built first, in less than a minute on two cores, and then fetches 15 MB.
 const FETCH_LIMIT: Duration = Duration::from_mins(15);
 
-/// This crate's folder: it holds the recipes of the images, and the program that fetches PostgreSQL is built in it.
+/// This crate's folder. It has the recipes of the images, and the program that fetches PostgreSQL
+/// is built in it.
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A program, and the packages of Debian that bring it.
+/// A program, and the Debian packages that contain it.
 pub type Tool = (&'static str, &'static [&'static str]);
 
-/// What tests are built with. (The compiler's headers are only recommended by its package.)
+/// The programs that build the tests. (The compiler's package only recommends its headers.)
 pub const BUILD_TOOLS: [Tool; 2] = [("cc", &["gcc", "libc6-dev"]), ("make", &["make"])];
 
-/// A program that no package registry has but cargo's, so it is built.
+/// A program that only cargo's registry has, so it is built.
 #[derive(Debug)]
 pub struct CargoProgram {
     /// The program.
     pub name: &'static str,
     /// The arguments of `cargo install`.
     pub install: &'static str,
-    /// What it is needed for: "to run …".
+    /// What the program is needed for: "to run …".
     pub purpose: &'static str,
     /// How long building it takes, in words.
     pub takes: &'static str,
-    /// The words of this program that build it.
+    /// The arguments of this program that build it.
     pub cure: &'static str,
 }
 
-/// Provides what is missing, step by step; [`Setup::finish`] tells what still is.
+/// Provides what is missing, step by step. [`Setup::finish`] says what is still missing.
 pub struct Setup {
     recipes: PathBuf,
-    /// `None`: nothing may be installed.
+    /// `None` if nothing may be installed.
     installer: Option<Installer>,
     /// How many things were done.
     done: usize,
@@ -61,7 +62,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Begins a set-up that may install packages and start the engine, or may only name them.
+    /// Starts a set-up that may install packages and start the engine, or may only name them.
     #[must_use]
     pub fn new(may_install: bool) -> Setup {
         Setup {
@@ -78,8 +79,8 @@ impl Setup {
         Setup { recipes: folder, ..self }
     }
 
-    /// Provides the programs of these that are missing. `native` are names of services whose servers this
-    /// machine should have as programs, too.
+    /// Provides those of these programs that are missing. `native` has names of services whose
+    /// servers this machine should also have as programs.
     ///
     /// # Errors
     ///
@@ -99,7 +100,8 @@ impl Setup {
         self.install(&programs, &packages, purpose).map(drop)
     }
 
-    /// Builds a program that is missing: without optimising, for what is built here only starts other processes.
+    /// Builds a program that is missing. It is built without optimisation, because these programs
+    /// only start other processes.
     ///
     /// # Errors
     ///
@@ -128,8 +130,8 @@ impl Setup {
         Ok(())
     }
 
-    /// Provides an image for each service, or without an engine the programs of those that have some; not for
-    /// a service whose address is given.
+    /// Provides an image for each service. Without an engine, it provides the programs of each
+    /// service that has some. It skips a service whose address is given.
     ///
     /// # Errors
     ///
@@ -157,7 +159,7 @@ impl Setup {
         Ok(())
     }
 
-    /// Whether something is missing still.
+    /// Whether something is still missing.
     #[must_use]
     pub fn lacks_something(&self) -> bool {
         !self.gaps.is_empty()
@@ -183,7 +185,7 @@ impl Setup {
         ExitCode::SUCCESS
     }
 
-    /// Whether the packages are there now; else it is noted what is missing.
+    /// Whether the packages are installed now. If not, notes what is missing.
     fn install(
         &mut self,
         programs: &[&str],
@@ -210,7 +212,7 @@ impl Setup {
         }
     }
 
-    /// Whether the engine and its client are there now.
+    /// Whether the engine and its client are available now.
     fn engine(&mut self) -> Result<bool, Error> {
         if let Some(why) = engine::silence() {
             let Some(installer) = &mut self.installer else {
@@ -234,7 +236,7 @@ impl Setup {
         }
     }
 
-    /// Without an engine, a service whose programs are an ordinary package can still be served.
+    /// Provides the programs of a service without an engine, if they are an ordinary package.
     fn programs(&mut self, service: &Service) -> Result<(), Error> {
         if service.native_programs().is_ok() {
             return Ok(());
@@ -298,7 +300,8 @@ impl Setup {
         self.build(image, &why)
     }
 
-    /// Builds the substitute: everything is fetched on the host, with the host's own settings, and built with no network.
+    /// Builds the substitute. Everything is fetched on the host with the host's own settings, and
+    /// the build has no network.
     fn build(&mut self, image: &Image, why: &str) -> Result<(), Error> {
         let recipe = self.recipes.join(image.service);
         let here = std::env::current_dir().unwrap_or_default();
@@ -355,7 +358,7 @@ impl Setup {
     }
 }
 
-/// Copies a folder with what is in it. Rights are kept: `fetch` must stay executable.
+/// Copies a folder with its contents and their rights: `fetch` must stay executable.
 fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
     let copied = || -> std::io::Result<()> {
         let mut folders = vec![from.to_owned()];

@@ -1,4 +1,5 @@
-//! One long step of the set-up: it says that it goes on, and shows what it printed only when it fails.
+//! One long step of the set-up. It shows that it is still running, and shows its output only when
+//! it fails.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -10,9 +11,10 @@ use super::process::no_scratch;
 use super::say::{self, Ongoing, tail};
 use crate::Error;
 
-/// Runs a command. What it printed comes back as the inner error when it fails or is not done at its limit.
+/// Runs a command. If it fails or reaches its limit, its output is returned as the inner error.
 ///
-/// It stays in our process group, unlike a graded test: Ctrl-C must reach a package manager as Ctrl-C, not as SIGKILL.
+/// It stays in our process group, unlike a graded test: a package manager must get Ctrl-C, and not
+/// SIGKILL.
 pub(crate) fn step(
     label: &str,
     command: &mut Command,

@@ -1,4 +1,5 @@
-//! `sweep`: removes what runs left that ended without cleaning up, now and not when the next run starts.
+//! `sweep`: removes what runs left that ended without cleaning up. It does so now, not when the
+//! next run starts.
 
 use std::process::ExitCode;
 
@@ -7,12 +8,11 @@ use crate::cure;
 use crate::run::cleaner::Fate;
 use crate::run::sweep_by_hand;
 
-/// All that this crate can be built with to remove something.
+/// All features that let this crate remove something.
 const FEATURES: &str = "tools,integration,kafka,postgres,redis";
 
-/// Removes what provably belongs to a run of this user that is over, and says what was removed, what was
-/// left, and why. The exit code is 1 when something of a
-/// run that is over could not be removed.
+/// Removes what provably belongs to a run of this user that is over. Says what was removed, what
+/// was left, and why. The exit code is 1 when something of a run that is over could not be removed.
 pub fn sweep() -> ExitCode {
     let mut fates = sweep_by_hand();
     if !cfg!(feature = "integration") {

@@ -2,12 +2,13 @@
 
 use std::sync::{Once, OnceLock};
 
-/// Called once, with the status of the process where the C library tells it.
+/// Called once. The status is that of the process, if the C library tells it.
 type Hook = fn(Option<i32>);
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
-/// Calls `hook` when the process returns from `main` or calls `exit`; neither a signal nor `abort` calls it.
+/// Calls `hook` when the process returns from `main` or calls `exit`. A signal or `abort` does not
+/// call it.
 pub(super) fn hear(hook: Hook) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,23 +1,25 @@
-//! What the source of a test says of its end: libtest tells nobody which of its tests failed, but only some tests can fail without a panic, and some must panic.
+//! What a test's source says about the test's end. libtest tells nobody which of its tests failed,
+//! but only some tests can fail without a panic, and some must panic.
 //!
-//! It is read when a process ends in which a test failed, and only to choose between several tests: a test that is not found here is taken at its panic.
+//! The source is read when a process ends in which a test failed, and only to choose between
+//! several tests. If a test is not found here, its panic decides.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A package of more files than that is not searched.
+/// A package with more files is not searched.
 const MOST_FILES: usize = 2000;
 
 /// How a test may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// It passes by a panic.
+    /// It must panic to pass.
     pub(super) should_panic: bool,
     /// It returns something, so it may return `Err`.
     pub(super) returns: bool,
 }
 
-/// The kinds of the tests whose source is found in the package, without doubt.
+/// The kinds of the tests whose source is found in the package without doubt.
 pub(super) fn kinds<'a>(tests: impl Iterator<Item = &'a str>) -> HashMap<String, Kind> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let texts: Vec<String> = package.map(|package| sources(&package)).unwrap_or_default();
@@ -49,7 +51,7 @@ fn sources(package: &Path) -> Vec<String> {
     texts
 }
 
-/// The kind of the test, where all functions of its name agree.
+/// The kind of the test, if all functions of its name agree.
 fn kind(test: &str, texts: &[String]) -> Option<Kind> {
     // What makes a test of each case of a table puts the case behind the function's name.
     test.rsplit("::").find_map(|name| {

@@ -1,4 +1,5 @@
-//! What waits, and for how long; the end of the process is tried in `tests/it/p6_failed_tests.rs`.
+//! Tests of what waits, and for how long. `tests/it/p6_failed_tests.rs` tests the end of the
+//! process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

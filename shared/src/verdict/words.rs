@@ -1,10 +1,10 @@
-//! What is said of tests that failed: once a test, after the runner's own summary.
+//! What is printed about failed tests: once per test, after the runner's own summary.
 
 use super::{Failed, Told};
 use crate::current_test;
 use crate::provider;
 
-/// Says where to look and what to type, in one paragraph for each test and service.
+/// Prints where to look and what to type, one paragraph for each test and service.
 pub(super) fn say(failed: &[Failed]) {
     let mut said: Vec<(&str, &str)> = Vec::new();
     for (left, is_sure) in failed {

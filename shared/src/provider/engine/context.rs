@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use super::set;
 
-/// The engine of `DOCKER_CONTEXT`, else of the context that `docker context use` chose; nothing where that is the default one.
+/// The engine of `DOCKER_CONTEXT`, otherwise of the context that `docker context use` chose. `None`
+/// if that is the default context.
 ///
 /// # Errors
 ///
-/// When the context is not there, or its engine wants what the harness's client has not.
+/// When the context does not exist, or its engine requires something that the harness's client does
+/// not have.
 pub(super) fn host() -> Result<Option<String>, String> {
     let Some(dir) = config_dir() else { return Ok(None) };
     match set("DOCKER_CONTEXT").or_else(|| current(&dir)) {
