@@ -1,4 +1,5 @@
-//! Tests that fail when they are told to (`ENDINGS=fail`), in every way that a runner knows; `it/p6_failed_tests.rs` runs them. Otherwise they pass.
+//! Tests that fail on request (`ENDINGS=fail`), in every way that a runner knows. Otherwise they
+//! pass. `it/p6_failed_tests.rs` runs them.
 
 use proptest::prelude::*;
 use testenv::{Db, fresh_db};

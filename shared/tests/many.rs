@@ -1,4 +1,4 @@
-//! 25 tests that each want a broker: `tests/it/p1_one_server.rs` counts how many they get.
+//! 25 tests that each want a broker. `tests/it/p1_one_server.rs` counts how many brokers they get.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! 200 tests that each want a database: `tests/it/p1_one_server.rs` counts the servers and templates that they get.
+//! 200 tests that each want a database. `tests/it/p1_one_server.rs` counts the servers and
+//! templates that they get.
 
 macro_rules! a_row_inserted_here_is_the_first {
     ($($group:ident)*) => {$(

@@ -1,4 +1,5 @@
-//! What can go wrong between a service and its broker, as types: callers must tell the cases apart.
+//! What can go wrong between a service and its broker, as types, so that callers can tell the cases
+//! apart.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The message that travels, and its form in the Kafka client.
+//! The message that is sent, and its form in the Kafka client.
 
 use std::fmt;
 

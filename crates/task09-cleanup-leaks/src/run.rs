@@ -1,4 +1,4 @@
-//! Runs a suite in a process of its own, to a given end.
+//! Runs a suite in a process of its own, which ends in the way that the caller chooses.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Orders. An order needs a user, and makes a user only if it is given none.
+//! Orders. An order needs a user. The factory makes a user only if the caller gives none.
 
 use sqlx::Error;
 

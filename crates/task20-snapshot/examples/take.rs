@@ -1,4 +1,4 @@
-//! Makes `testdata/snapshot.sql` again, after a change of the generator or of the schema.
+//! Regenerates `testdata/snapshot.sql`. Run it after a change of the generator or of the schema.
 
 use task20_snapshot::{SEED, SNAPSHOT, fill, take};
 

@@ -1,4 +1,4 @@
-//! A shop with a past: a generator makes it once, a file keeps it, every test restores it.
+//! A shop with a past. A generator makes it once, a file keeps it, and every test restores it.
 
 use std::ops::Deref;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The wrong and the other right versions of somebody else's harness, beyond mere conditions.
+//! The versions of somebody else's harness, wrong ones and other right ones, that need more than a
+//! changed condition.
 
 use std::fs::OpenOptions;
 use std::future::{Future, pending};

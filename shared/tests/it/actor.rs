@@ -1,6 +1,7 @@
-//! The processes of a run, as parts to play: `testenv-actor <part> [<argument>]`.
+//! The processes of a run, as parts that the tests start: `testenv-actor <part> [<argument>]`.
 //!
-//! A part says on standard output what it has, on a line, before it ends as it was told.
+//! A part prints on a line of standard output what it has. Then it ends in the way that it was
+//! told.
 
 use std::any::Any;
 use std::io::{Read, Write};

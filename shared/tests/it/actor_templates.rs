@@ -1,4 +1,4 @@
-//! The parts of `actor.rs` that ask for databases in other ways than one after the other.
+//! The parts of `actor.rs` that do not simply ask for one database after the other.
 
 use std::any::Any;
 use std::io::BufRead;

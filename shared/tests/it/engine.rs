@@ -1,4 +1,5 @@
-//! The engine is found where its user's own tools find it, and what it starts stays on this machine.
+//! The harness finds the engine in the same places as the user's own tools. What the engine starts
+//! stays on this machine.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

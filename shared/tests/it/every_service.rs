@@ -1,4 +1,5 @@
-//! What is promised for every service, tried for each in the same way. A service that is added adds a line to [`SUBJECTS`].
+//! The promises for every service, tested for each service in the same way. A new service adds a
+//! line to [`SUBJECTS`].
 
 use std::pin::pin;
 use std::process::Stdio;

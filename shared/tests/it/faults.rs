@@ -1,4 +1,4 @@
-//! A `COURSE_FAULT` that nobody knows is refused.
+//! An unknown `COURSE_FAULT` is refused.
 
 use crate::lab::Lab;
 

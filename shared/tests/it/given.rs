@@ -1,4 +1,4 @@
-//! A PostgreSQL server that somebody else runs, and tests that use it when they are asked.
+//! A PostgreSQL server that somebody else runs, and tests that use the server on request.
 
 use std::io::Write;
 use std::process::Child;

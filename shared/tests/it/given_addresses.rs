@@ -1,4 +1,5 @@
-//! Addresses of given servers, as people write them, lead to the server with any password, over a port or a socket.
+//! The addresses of given servers, as people write them, lead to the server: with any password,
+//! over a port or a socket.
 
 use std::io;
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! Images of others: where they keep their data, who may pull them, and an engine that falls silent.
+//! Images of others: where they keep their data, who may pull them, and an engine that stops
+//! answering.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Tests that run in a container, as those of many CI systems and development containers do.
+//! Tests that run in a container, as in many CI systems and development containers.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

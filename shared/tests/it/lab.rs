@@ -1,4 +1,4 @@
-//! A directory of runs of its own, and everything that could be left of them.
+//! A directory for the runs of one test, and everything that could be left of them.
 
 #[cfg(feature = "integration")]
 pub(crate) mod engine;

@@ -1,4 +1,4 @@
-//! The harness's promises, a file each. `actor.rs` holds the processes that they start.
+//! The harness's promises, one file for each. `actor.rs` has the processes that they start.
 
 #[cfg(all(feature = "integration", feature = "postgres"))]
 mod given;

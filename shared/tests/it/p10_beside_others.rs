@@ -1,6 +1,5 @@
-//! P10 beside others: two users, two checkouts and two containers on one machine, with one engine, all at
-//! once; outside of the containers with one directory
-//! for runs.
+//! P10 beside others: two users, two checkouts and two containers on one machine with one engine,
+//! all at the same time. Outside the containers, they share one directory for runs.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! P10: only what the run made is ever removed, and a run knows what it was asked.
+//! P10: only what the run made is ever removed, and runs that were asked for different servers
+//! share none.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! P11: no secret of a server stands where others could read it: in a name, a label, a command line, another program's environment, a log.
+//! P11: no secret of a server is in a place where others could read it: a name, a label, a command
+//! line, another program's environment, a log.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;

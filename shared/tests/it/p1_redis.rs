@@ -1,4 +1,4 @@
-//! P1 for Redis: sixteen processes that race a cold start meet one server.
+//! P1 for Redis: sixteen processes that race for a cold start get one server.
 
 use crate::lab::engine::started;
 use crate::lab::{Lab, PROMISED, sixteen_race};

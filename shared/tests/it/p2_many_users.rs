@@ -1,4 +1,5 @@
-//! P2 on a server that others use: every template is its maker's own, and is held from its first moment to the end of the run.
+//! P2 on a server that others use: every template belongs to its maker, and is held from its first
+//! moment to the end of the run.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};

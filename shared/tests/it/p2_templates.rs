@@ -1,4 +1,4 @@
-//! P2: migrations run once per content, on one server per run (P1), whatever races.
+//! P2: migrations run once per content, on one server per run (P1), in any race.
 
 use crate::lab::engine::started;
 use crate::lab::{Lab, PROMISED, sixteen_race};

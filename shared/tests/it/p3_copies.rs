@@ -1,4 +1,5 @@
-//! P3 when something goes wrong: a copy that cannot be had is told at once to whoever waits for it, and the next may be had.
+//! P3 when something goes wrong: if a copy cannot be made, everybody who waits for it is told at
+//! once. The next copy may succeed.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! P3 under load: many databases, many connections, and somebody who knocks at the template.
+//! P3 under load: many databases, many connections, and somebody who tries to connect to the
+//! template.
 
 use std::process::Stdio;
 

@@ -1,4 +1,5 @@
-//! P3 where a test stops tokio's clock: servers are waited for in real time, and the clock of the test stays where it is.
+//! P3 if a test stops tokio's clock: tests wait for servers in real time, and the test's clock does
+//! not move.
 
 use std::time::Duration;
 

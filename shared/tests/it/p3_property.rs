@@ -1,4 +1,5 @@
-//! P3 as a property: whatever is done in one database is seen in no other, neither in one that is open meanwhile nor in one that is made later.
+//! P3 as a property: no change in one database is seen in another, neither in one that is open
+//! meanwhile nor in one that is made later.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! P3 for Redis: a database is private, empty and quick to have, and dropping it takes no time.
+//! P3 for Redis: a database is private, empty and quickly available. Dropping it takes no time.
 
 use std::collections::HashSet;
 use std::process::{Child, Stdio};

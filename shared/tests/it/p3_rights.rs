@@ -1,4 +1,4 @@
-//! P3: rights and row security are to a test what they are to an application that owns its schema.
+//! P3: in a test, rights and row security work as they do for an application that owns its schema.
 
 use std::process::Stdio;
 

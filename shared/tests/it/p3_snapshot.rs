@@ -1,4 +1,4 @@
-//! P3 for snapshots: what was dumped is what is restored, and a fork of it is private.
+//! P3 for snapshots: a restored database equals the dumped one, and a fork of it is private.
 
 use std::path::PathBuf;
 

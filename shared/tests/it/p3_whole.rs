@@ -1,4 +1,5 @@
-//! P3: a copy has all that its template has, the database's own settings and rights, too.
+//! P3: a copy has everything that its template has, including the database's own settings and
+//! rights.
 
 use testenv::Template;
 

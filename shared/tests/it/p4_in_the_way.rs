@@ -1,4 +1,5 @@
-//! P4 on a server that others use: what keeps a database from being dropped is removed where it is ours, and waited for where it is not.
+//! P4 on a server that others use: what prevents the drop of a database is removed if it is ours.
+//! If it is not ours, the harness waits for it.
 
 use std::time::{Duration, SystemTime};
 

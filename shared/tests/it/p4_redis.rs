@@ -1,4 +1,5 @@
-//! P4 for Redis: nothing is left, however the run ends, and on a given server nothing of others is touched.
+//! P4 for Redis: nothing is left, however the run ends. On a given server, nothing that belongs to
+//! others is touched.
 
 use std::collections::BTreeMap;
 use std::process::Child;

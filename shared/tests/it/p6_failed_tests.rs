@@ -1,4 +1,5 @@
-//! P6: a test has failed when its runner says so. What failed tests leave on a server that outlives the run, and what they say, is tried with `endings.rs`.
+//! P6: a test has failed if its runner says so. `endings.rs` has the tests with which two things
+//! are tested: what failed tests leave on a server that outlives the run, and what they print.
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,4 +1,5 @@
-//! P6 for PostgreSQL: a failed test hands over the next command to type, and what it opens is there.
+//! P6 for PostgreSQL: a failed test prints the next command to type, and what this command opens is
+//! there.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

@@ -1,4 +1,4 @@
-//! P8 for PostgreSQL: what is missing or wrong is said within two seconds, with the cure.
+//! P8 for PostgreSQL: everything missing or wrong is reported within two seconds, with the cure.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

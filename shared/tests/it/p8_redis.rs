@@ -1,4 +1,5 @@
-//! P8 for Redis: what is wrong with a given server is said within two seconds, with the cure.
+//! P8 for Redis: everything wrong with a given server is reported within two seconds, with the
+//! cure.
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! P8: what is missing is said within two seconds, with the cure.
+//! P8: everything missing is reported within two seconds, with the cure.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;

@@ -1,4 +1,5 @@
-//! The promises as a matrix, promise by service: a hole does not compile, and a service without a row fails.
+//! The promises as a matrix of promises and services. A hole in the matrix does not compile, and a
+//! service without a row fails.
 
 use testenv::tools::SERVICES;
 

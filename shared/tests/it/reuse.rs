@@ -1,4 +1,4 @@
-//! Reuse: a server that is kept between runs, found again, and refused under CI.
+//! Reuse: a server is kept between runs, found again, and refused in CI.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

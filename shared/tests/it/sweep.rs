@@ -1,4 +1,5 @@
-//! `testenv sweep`: what a killed run left is removed at a user's word, and what may be in use is not.
+//! `testenv sweep`: at a user's request, it removes what a killed run left, and leaves what may be
+//! in use.
 
 use crate::lab::{self, Lab, PROMISED};
 use crate::p4_nothing_is_left::kill_with_its_reaper;

@@ -1,4 +1,5 @@
-//! The lab in a Docker engine: containers, networks and volumes, all with the token of the harness's run.
+//! The lab in a Docker engine: containers, networks and volumes. All of them have the token of the
+//! harness's run.
 
 use std::collections::HashMap;
 use std::time::Duration;

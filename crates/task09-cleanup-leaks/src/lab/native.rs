@@ -1,4 +1,5 @@
-//! The lab without Docker: each thing is a folder in the run's directory, a server also a process.
+//! The lab without Docker. Each resource is a folder in the run's directory. A server is also a
+//! process.
 
 use std::path::PathBuf;
 

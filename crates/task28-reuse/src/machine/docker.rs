@@ -1,5 +1,5 @@
-//! Servers in a Docker engine: each a PostgreSQL with a port, a password and data of its own, all in one container, because a container takes as long as three
-//! of them.
+//! Servers in a Docker engine. Each is a PostgreSQL with a port, a password and data of its own.
+//! All of them run in one container, because one container takes as long as three servers.
 
 use std::collections::HashMap;
 use std::fs::File;

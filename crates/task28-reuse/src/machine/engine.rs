@@ -1,4 +1,4 @@
-//! Where servers run: in the Docker engine, or, where there is none, as processes of this machine.
+//! Where servers run: in the Docker engine or, without an engine, as processes of this machine.
 
 use std::time::Duration;
 

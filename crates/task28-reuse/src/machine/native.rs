@@ -1,4 +1,5 @@
-//! Servers without Docker: PostgreSQL as processes of this machine, their data beside that of the run's own server, and gone with it.
+//! Servers without Docker: PostgreSQL as processes of this machine. Their data is beside the data
+//! of the run's own server, and is removed with it.
 
 use std::collections::HashMap;
 use std::net::TcpListener;

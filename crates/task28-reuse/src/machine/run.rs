@@ -1,4 +1,4 @@
-//! A run: what a harness may ask, and where it asks for a server.
+//! A run: what a harness may ask for, and where it asks for a server.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! A server and what became of it.
+//! A server and what happened to it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

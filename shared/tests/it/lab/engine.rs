@@ -1,4 +1,4 @@
-//! What the Docker engine says of the containers of a lab.
+//! What the Docker engine says about the containers of a lab.
 
 use std::process::{Command, Stdio};
 
