@@ -27,7 +27,7 @@ pub(crate) struct Options {
     order: Option<u64>,
 }
 
-/// Checks one task. The exit code is 0 when it is complete, else 1.
+/// Checks one task. The exit code is 0 when the task is complete, otherwise 1.
 pub(crate) fn check(course: &Course, task: &Task, options: &Options) -> Result<ExitCode, Error> {
     let faults = faults::read(course, task)?;
     if options.integration && !task.has_integration_tier()? {

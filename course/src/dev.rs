@@ -43,7 +43,8 @@ struct Tally {
 
 /// What a suite is worth.
 struct Graded {
-    /// The refused right programs: `None` is the program as written, else the number of the variant.
+    /// The refused right programs. `None` is the program as written, a number is the number of a
+    /// variant.
     refused: Vec<(Option<usize>, Refusal)>,
     /// By fault, in order; empty when a right program was refused.
     verdicts: Vec<Verdict>,

@@ -32,7 +32,8 @@ pub struct Tx {
     _pool: PgPool,
 }
 
-/// Begins a transaction on the database that all tests of the run share, with the workspace's `migrations/` applied.
+/// Begins a transaction on the database that all tests of the run share, with the workspace's
+/// `migrations/` applied.
 ///
 /// # Panics
 ///

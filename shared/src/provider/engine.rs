@@ -114,7 +114,7 @@ fn network_address(host: &str) -> Option<String> {
     (["tcp", "http", "https"].contains(&scheme) && !at.is_empty()).then(|| at.to_owned())
 }
 
-/// The host of an engine's address, as it stands before a port: in brackets where it is one of IPv6.
+/// The host of an engine's address, as it is written before a port: an IPv6 address is in brackets.
 #[cfg(feature = "integration")]
 pub(crate) fn host_of(engine: &str) -> Option<String> {
     Some(network_address(engine)?.rsplit_once(':')?.0.to_owned())

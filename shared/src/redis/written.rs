@@ -60,7 +60,8 @@ impl Commands {
     }
 }
 
-/// Adds an entry of `COMMAND`: name, arity, flags, first key, last key, step; from version 7 on, the subcommands are the tenth.
+/// Adds an entry of `COMMAND`: name, arity, flags, first key, last key, step. From version 7 on,
+/// the tenth element has the subcommands.
 fn add(known: &mut HashMap<String, Keys>, entry: &Value) {
     let Value::Array(entry) = entry else { return };
     let [name, _, flags, first, last, step, rest @ ..] = &entry[..] else { return };

@@ -172,7 +172,8 @@ mod tests {
 
     use super::QUIETLY;
 
-    /// An installation with an `apt-get` that says what a package's script would meet, and goes on until the test ends it.
+    /// An installation with an `apt-get` that says what a package's script would meet, and runs
+    /// until the test ends it.
     struct Installation {
         dir: tempfile::TempDir,
         shell: Child,

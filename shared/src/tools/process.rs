@@ -102,7 +102,8 @@ fn outlived(group: Pid) -> Vec<String> {
     alive
 }
 
-/// The command lines of a group's live processes. Zombies are dead: they wait for an init process that some containers lack.
+/// The command lines of a group's live processes. Zombies are dead: they wait for an init process
+/// that some containers lack.
 fn members(group: Pid) -> Vec<String> {
     if killpg(group, None).is_err() {
         return Vec::new();

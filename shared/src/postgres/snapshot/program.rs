@@ -179,7 +179,7 @@ fn choose(major: i32) -> Result<PathBuf, Vec<String>> {
     nearest(major, versions)
 }
 
-/// Of programs with their versions, where they tell them.
+/// The oldest of these programs that is not older than `major`. The error says what each one is.
 fn nearest(
     major: i32,
     candidates: Vec<(Result<i32, String>, PathBuf)>,

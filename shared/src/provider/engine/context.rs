@@ -22,7 +22,7 @@ pub(super) fn host() -> Result<Option<String>, String> {
     }
 }
 
-/// `DOCKER_CONFIG`, else `~/.docker`.
+/// The directory `DOCKER_CONFIG`, otherwise `~/.docker`.
 fn config_dir() -> Option<PathBuf> {
     let home = || env::home_dir().map(|home| home.join(".docker"));
     set("DOCKER_CONFIG").map(PathBuf::from).or_else(home)

@@ -103,7 +103,7 @@ fn own_program() -> Vec<OsString> {
         .unwrap_or_else(|| vec![OPEN.into()])
 }
 
-/// The loader's options and the program, where the command line begins with a loader.
+/// The loader's options and the program, if the command line begins with a loader.
 fn loaded_by(line: &[u8], args: &[OsString]) -> Option<(Vec<OsString>, PathBuf)> {
     use std::os::unix::ffi::OsStringExt;
     let words = line.strip_suffix(b"\0")?.split(|byte| *byte == 0);
