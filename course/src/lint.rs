@@ -4,13 +4,16 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use testenv::Error;
-use testenv::tools::{CargoProgram, Setup, process::cargo};
+use testenv::tools::{CargoProgram, SERVICES, Setup, process::cargo};
 
 use crate::say::{self, BAD, GOOD, STRONG, paint};
 use crate::tasks::Course;
 
 /// The name of a lint, and cargo's arguments for it.
 type Lint = (&'static str, &'static str);
+
+/// Features of the harness, as people combine them; in a workspace all are on. Those of each service are added.
+const CHOSEN: &[&str] = &["", "every-service", "fetch", "integration", "tools"];
 
 const LINTS: &[Lint] = &[
     ("format", "fmt --all --check"),
@@ -19,15 +22,6 @@ const LINTS: &[Lint] = &[
         "clippy, integration tier",
         "clippy --quiet --workspace --all-targets --features integration -- -D warnings",
     ),
-    // Whoever uses the harness chooses among its features; in a workspace they are all on.
-    ("clippy, no feature", "clippy --quiet -p shared -- -D warnings"),
-    ("clippy, postgres", "clippy --quiet -p shared --features postgres,integration -- -D warnings"),
-    ("clippy, redis", "clippy --quiet -p shared --features redis,integration -- -D warnings"),
-    ("clippy, kafka", "clippy --quiet -p shared --features kafka,integration -- -D warnings"),
-    ("clippy, kafka's mock", "clippy --quiet -p shared --features kafka -- -D warnings"),
-    ("clippy, integration", "clippy --quiet -p shared --features integration -- -D warnings"),
-    ("clippy, tools", "clippy --quiet -p shared --features tools -- -D warnings"),
-    ("clippy, fetch", "clippy --quiet -p shared --features fetch -- -D warnings"),
     ("docs, no feature", "doc --quiet -p shared --no-deps"),
     ("docs", "doc --quiet --workspace --no-deps --features integration"),
     ("licences, bans, sources", "deny check bans licenses sources"),
@@ -41,6 +35,17 @@ const DENY: CargoProgram = CargoProgram {
     cure: "dev lint --install",
 };
 
+/// The lints in their order.
+fn lints() -> impl Iterator<Item = (String, String)> {
+    let services = SERVICES.iter().map(|service| format!("{},integration", service.name));
+    let chosen = CHOSEN.iter().map(|&features| features.to_owned()).chain(services);
+    let clippy = chosen.map(|features| {
+        let arguments = format!("clippy --quiet -p shared --features={features} -- -D warnings");
+        (format!("clippy, features {features}"), arguments)
+    });
+    LINTS.iter().map(|&(name, arguments)| (name.to_owned(), arguments.to_owned())).chain(clippy)
+}
+
 /// Runs all lints, also when one fails. The exit code is 0 when all pass.
 pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install);
@@ -49,7 +54,7 @@ pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
         return Ok(setup.finish());
     }
     let mut failed = Vec::new();
-    for &(name, arguments) in LINTS {
+    for (name, arguments) in lints() {
         let start = Instant::now();
         let mut lint = Command::new(cargo());
         lint.args(arguments.split(' ')).current_dir(&course.root);

@@ -10,10 +10,6 @@ use crate::tasks::Course;
 /// Programs with which the harness's own tests inspect the machine, with their Debian packages.
 const TOOLS: [Tool; 2] = [("ps", &["procps"]), ("ss", &["iproute2"])];
 
-/// Servers that the harness's own tests also run as processes of this machine, even if something
-/// else serves the tasks.
-const NATIVES: [Tool; 2] = [("postgres", &["postgresql"]), ("redis", &["redis-server"])];
-
 /// cargo-nextest is the second runner that the harness promises to support. `.config/nextest.toml`
 /// was written for this release.
 const NEXTEST: CargoProgram = CargoProgram {
@@ -27,7 +23,8 @@ const NEXTEST: CargoProgram = CargoProgram {
 /// Provides what is missing. The exit code is 0 when nothing is missing afterwards.
 pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install).recipes(course.root.join("shared/images"));
-    setup.tools(&[BUILD_TOOLS, TOOLS].concat(), &NATIVES, "to build and run the tests")?;
+    // The harness's own tests also run native servers, even if something else serves the tasks.
+    setup.tools(&[BUILD_TOOLS, TOOLS].concat(), true, "to build and run the tests")?;
     setup.cargo_program(&NEXTEST)?;
     setup.servers()?;
     Ok(setup.finish())

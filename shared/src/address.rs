@@ -102,19 +102,16 @@ impl Address {
     }
 
     /// The same for another database of the server: a name, or Redis's number.
-    #[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
     pub(crate) fn of_database(&self, name: &str) -> Address {
         Address { database: Some(name.to_owned()), ..self.clone() }
     }
 
     /// The same for another role, with the same password.
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn of_user(&self, name: &str) -> Address {
         Address { user: Some(name.to_owned()), ..self.clone() }
     }
 
     /// The same with those parameters only that a client knows: of others some refuse to work, and some log the value.
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn with_parameters(&self, known: &[&str]) -> Address {
         let mut address = self.clone();
         address.parameters.retain(|(name, _)| known.contains(&name.as_str()));
@@ -122,7 +119,6 @@ impl Address {
     }
 
     /// The text without password and secrets, for a command that asks for them.
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn without_secrets(&self) -> String {
         self.text(None, |name, value| NO_SECRETS.contains(&name).then_some(value))
     }
@@ -131,17 +127,14 @@ impl Address {
         &self.places
     }
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn password(&self) -> Option<&str> {
         self.password.as_deref()
     }
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     pub(crate) fn parameters(&self) -> &[(String, String)] {
         &self.parameters
     }
 
-    #[cfg(all(feature = "integration", feature = "redis"))]
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }

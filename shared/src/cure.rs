@@ -24,7 +24,6 @@ pub(crate) fn command(words: &str) -> String {
 }
 
 /// Returns the call of cargo that builds `testenv` with these features of this crate, and runs it.
-#[cfg(feature = "tools")]
 pub(crate) fn built_with(features: &str, words: &str) -> String {
     built(FOLDER, features, words)
 }

@@ -1,15 +1,7 @@
 //! The name of the test that asks, and the command that runs the test again.
 
-#[cfg(any(
-    feature = "kafka",
-    all(feature = "integration", any(feature = "postgres", feature = "redis"))
-))]
 mod rerun;
 
-#[cfg(any(
-    feature = "kafka",
-    all(feature = "integration", any(feature = "postgres", feature = "redis"))
-))]
 pub(crate) use rerun::again;
 
 /// The full name of the test for which this thread runs, as the runner knows it.
@@ -17,13 +9,6 @@ pub(crate) use rerun::again;
 /// If the process runs one test, `--exact` on its command line names the test. Otherwise libtest
 /// has named the test's thread after it. On any other thread (a worker of a runtime, a plain
 /// program), the result is the program's name.
-#[cfg_attr(
-    not(any(
-        feature = "kafka",
-        all(feature = "integration", any(feature = "postgres", feature = "redis"))
-    )),
-    expect(dead_code, reason = "the services that name things after tests are features")
-)]
 pub(crate) fn name() -> String {
     // A thread that the test itself started may have any name: the runner's word comes first.
     if let Some(name) = exact() {
@@ -38,10 +23,6 @@ pub(crate) fn name() -> String {
 
 /// Whether this process runs only one test. Processes of nextest do, and so does one that was told
 /// which test to run.
-#[cfg(any(
-    feature = "kafka",
-    all(feature = "integration", any(feature = "postgres", feature = "redis"))
-))]
 pub(crate) fn is_only() -> bool {
     exact().is_some()
 }

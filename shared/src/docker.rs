@@ -9,13 +9,11 @@
 //!
 //! Invariant: every container of ours carries the token of its run and its owner; what carries neither is never touched.
 
-#[cfg(feature = "service")]
 use crate::Error;
 use crate::run::cleaner::Cleaner;
 
 mod address;
 mod client;
-#[cfg(feature = "postgres")]
 mod exec;
 mod credentials;
 mod here;
@@ -23,18 +21,13 @@ mod image;
 pub(crate) mod memory;
 mod reap;
 mod start;
-#[cfg(feature = "service")]
 pub(crate) mod reuse;
 
-#[cfg(feature = "service")]
 pub(crate) use client::on_engine;
 pub use client::runtime;
-#[cfg(feature = "postgres")]
 pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
-#[cfg(feature = "postgres")]
 pub(crate) use start::name_of;
-#[cfg(feature = "service")]
 pub(crate) use start::start_with;
 pub use start::{JOB_LABEL, Started, TOKEN_LABEL, note, start};
 
@@ -47,7 +40,6 @@ pub(crate) const CLEANER: Cleaner =
 /// # Errors
 ///
 /// When the engine does not say, or nothing can be reached.
-#[cfg(feature = "service")]
 pub(crate) async fn is_among_containers() -> Result<bool, Error> {
     here::job().await.map(|job| job.is_some_and(|job| job.network.is_some()))
 }

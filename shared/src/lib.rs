@@ -1,5 +1,10 @@
 #![doc = include_str!("../pictures/rustdoc.md")] // the pictures; the first definition of a link counts
 #![doc = include_str!("../README.md")]
+// Each part of this crate serves several services. Whoever has one of them does not use all of a part.
+#![cfg_attr(
+    not(all(feature = "every-service", feature = "integration", feature = "tools")),
+    allow(dead_code, unused_imports, reason = "it is looked for where everything is built in")
+)]
 
 // Said aloud in every test.
 mod error;
@@ -32,7 +37,6 @@ mod cure;
 mod images;
 mod programs;
 mod provider;
-#[cfg(any(feature = "tools", all(feature = "integration", feature = "service")))]
 mod reuse;
 mod service;
 #[cfg(feature = "integration")]
@@ -48,7 +52,7 @@ pub mod tools;
 mod run;
 mod current_test;
 mod secret;
-#[cfg(any(feature = "kafka", all(feature = "integration", feature = "service")))]
+#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
 mod verdict;
 
 /// What this binary can remove beside a run's own things.
@@ -78,6 +82,6 @@ fn before_main() {
     run::reap_if_asked(CLEANERS);
     fault::refuse_unknown();
     // A hundred tests fail under a fault.
-    #[cfg(any(feature = "kafka", all(feature = "integration", feature = "service")))]
+    #[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
     verdict::keep_nothing_if(|| fault::selected().is_some());
 }

@@ -6,14 +6,11 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "integration")]
 use std::process::Command;
-#[cfg(all(feature = "integration", feature = "postgres"))]
 use std::process::{Output, Stdio};
-#[cfg(all(feature = "integration", feature = "postgres"))]
 use std::time::{Duration, Instant};
 
-#[cfg(all(feature = "integration", feature = "postgres"))]
+use crate::service::ALL as SERVICES;
 use crate::wait;
 
 /// Names the directory of what was fetched.
@@ -47,7 +44,6 @@ pub(crate) fn find(
 }
 
 /// Every copy of one program, in the order in which [`find`] looks.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn all(service: &str, program: &str, places: &[&str]) -> Vec<PathBuf> {
     let paths = dirs(service, places).into_iter().map(|dir| dir.join(program));
     paths.filter(|path| path.is_file()).collect()
@@ -55,7 +51,6 @@ pub(crate) fn all(service: &str, program: &str, places: &[&str]) -> Vec<PathBuf>
 
 /// Takes from a program the variables by which a shell tells clients of a server which one to use, and how (`PGOPTIONS`, `PGSERVICE`, `REDISCLI_AUTH`):
 /// they are about a server of the user's, and a PostgreSQL server itself obeys `PGDATESTYLE`.
-#[cfg(feature = "integration")]
 pub(crate) fn without_clients_variables(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os().filter(|(name, _)| is_for_clients(name)) {
         command.env_remove(name);
@@ -63,18 +58,20 @@ pub(crate) fn without_clients_variables(command: &mut Command) -> &mut Command {
     command
 }
 
-#[cfg(feature = "integration")]
 fn is_for_clients(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    // `PG` and a capital: libpq has 40 of them. Ours may hold the password of a given server, which is no business of a program's.
-    (name.starts_with("PG") && name[2..].starts_with(|c: char| c.is_ascii_uppercase()))
-        || name.starts_with("REDISCLI_")
+    // A capital follows: libpq has 40 of them, and `PGm` is none. Ours may hold the password of an external server, which
+    // is no business of a program's.
+    let of_client = |start: &&str| {
+        name.strip_prefix(start)
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+    };
+    SERVICES.iter().flat_map(|service| service.clients).any(of_client)
         || (name.starts_with("TESTENV_") && name.ends_with("_URL"))
 }
 
 /// How a program ended, and what it wrote, unless that takes longer than `limit`: then it is killed, also where somebody has stopped it, and the answer says what was
 /// waited for.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Output, String> {
     let name = Path::new(command.get_program()).display().to_string();
     let words = |cause: std::io::Error| format!("{name}: {cause}");
@@ -105,7 +102,6 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Output, Stri
 }
 
 /// All that is written to a pipe, when it is closed.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 fn read(pipe: Option<impl std::io::Read + Send + 'static>) -> std::sync::mpsc::Receiver<Vec<u8>> {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -210,12 +206,10 @@ mod tests {
         assert_eq!(versions(Path::new("/no/such/place/*/bin")), Vec::<PathBuf>::new());
     }
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     fn shell(script: &str, limit: Duration) -> Result<Output, String> {
         run(Command::new("sh").args(["-c", script]), limit)
     }
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     #[test]
     fn a_program_that_does_not_end_is_killed_and_named_also_when_it_is_stopped() {
         let dir = tempfile::tempdir().unwrap();
@@ -235,7 +229,6 @@ mod tests {
         }
     }
 
-    #[cfg(all(feature = "integration", feature = "postgres"))]
     #[test]
     fn of_a_program_that_ends_all_is_told_that_it_wrote() {
         let limit = Duration::from_secs(60);

@@ -10,13 +10,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::service::Service;
-#[cfg(feature = "integration")]
 pub(crate) use engine::docker_is_local;
 pub use engine::{docker_host, ping_docker};
-#[cfg(feature = "integration")]
 pub(crate) use engine::{host_of, tell_testcontainers};
 pub use reach::REACH_LIMIT;
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use reach::first_byte;
 pub(crate) use reach::reach;
 

@@ -31,7 +31,6 @@ pub(crate) const LOCK: &str = "lock";
 /// Uses the server.
 const USERS: &str = "users";
 /// How to log in.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) const NOTE: &str = "note";
 
 /// The word of this user on this machine with this cache: a server of another owner is neither used nor stopped.
@@ -81,7 +80,6 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
 }
 
 /// Writes a file that nobody sees half-written, and nobody but the user reads.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn publish(path: &Path, text: &str) -> Result<(), Error> {
     let scratch = scratch(path, text).map_err(|cause| unwritable(path, &cause))?;
     std::fs::rename(&scratch, path).map_err(|cause| unwritable(path, &cause))

@@ -13,7 +13,6 @@
 //! Invariant: a live run is never reaped, and a run that ended, however it ended, is.
 
 mod base;
-#[cfg(feature = "tools")]
 mod by_hand;
 pub(crate) mod cleaner;
 pub(crate) mod held;
@@ -34,14 +33,11 @@ pub use join::{ID_VAR, RunGuard, hold_open};
 pub use layout::DIR_VAR;
 pub use member::Run;
 pub use reaper::GRACE_VAR;
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use reaper::grace;
 
-#[cfg(all(feature = "integration", feature = "service"))]
 use crate::Error;
 
 /// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn on_own_thread<T, F>(
     work: impl FnOnce() -> F + Send + 'static,
 ) -> Result<T, Error>
@@ -74,11 +70,7 @@ pub(crate) fn reap_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
 }
 
 /// Where the runs of this user are.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) use base::path as base_dir;
-#[cfg(feature = "tools")]
 pub(crate) use by_hand::sweep as sweep_by_hand;
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) use orphans::make_data_dir;
-#[cfg(feature = "integration")]
 pub(crate) use orphans::{Owner, Runs};

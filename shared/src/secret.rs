@@ -18,7 +18,6 @@ pub(crate) fn word() -> String {
 
 /// 128 random bits in hexadecimal digits, for a password. It needs no quotes in a URL, a shell or a
 /// configuration file.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn password() -> String {
     word() + &word()
 }

@@ -16,6 +16,7 @@ use crate::docker::reuse;
 use crate::provider::{Source, announce};
 use crate::run::{Run, held, on_own_thread};
 
+pub(crate) use process::unprivileged;
 pub(crate) use served::*;
 
 /// The server of the run. The first process that asks provides it. It is called once per process.

@@ -32,6 +32,10 @@ pub struct Service {
     /// The directories in which distributions install the programs outside the PATH. `*` stands for
     /// a version.
     pub places: &'static [&'static str],
+    /// The packages of Debian that contain the programs.
+    pub packages: &'static [&'static str],
+    /// How the variables begin that tell a client of this service which server to use.
+    pub(crate) clients: &'static [&'static str],
     /// Whether `testenv setup` fetches the programs if there is no engine.
     pub fetched: bool,
     /// The substitute in the plain tier. Empty if there is none.

@@ -189,7 +189,6 @@ impl Waiting {
 
 /// Gives back the objects that wait only in case their test returned `Err`, because another test
 /// needs the room.
-#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
 pub(crate) fn make_room(service: &str) {
     let is_spare = |left: &mut Left| left.service == service && !left.has_panicked;
     let going: Vec<Left> = waiting(&mut lock()).left.extract_if(.., is_spare).collect();
@@ -197,7 +196,6 @@ pub(crate) fn make_room(service: &str) {
 }
 
 /// How many objects of a service wait whose tests did not panic.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn spare(service: &str) -> usize {
     let mut guard = lock();
     let left = waiting(&mut guard).left.iter();

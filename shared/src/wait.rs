@@ -77,7 +77,6 @@ pub async fn until<T, E: Display>(
 
 /// Like [`until`], with a probe whose future is independent of others, which makes the wait
 /// [`Send`]. Asks every `poll`.
-#[cfg(all(feature = "integration", any(feature = "postgres", feature = "redis")))]
 pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>(
     poll: Duration,
     limit: Duration,
@@ -175,12 +174,10 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
 /// A stopped clock leaps to the next timer whenever the runtime has nothing to do. A runtime that
 /// waits for a server's answer has nothing to do, so any limit would be over at once. A task on a
 /// blocking thread prevents that.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) struct HeldClock {
     _held: Option<std::sync::mpsc::Sender<()>>,
 }
 
-#[cfg(all(feature = "integration", feature = "service"))]
 impl HeldClock {
     /// Call it inside a runtime.
     pub(crate) fn new() -> HeldClock {
@@ -194,14 +191,12 @@ impl HeldClock {
     }
 
     /// Whether the test has stopped the clock.
-    #[cfg(feature = "postgres")]
     pub(crate) fn was_stopped(&self) -> bool {
         self._held.is_some()
     }
 }
 
 /// Fails outside a runtime. The client of a service needs one.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     let inside = tokio::runtime::Handle::try_current().map(drop);
     inside.map_err(|_| {
@@ -212,7 +207,6 @@ pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
 
 /// Fails if the runtime has no timer. The pool of a database needs a timer, and panics at the first
 /// query without it.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn expect_timer() -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nobody awaits it")]
     let timer = std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
@@ -224,7 +218,6 @@ pub(crate) fn expect_timer() -> Result<(), Error> {
 
 /// Whether time stands still in this runtime. tokio does not say so, but real time passes between
 /// two looks.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) fn clock_is_stopped() -> bool {
     let (tokios, real) = (tokio::time::Instant::now(), Instant::now());
     while real.elapsed().is_zero() {

@@ -62,7 +62,7 @@ fn run(word: Word) -> Result<ExitCode, Error> {
         Word::Doctor => Ok(tools::doctor()),
         Word::Setup { install } => {
             let mut setup = tools::Setup::new(install);
-            setup.tools(&tools::BUILD_TOOLS, &[], "to build tests")?;
+            setup.tools(&tools::BUILD_TOOLS, false, "to build tests")?;
             setup.servers()?;
             Ok(setup.finish())
         }

@@ -34,7 +34,6 @@ pub fn runtime() -> &'static Runtime {
 }
 
 /// Runs `work` on the runtime of the engine's client. It can be called from any runtime.
-#[cfg(feature = "service")]
 pub(crate) async fn on_engine<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {

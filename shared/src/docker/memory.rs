@@ -5,11 +5,8 @@
 
 use std::collections::HashMap;
 
-#[cfg(feature = "service")]
 use super::client::{docker_client_instance, limited, query_limit};
-#[cfg(feature = "service")]
 use super::image::Chosen;
-#[cfg(feature = "service")]
 use crate::Error;
 
 /// Directories with the options of their mounts.
@@ -25,7 +22,6 @@ const OPTIONS: &str = "rw,mode=1777";
 /// # Errors
 ///
 /// When the engine gives an error or no answer.
-#[cfg(feature = "service")]
 pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts, Error> {
     let engine = docker_client_instance()
         .await
@@ -46,7 +42,6 @@ pub(crate) fn at(dirs: &[&str]) -> Mounts {
     dirs.iter().map(|dir| ((*dir).to_owned(), OPTIONS.to_owned())).collect()
 }
 
-#[cfg(any(feature = "service", test))]
 fn mounts(data: Option<&str>, volumes: &[String], user: &str, usual: &str) -> Mounts {
     let clean = |dir: &str| format!("/{}", dir.trim_matches('/'));
     let holds = |volume: &str, data: &str| {

@@ -18,7 +18,7 @@ use crate::docker::Chosen;
 use crate::provider::{REACH_LIMIT, reach};
 use crate::run::cleaner::Refused;
 use crate::run::{self, Run, ledger};
-use crate::server::{self, Data, NO_FACTS, Origin, Secrets, Served, Server};
+use crate::server::{self, Data, Secrets, Served, Server};
 use crate::service::{KAFKA, Service};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
@@ -166,23 +166,6 @@ impl Served for OfKafka {
         let client: BaseConsumer =
             config(&address.whole()).create().map_err(|error| error.to_string())?;
         client.fetch_metadata(None, SIGN_LIMIT).map(drop).map_err(|error| error.to_string())
-    }
-
-    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
-        if origin == Origin::Owned {
-            return Ok(NO_FACTS.to_owned());
-        }
-        let (var, brokers) = (KAFKA.url_var, address.whole());
-        let answers = Self::answers(address).await.map_err(|cause| {
-            let error = Error::new(format!("no Kafka broker answers at {brokers}")).cause(cause);
-            if origin != Origin::External {
-                return error;
-            }
-            error.tried(format!("{var}={brokers}")).fix(format!(
-                "correct {var}, or `unset {var}` to have a server started for the run"
-            ))
-        });
-        answers.map(|()| NO_FACTS.to_owned())
     }
 }
 

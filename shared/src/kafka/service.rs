@@ -19,6 +19,8 @@ pub static KAFKA: Service = Service {
     image: &images::KAFKA,
     native: &[],
     places: &[],
+    packages: &[],
+    clients: &[],
     fetched: false,
     embedded: "librdkafka's mock broker",
 };

@@ -26,6 +26,8 @@ pub static POSTGRES: Service = Service {
         "/usr/local/opt/postgresql@*/bin",
         "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
     ],
+    packages: &["postgresql"],
+    clients: &["PG"],
     fetched: true,
     embedded: "",
 };

@@ -17,7 +17,6 @@ use super::reach::{connect, within};
 use super::set;
 
 mod context;
-#[cfg(feature = "integration")]
 mod local;
 
 /// The port that `docker` uses for `tcp://host` without a port.
@@ -79,7 +78,6 @@ fn first_socket() -> String {
 /// another engine.
 ///
 /// Call it before `main`, while there is one thread.
-#[cfg(feature = "integration")]
 pub(crate) fn tell_testcontainers() {
     let Ok(host) = resolved() else { return };
     // The first of these is what testcontainers takes, too.
@@ -100,7 +98,6 @@ pub(crate) fn tell_testcontainers() {
 }
 
 /// Whether the engine may be on this machine. If so, its ports are bound to loopback only.
-#[cfg(feature = "integration")]
 pub(crate) fn docker_is_local() -> bool {
     let host = docker_host();
     local::is_local(&host, network_address(&host))
@@ -115,7 +112,6 @@ fn network_address(host: &str) -> Option<String> {
 }
 
 /// The host of an engine's address, as it is written before a port: an IPv6 address is in brackets.
-#[cfg(feature = "integration")]
 pub(crate) fn host_of(engine: &str) -> Option<String> {
     Some(network_address(engine)?.rsplit_once(':')?.0.to_owned())
 }

@@ -48,7 +48,6 @@ pub(crate) fn reach(address: &Address, limit: Duration) -> Result<(), String> {
 /// # Errors
 ///
 /// As [`reach`].
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn first_byte(
     address: &Address,
     greeting: &'static [u8],

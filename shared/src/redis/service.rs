@@ -20,6 +20,8 @@ pub static REDIS: Service = Service {
     native: &["redis-server"],
     // Beside a PATH that was emptied: Debian's package; one's own build, or Homebrew on Intel; Homebrew.
     places: &["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
+    packages: &["redis-server"],
+    clients: &["REDISCLI_"],
     fetched: false,
     embedded: "",
 };

@@ -31,13 +31,6 @@ pub(crate) struct Cleaner {
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// Nobody answers at the object's server. The server may be gone for ever.
-    #[cfg_attr(
-        not(all(
-            feature = "integration",
-            any(feature = "kafka", feature = "postgres", feature = "redis")
-        )),
-        expect(dead_code, reason = "only what is on a server of somebody else's can be away")
-    )]
     Unreachable(String),
     /// The object's server answers, and refuses.
     Stays(String),
@@ -65,10 +58,6 @@ impl From<String> for Refused {
 
 impl Cleaner {
     /// A cleaner that only removes.
-    #[cfg_attr(
-        not(feature = "integration"),
-        expect(dead_code, reason = "without real servers a run has its own things only")
-    )]
     pub(crate) const fn new(
         kind: &'static str,
         remove: fn(&str, &str, &str) -> Result<(), Refused>,

@@ -9,19 +9,14 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-#[cfg(all(feature = "integration", feature = "service"))]
 use std::{sync::Mutex, time::Duration};
 
-#[cfg(all(feature = "integration", feature = "service"))]
 use crate::{Error, wait};
 
-#[cfg(all(feature = "integration", feature = "service"))]
 use super::layout::unwritable;
-#[cfg(all(feature = "integration", feature = "service"))]
 use super::member::Run;
 
 /// Whoever has a lock exclusively holds it for the second that the removal of a server takes.
-#[cfg(all(feature = "integration", feature = "service"))]
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Makes this process, and from now on its run, hold a lock that is shared with others.
@@ -30,7 +25,6 @@ const LIMIT: Duration = Duration::from_secs(20);
 ///
 /// When the lock cannot be opened, when somebody has it exclusively, or when the run's directory
 /// cannot be written.
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     take(lock).await?;
@@ -51,7 +45,6 @@ pub(crate) async fn hold(run: &Run, lock: &Path) -> Result<(), Error> {
 /// # Errors
 ///
 /// As [`hold`].
-#[cfg(all(feature = "integration", feature = "service"))]
 pub(crate) async fn hold_all(run: &Run) -> Result<(), Error> {
     for note in notes(&run.dir) {
         take(&lock(&note)).await?;
@@ -59,7 +52,6 @@ pub(crate) async fn hold_all(run: &Run) -> Result<(), Error> {
     Ok(())
 }
 
-#[cfg(all(feature = "integration", feature = "service"))]
 async fn take(lock: &Path) -> Result<(), Error> {
     /// The kernel drops the locks when the process ends, however it ends.
     static TAKEN: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use super::cleaner::{self, Refused};
 use super::process::Process;
 
-#[cfg(feature = "integration")]
 use crate::Error;
 
 /// The kinds of objects that belong to the run itself: servers that are processes, and directories
@@ -34,7 +33,6 @@ pub(super) fn kinds() -> Vec<&'static str> {
 pub(super) use super::layout::notes as dir;
 
 /// Notes an object. Call it before the object is made.
-#[cfg(feature = "integration")]
 pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<(), Error> {
     debug_assert!(kinds().contains(&kind), "the reaper can remove a {kind}");
     let file = super::layout::note(run, kind, name);

@@ -55,7 +55,6 @@ impl Run {
         if let Some((uid, gid)) = user {
             command.uid(uid.as_raw()).gid(gid.as_raw()).current_dir("/");
         }
-        #[cfg(feature = "integration")]
         crate::programs::without_clients_variables(&mut command);
         command.process_group(0).stdin(Stdio::null()).stdout(note).stderr(log);
         command

@@ -31,7 +31,6 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    #[cfg(any(feature = "integration", test))]
     pub(crate) fn of(run: &Path) -> Owner {
         Owner { machine: Machine::here().clone(), run: run.to_owned() }
     }
@@ -91,7 +90,6 @@ impl Runs {
 
 /// Creates the directory of a server's data outside the run's directory. It is noted first, and
 /// named after the run.
-#[cfg(all(feature = "integration", feature = "postgres"))]
 pub(crate) fn make_data_dir(
     run: &super::member::Run,
     service: &str,

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use nix::unistd::{Gid, Uid, User};
+
 use super::served::{Process, Secrets, Served, address};
 use crate::address::Address;
 use crate::run::Run;
@@ -58,6 +60,15 @@ async fn try_start<S: Served>(
             .cause(last_words(run, name))
             .fix(cure::command("doctor"))),
     }
+}
+
+/// Whom a server runs as that refuses to run as root: as the user that its package made, or as nobody.
+pub(crate) fn unprivileged(package: &str) -> Option<(Uid, Gid)> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let user = [package, "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+    Some(user.map_or((Uid::from_raw(65534), Gid::from_raw(65534)), |user| (user.uid, user.gid)))
 }
 
 fn last_words(run: &Run, service: &str) -> String {

@@ -12,7 +12,6 @@ use crate::address::Address;
 use crate::docker::Chosen;
 use crate::provider::{REACH_LIMIT, reach};
 use crate::run::Run;
-#[cfg(any(feature = "kafka", feature = "redis"))]
 use crate::run::cleaner::Refused;
 use crate::service::Service;
 use crate::{Error, secret, wait};
@@ -43,14 +42,12 @@ pub(crate) struct Server {
 }
 
 /// The facts of a service that needs none.
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "of the others something is"))]
-pub(crate) const NO_FACTS: &str = "-";
+const NO_FACTS: &str = "-";
 
 /// The passwords of a server that we start.
 pub(crate) struct Secrets {
     /// The password for the start. It is in a container's environment, which everybody who may use
     /// the engine can read.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "the others read a file"))]
     pub(crate) first: String,
     /// The password that clients use.
     pub(crate) lasting: String,
@@ -59,13 +56,8 @@ pub(crate) struct Secrets {
 /// The directory of an image's data, which is mounted in memory.
 pub(crate) enum Data {
     /// A variable of the image names the directory. Otherwise it is the usual one.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "redis")),
-        expect(dead_code, reason = "Kafka is told where")
-    )]
     OfTheImage { var: &'static str, usual: &'static str },
     /// The container's request names the directories.
-    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "the others leave it as it is"))]
     At(&'static [&'static str]),
 }
 
@@ -130,7 +122,23 @@ pub(crate) trait Served: 'static {
 
     /// Makes sure that a server can be used. Returns in one word what must be known of it. A server
     /// that we started has answered before.
-    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error>;
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
+        if origin != Origin::Owned
+            && let Err(cause) = Self::answers(address).await
+        {
+            let (service, var) = (Self::SERVICE, Self::SERVICE.url_var);
+            let error =
+                Error::new(format!("no {} server answers at {address}", service.dialect.name));
+            return Err(match origin {
+                Origin::External => error.tried(format!("{var}={address}")).fix(format!(
+                    "correct {var}, or `unset {var}` to have a server started for the run"
+                )),
+                _ => error,
+            }
+            .cause(cause));
+        }
+        Ok(NO_FACTS.to_owned())
+    }
 }
 
 impl Server {
@@ -171,7 +179,6 @@ impl Server {
 
     /// Translates a refused removal: the server is away, or it refuses, or it was a kept server
     /// that is gone with everything on it.
-    #[cfg(any(feature = "kafka", feature = "redis"))]
     pub(crate) fn refused(&self, why: String) -> Result<(), Refused> {
         match self.is_gone() {
             true => Ok(()),

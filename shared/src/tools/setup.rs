@@ -79,20 +79,23 @@ impl Setup {
         Setup { recipes: folder, ..self }
     }
 
-    /// Provides those of these programs that are missing. `native` has names of services whose
-    /// servers this machine should also have as programs.
+    /// Provides those of these programs that are missing, and with `natives` the programs of all
+    /// services that run without Docker.
     ///
     /// # Errors
     ///
     /// When an installation fails.
-    pub fn tools(&mut self, tools: &[Tool], native: &[Tool], purpose: &str) -> Result<(), Error> {
-        let native = native.iter().filter(|(name, _)| {
-            SERVICES.iter().any(|it| it.name == *name && it.native_programs().is_err())
-        });
-        let missing: Vec<&Tool> = tools
+    pub fn tools(&mut self, tools: &[Tool], natives: bool, purpose: &str) -> Result<(), Error> {
+        let natives = SERVICES
             .iter()
+            .filter(|service| natives && !service.native.is_empty())
+            .filter(|service| service.native_programs().is_err())
+            .map(|service| (service.name, service.packages));
+        let missing: Vec<Tool> = tools
+            .iter()
+            .copied()
             .filter(|(program, _)| find_program(program).is_none())
-            .chain(native)
+            .chain(natives)
             .collect();
         let programs: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
         let packages: Vec<&str> =

@@ -9,7 +9,7 @@ use crate::run::cleaner::Fate;
 use crate::run::sweep_by_hand;
 
 /// All features that let this crate remove something.
-const FEATURES: &str = "tools,integration,kafka,postgres,redis";
+const FEATURES: &str = "tools,integration,every-service";
 
 /// Removes what provably belongs to a run of this user that is over. Says what was removed, what
 /// was left, and why. The exit code is 1 when something of a run that is over could not be removed.
@@ -42,7 +42,7 @@ pub fn sweep() -> ExitCode {
 }
 
 fn knows_all_services() -> bool {
-    cfg!(all(feature = "integration", feature = "kafka", feature = "postgres", feature = "redis"))
+    cfg!(all(feature = "integration", feature = "every-service"))
 }
 
 fn indented(why: &str) -> String {

@@ -13,7 +13,7 @@ use crate::lab::{self, Lab, PROMISED, listeners};
 pub(crate) struct Subject {
     pub(crate) service: &'static Service,
     /// The part of an actor.
-    part: &'static str,
+    pub(crate) part: &'static str,
     /// Ways in which a server of ours is provided.
     ways: &'static [&'static str],
     /// What is in the line that opens what a failed test left.
@@ -24,6 +24,8 @@ pub(crate) struct Subject {
     drop_late: fn(),
     /// What a server of ours says to somebody who does not know its password; nothing where it has none.
     stranger: Option<fn(&str) -> String>,
+    /// What tests have made on the server of an address, by name.
+    pub(crate) content: fn(&str) -> Vec<String>,
 }
 
 pub(crate) const SUBJECTS: &[Subject] = &[
@@ -39,6 +41,14 @@ pub(crate) const SUBJECTS: &[Subject] = &[
             let login = runtime().block_on(<sqlx::PgConnection as sqlx::Connection>::connect(&url));
             login.err().map_or_else(String::new, |error| error.to_string())
         }),
+        content: |address| {
+            runtime().block_on(async {
+                let names = "SELECT datname::text FROM pg_database WHERE datname ~ '^test_'";
+                let mut admin =
+                    <sqlx::PgConnection as sqlx::Connection>::connect(address).await.unwrap();
+                sqlx::query_scalar(names).fetch_all(&mut admin).await.unwrap()
+            })
+        },
     },
     Subject {
         service: &REDIS,
@@ -52,6 +62,11 @@ pub(crate) const SUBJECTS: &[Subject] = &[
             let size = redis::cmd("DBSIZE").exec(&mut client.get_connection().unwrap());
             size.err().map_or_else(String::new, |error| error.to_string())
         }),
+        content: |address| {
+            let mut server = redis::Client::open(address).unwrap().get_connection().unwrap();
+            let info: String = redis::cmd("INFO").arg("keyspace").query(&mut server).unwrap();
+            info.lines().filter(|line| line.starts_with("db")).map(str::to_owned).collect()
+        },
     },
     Subject {
         service: &KAFKA,
@@ -61,6 +76,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         ask: || ask(testenv::fresh_topic()),
         drop_late: || drop_late(testenv::fresh_topic()),
         stranger: None,
+        content: |address| crate::p4_given_servers::topics(address).into_iter().collect(),
     },
 ];
 

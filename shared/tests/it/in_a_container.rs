@@ -93,7 +93,6 @@ fn tests_in_a_container_with_the_engines_socket_reach_servers_in_others() {
 }
 
 /// A broker names its own address to its clients.
-#[cfg(feature = "kafka")]
 #[test]
 fn tests_in_a_container_with_the_engines_socket_reach_a_broker() {
     let (passed, said) = played(&beside_servers(&[]), "round trip");

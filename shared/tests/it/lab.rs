@@ -197,7 +197,7 @@ impl Lab {
     }
 
     /// The same, but for the containers that carry this label.
-    #[cfg(all(feature = "integration", feature = "postgres"))]
+    #[cfg(feature = "integration")]
     pub(crate) fn expect_nothing_left_but(&self, limit: Duration, label: &str) {
         let kept = || engine::labelled("container", label, "");
         wait::until_blocking(limit, "the end of everything that the run made", || {
@@ -216,7 +216,7 @@ impl Lab {
     }
 
     /// The address of a service's server, as a run of the lab has noted it.
-    #[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
+    #[cfg(feature = "integration")]
     pub(crate) fn address_of(&self, run: &str, service: &str) -> String {
         let note = self.base().join(run).join(format!("{service}.json"));
         let text = std::fs::read_to_string(note).unwrap();
@@ -280,10 +280,7 @@ impl Lab {
 }
 
 /// Sixteen processes of one run play a part at the same moment; none may fail.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(feature = "integration")]
 pub(crate) fn sixteen_race(lab: &Lab, part: &str, vars: &[(&str, &str)]) {
     let racer = || {
         let mut racer = lab.actor(part, "pass");
@@ -295,10 +292,7 @@ pub(crate) fn sixteen_race(lab: &Lab, part: &str, vars: &[(&str, &str)]) {
 }
 
 /// Fails unless a `part` played in a world where `vars` are set fails within two seconds, with these words.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(feature = "integration")]
 pub(crate) fn expect_complaint(part: &str, vars: &[(&str, &str)], words: &[&str]) {
     let lab = Lab::new();
 
@@ -312,10 +306,7 @@ pub(crate) fn expect_complaint(part: &str, vars: &[(&str, &str)], words: &[&str]
 }
 
 /// What a test says that fails in a world where `vars` are set, and how long it takes to say it.
-#[cfg(all(
-    feature = "integration",
-    any(feature = "kafka", feature = "postgres", feature = "redis")
-))]
+#[cfg(feature = "integration")]
 pub(crate) fn complaint(lab: &Lab, part: &str, vars: &[(&str, &str)]) -> (String, Duration) {
     let start = std::time::Instant::now();
     let mut actor = lab.actor(part, "pass");
@@ -331,7 +322,7 @@ pub(crate) fn complaint(lab: &Lab, part: &str, vars: &[(&str, &str)]) -> (String
 }
 
 /// The local addresses on which anybody listens at this port, as `ss -ltn` tells.
-#[cfg(all(feature = "integration", any(feature = "kafka", feature = "redis")))]
+#[cfg(feature = "integration")]
 pub(crate) fn listeners(port: &str) -> Vec<String> {
     let output =
         Command::new("ss").arg("-ltnH").output().expect("ss can be run (package iproute2)");

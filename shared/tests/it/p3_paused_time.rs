@@ -79,7 +79,6 @@ async fn an_hour_of_the_tests_own_passes_at_once_beside_a_database() {
     sqlx::query("SELECT 1").execute(db.pool()).await.unwrap();
 }
 
-#[cfg(feature = "redis")]
 #[tokio::test(start_paused = true)]
 async fn a_redis_is_had_and_used_while_the_clock_stands_still() {
     use redis::AsyncCommands;
@@ -96,7 +95,6 @@ async fn a_redis_is_had_and_used_while_the_clock_stands_still() {
     assert_eq!((late, begun.elapsed()), (None, Duration::ZERO));
 }
 
-#[cfg(feature = "redis")]
 #[tokio::test]
 async fn a_clock_that_is_stopped_later_is_no_matter_to_a_redis() {
     use redis::AsyncCommands;
@@ -109,7 +107,6 @@ async fn a_clock_that_is_stopped_later_is_no_matter_to_a_redis() {
     assert_eq!(connection.get::<_, String>("key").await.unwrap(), "value");
 }
 
-#[cfg(feature = "kafka")]
 #[tokio::test(start_paused = true)]
 async fn a_topic_is_had_while_the_clock_stands_still() {
     let topic = testenv::fresh_topic().await;

@@ -37,7 +37,6 @@ async fn a_template_is_made_from_sql_or_by_a_function() {
     );
 }
 
-#[cfg(feature = "factories")]
 #[tokio::test]
 async fn the_factories_rows_are_valid_and_do_not_collide() {
     use testenv::factories;

@@ -34,7 +34,7 @@ pub(crate) fn a_url_whose_server_is_no_broker() {
 
     expect(
         &[("TESTENV_KAFKA_BROKERS", &address)],
-        &["no Kafka broker answers at", "to fix: correct TESTENV_KAFKA_BROKERS"],
+        &["no Kafka server answers at", "to fix: correct TESTENV_KAFKA_BROKERS"],
     );
 }
 

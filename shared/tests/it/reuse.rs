@@ -3,16 +3,9 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::every_service::SUBJECTS;
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{Lab, PROMISED, line};
-
-/// What a test has, one for each service.
-const PARTS: &[&str] = &[
-    "postgres",
-    "redis",
-    #[cfg(feature = "kafka")]
-    "topic",
-];
 
 fn reusing(lab: &Lab, cache: &std::path::Path, end: &str) -> std::process::Command {
     using(lab, "postgres", cache, end)
@@ -58,8 +51,8 @@ fn kept(lab: &Lab) -> Vec<String> {
 
 #[test]
 pub(crate) fn a_second_run_finds_the_first_ones_server_and_ci_refuses_it() {
-    for part in PARTS {
-        finds_the_first_ones_server(part);
+    for subject in SUBJECTS {
+        finds_the_first_ones_server(subject.part);
     }
 }
 
@@ -95,10 +88,10 @@ fn finds_the_first_ones_server(part: &str) {
 /// tries to remove it for a day.
 #[test]
 pub(crate) fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
-    for part in PARTS {
+    for subject in SUBJECTS {
         let lab = Lab::new();
         let cache = tempfile::tempdir().unwrap();
-        let mut test = using(&lab, part, cache.path(), "wait").spawn().unwrap();
+        let mut test = using(&lab, subject.part, cache.path(), "wait").spawn().unwrap();
         line(&mut test);
 
         docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
@@ -112,36 +105,22 @@ pub(crate) fn a_kept_server_that_is_stopped_takes_what_runs_noted_with_it() {
 /// What a run makes on a kept server goes with the run.
 #[test]
 pub(crate) fn nothing_of_a_run_stays_on_a_kept_server() {
-    for part in PARTS {
+    for subject in SUBJECTS {
+        let service = subject.service.name;
         let lab = Lab::new();
         let cache = tempfile::tempdir().unwrap();
-        let mut first = using(&lab, part, cache.path(), "wait");
+        let mut first = using(&lab, subject.part, cache.path(), "wait");
         let mut first = first.env("TESTENV_RUN_ID", "first").spawn().unwrap();
         line(&mut first);
-        let service = if *part == "topic" { "kafka" } else { *part };
         let address = lab.address_of("first", service);
-        let content = || match *part {
-            "postgres" => {
-                let names = "SELECT datname FROM pg_database WHERE datname ~ '^test_'";
-                docker(&["exec", &kept(&lab)[0], "psql", "-tAU", "postgres", "-c", names])
-            }
-            "redis" => {
-                let mut server =
-                    redis::Client::open(address.clone()).unwrap().get_connection().unwrap();
-                let info: String = redis::cmd("INFO").arg("keyspace").query(&mut server).unwrap();
-                info.lines().filter(|line| line.starts_with("db")).collect()
-            }
-            #[cfg(feature = "kafka")]
-            "topic" => crate::p4_given_servers::topics(&address).into_iter().collect(),
-            _ => unreachable!("no part {part}"),
-        };
-        assert_ne!(content(), "", "{part}: nothing was made");
+        let content = || (subject.content)(&address);
+        assert_ne!(content(), [""; 0], "{service}: nothing was made");
 
         drop(first.stdin.take());
         first.wait().unwrap();
         lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
 
-        assert_eq!(content(), "", "{part}");
+        assert_eq!(content(), [""; 0], "{service}");
         docker(&["rm", "--force", "--volumes", &kept(&lab)[0]]);
         lab.expect_nothing_left(PROMISED);
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::unistd::{Gid, Uid, User, chown};
+use nix::unistd::{Gid, Uid, chown};
 
 use super::SETTINGS;
 use crate::run::{Run, make_data_dir};
-use crate::server::{Process, Secrets};
+use crate::server::{self, Process, Secrets};
 use crate::service::POSTGRES;
 use crate::{Error, programs, secret};
 
@@ -33,7 +33,7 @@ pub(super) fn prepare(
     secrets: &Secrets,
 ) -> Result<Process, Error> {
     let [initdb, postgres] = programs else { unreachable!("the service names two programs") };
-    let user = unprivileged();
+    let user = server::unprivileged("postgres");
     let root = place::choose(user.map(|(uid, _)| uid))?;
     let dir = make_data_dir(run, POSTGRES.name, &root)?;
 
@@ -110,16 +110,6 @@ pub(crate) fn release_memory(dir: &Path) {
         // What refuses is 56 bytes.
         Command::new("ipcrm").args(["-m", number]).stdin(Stdio::null()).output().ok();
     }
-}
-
-/// PostgreSQL refuses to run as root. In that case it runs as the user that its package created, or
-/// as nobody.
-fn unprivileged() -> Option<(Uid, Gid)> {
-    if !nix::unistd::geteuid().is_root() {
-        return None;
-    }
-    let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
-    Some(user.map_or((Uid::from_raw(65534), Gid::from_raw(65534)), |user| (user.uid, user.gid)))
 }
 
 fn as_user(mut command: Command, user: Option<(Uid, Gid)>) -> Command {

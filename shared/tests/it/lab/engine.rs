@@ -39,7 +39,6 @@ pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
 }
 
 /// The services, one word a container, of the containers that were started for runs of the lab while `work` ran, by the engine's own account.
-#[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
 pub(crate) fn started(lab: &crate::lab::Lab, work: impl FnOnce()) -> Vec<String> {
     let since = now();
     work();
@@ -56,7 +55,6 @@ pub(crate) fn started(lab: &crate::lab::Lab, work: impl FnOnce()) -> Vec<String>
     services
 }
 
-#[cfg(any(feature = "kafka", feature = "postgres", feature = "redis"))]
 fn now() -> String {
     let output = Command::new("date").arg("+%s.%N").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -1,0 +1,109 @@
+//! The parts that play with PostgreSQL.
+
+use std::time::Duration;
+
+use testcontainers_modules::postgres::Postgres;
+use testcontainers_modules::testcontainers::ImageExt;
+use testcontainers_modules::testcontainers::core::{ContainerPort, Mount};
+use testenv::fresh_db;
+use testenv::tools::Run;
+use testenv::tools::{self, docker};
+
+use crate::{Held, held, nothing, runtime, say};
+
+const PORT: ContainerPort = ContainerPort::Tcp(5432);
+const DATA: &str = "/var/lib/postgresql/data";
+
+pub(crate) fn play(part: &str) -> Option<Held> {
+    let run = Run::join().unwrap();
+    let runtime = runtime();
+    match part {
+        "postgres" => return held(runtime.block_on(write())),
+        "dump" => runtime.block_on(dump(run)),
+        "role" => runtime.block_on(role()),
+        "superuser" => drop(runtime.block_on(fresh_db()).superuser().clone()),
+        "postgres, again and again" => runtime.block_on(again_and_again()),
+        "a hundred databases" => return held(runtime.block_on(hundred())),
+        "postgres, more and more" => runtime.block_on(more_and_more()),
+        "given postgres" => say(&runtime.block_on(run.once("given", serve)).unwrap()),
+        "small postgres" => say(&runtime.block_on(run.once("given", serve_small)).unwrap()),
+        _ => return None,
+    }
+    nothing()
+}
+
+/// A database with a row in it; its name is said.
+async fn write() -> testenv::Db {
+    let db = fresh_db().await;
+    let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
+    sqlx::query(insert).execute(db.pool()).await.unwrap();
+    db
+}
+
+/// Who a test is.
+async fn role() {
+    let who = "SELECT format('role: %s %s', current_user, current_setting('is_superuser'))";
+    let db = fresh_db().await;
+    say(&sqlx::query_scalar::<_, String>(who).fetch_one(db.pool()).await.unwrap());
+}
+
+/// A dump of a database with a row in it.
+async fn dump(run: &Run) {
+    let (db, file) = (write().await, run.dir().join("dump.sql"));
+    testenv::snapshot::dump(&db, &file).await.unwrap();
+    assert!(std::fs::read_to_string(file).unwrap().contains("ada@example.org"));
+}
+
+/// One database after the other, until one cannot be had or used.
+async fn again_and_again() {
+    drop(write().await);
+    say("begun");
+    loop {
+        drop(write().await);
+    }
+}
+
+async fn hundred() -> Vec<testenv::Db> {
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        held.push(fresh_db().await);
+    }
+    held
+}
+
+/// Databases held at the same time, until one cannot be had. Nothing is written into them: on a full
+/// disk, that could fail first.
+async fn more_and_more() {
+    let mut held = vec![write().await];
+    say("begun");
+    loop {
+        held.push(fresh_db().await);
+    }
+}
+
+/// A server as others run them: its own settings, a password.
+async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
+    serve_with(run, Mount::tmpfs_mount(DATA)).await
+}
+
+/// A server with room for the template and a few copies.
+async fn serve_small(run: &'static Run) -> Result<String, testenv::Error> {
+    serve_with(run, Mount::tmpfs_mount(DATA).with_size("72m")).await
+}
+
+async fn serve_with(run: &'static Run, data: Mount) -> Result<String, testenv::Error> {
+    let image = docker::resolve(tools::POSTGRES.image).await?;
+    let request = Postgres::default()
+        .with_password("open sesame")
+        .with_name(&image.name)
+        .with_tag(&image.tag)
+        // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
+        .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
+        // What some need, and PostgreSQL leaves out unless asked.
+        .with_cmd(["-c", "max_prepared_transactions=10", "-c", "wal_level=logical"])
+        .with_mount(data);
+    let limit = Duration::from_secs(60);
+    let started = docker::start(run, "given", request, &[PORT], &[], limit).await?;
+    let address = started.address(PORT).await?;
+    Ok(format!("postgres://postgres:open%20sesame@{address}/postgres"))
+}
