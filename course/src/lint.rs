@@ -41,7 +41,8 @@ fn lints() -> impl Iterator<Item = (String, String)> {
     let chosen = CHOSEN.iter().map(|&features| features.to_owned()).chain(services);
     let clippy = chosen.map(|features| {
         let arguments = format!("clippy --quiet -p shared --features={features} -- -D warnings");
-        (format!("clippy, features {features}"), arguments)
+        let name = if features.is_empty() { "no feature" } else { &features };
+        (format!("clippy, {name}"), arguments)
     });
     LINTS.iter().map(|&(name, arguments)| (name.to_owned(), arguments.to_owned())).chain(clippy)
 }

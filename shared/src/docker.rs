@@ -3,10 +3,6 @@
 //! testcontainers brings the images' configuration and the waiting; the lifecycle is the run's, because a container held by one process must
 //! outlive it, and must not outlive the run.
 //!
-//! A service that the harness does not know, on its own terms:
-//!
-//! What else is made in the engine is removed with the run, if it is noted and labelled:
-//!
 //! Invariant: every container of ours carries the token of its run and its owner; what carries neither is never touched.
 
 use crate::Error;
@@ -19,6 +15,7 @@ mod credentials;
 mod here;
 mod image;
 pub(crate) mod memory;
+mod network;
 mod reap;
 mod start;
 pub(crate) mod reuse;
@@ -27,6 +24,7 @@ pub(crate) use client::on_engine;
 pub use client::runtime;
 pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
+pub use network::{inside, join};
 pub(crate) use start::name_of;
 pub(crate) use start::start_with;
 pub use start::{JOB_LABEL, Started, TOKEN_LABEL, note, start};

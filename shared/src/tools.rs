@@ -46,6 +46,9 @@ pub use crate::service::{ALL as SERVICES, KAFKA, POSTGRES, REDIS, Service};
 
 /// Containers that end with a run.
 ///
+/// They reach each other over a network of the run: [`docker::inside`] says under which address a container reaches
+/// a server, [`docker::join`] connects a container to the network.
+///
 /// ```no_run
 /// # async fn test() -> Result<(), testenv::Error> {
 /// use std::time::Duration;
@@ -67,7 +70,7 @@ pub use crate::service::{ALL as SERVICES, KAFKA, POSTGRES, REDIS, Service};
 #[cfg(feature = "integration")]
 pub mod docker {
     pub use crate::docker::{
-        Chosen, JOB_LABEL, Started, TOKEN_LABEL, note, resolve, runtime, start,
+        Chosen, JOB_LABEL, Started, TOKEN_LABEL, inside, join, note, resolve, runtime, start,
     };
 }
 

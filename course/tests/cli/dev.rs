@@ -3,6 +3,8 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
+use testenv::tools::SERVICES;
+
 use crate::workspace::{SOLUTION, Said, Workspace};
 
 #[test]
@@ -84,9 +86,21 @@ fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
 
     let said = Said::of(&lint.env("CARGO", cargo).env("PATH", path).output().unwrap());
 
-    said.says(1, &["format: passed", "clippy, kafka: failed", "docs: passed"]);
+    said.says(
+        1,
+        &[
+            "format: passed",
+            "clippy, no feature: passed",
+            "clippy, kafka,integration: failed",
+            "docs: passed",
+        ],
+    );
     assert!(said.last_line().starts_with("failed: cargo clippy"), "{}", said.out);
     let calls = workspace.read("calls");
     assert_eq!(calls.lines().next(), Some("fmt --all --check"));
-    assert_eq!(calls.lines().last(), Some("deny check bans licenses sources"));
+    assert!(calls.contains("\ndeny check bans licenses sources\n"), "{calls}");
+    for service in SERVICES {
+        let name = service.name;
+        assert!(calls.contains(&format!("-p shared --features={name},integration ")), "{calls}");
+    }
 }

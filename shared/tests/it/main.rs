@@ -20,6 +20,8 @@ mod images;
 #[cfg(feature = "integration")]
 mod in_a_container;
 #[cfg(feature = "integration")]
+mod network;
+#[cfg(feature = "integration")]
 mod p10_beside_others;
 #[cfg(feature = "integration")]
 mod p11_secrets;

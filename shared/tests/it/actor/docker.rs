@@ -6,13 +6,14 @@ use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
 use testenv::tools::Run;
 use testenv::tools::{self, docker};
 
-use crate::{Held, nothing, runtime};
+use crate::{Held, held, nothing, runtime, say};
 
 pub(crate) fn play(part: &str) -> Option<Held> {
-    if part != "docker" {
-        return None;
+    match part {
+        "docker" => drop(runtime().block_on(Run::join().unwrap().once("sleeper", start)).unwrap()),
+        "inside" => return held(runtime().block_on(inside())),
+        _ => return None,
     }
-    runtime().block_on(Run::join().unwrap().once("sleeper", start)).unwrap();
     nothing()
 }
 
@@ -23,4 +24,17 @@ async fn start(run: &'static Run) -> Result<String, testenv::Error> {
         GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
     docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
     Ok(String::new())
+}
+
+/// A database, and a container that reaches its server; says the container's name and the address.
+async fn inside() -> testenv::Db {
+    let run = Run::join().unwrap();
+    let db = testenv::fresh_db().await;
+    let place = db.url().rsplit('@').next().and_then(|place| place.split('/').next()).unwrap();
+    let address = docker::inside(run, place).await.unwrap_or_else(|error| panic!("{error}"));
+    run.once("sleeper", start).await.unwrap();
+    let client = format!("testenv-{}-sleeper", run.token());
+    docker::join(run, &client).await.unwrap();
+    say(&format!("{client} {address}"));
+    db
 }
