@@ -18,17 +18,23 @@
 //! Invariant: no two topics of a run have the same name. A topic on an external broker is noted
 //! before it is created.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
 use crate::current_test;
 #[cfg(feature = "integration")]
 use crate::run::cleaner::Cleaner;
-use crate::verdict::{Evidence, Held, Told};
+use crate::service::KAFKA;
+use crate::verdict::Held;
 
 #[cfg(not(feature = "integration"))]
 mod embedded;
 #[cfg(feature = "integration")]
 mod real;
+mod messages;
+mod topic;
+
+pub use messages::Message;
+pub use topic::Topic;
 
 #[cfg(not(feature = "integration"))]
 use embedded as broker;
@@ -40,39 +46,8 @@ use real as broker;
 pub(crate) const CLEANER: Cleaner =
     Cleaner { is_external: true, ..Cleaner::new("kafka", real::remove) };
 
-/// Kafka allows 249 characters; the rest is for what makes the name unique.
-const NAME_LIMIT: usize = 200;
-
-/// How many topics of failed tests are reported: the newest ones.
-const TOLD: usize = 16;
-
-/// A topic with one partition that no other test uses.
-///
-/// It stays as long as its broker: the mock ends with the process, the run's broker with the run.
-/// On a broker of `TESTENV_KAFKA_BROKERS` the topic is deleted when the run ends, also if its test
-/// was killed. When a test has failed, the command that reads its topic is printed.
-///
-/// ```no_run
-/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
-/// use rdkafka::ClientConfig;
-/// use rdkafka::producer::{FutureProducer, FutureRecord};
-/// use testenv::Topic;
-///
-/// let topic: Topic = testenv::fresh_topic().await;
-/// let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", topic.brokers()).create()?;
-/// let record = FutureRecord::<(), _>::to(topic.name()).payload("paid");
-/// producer.send(record, std::time::Duration::from_secs(5)).await.map_err(|(error, _)| error)?;
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-#[must_use = "a topic that nobody writes to or reads from tests nothing"]
-pub struct Topic {
-    brokers: String,
-    name: String,
-    held: Held,
-}
-
-/// Returns an empty topic that no other test can meet by accident, on a broker that answers.
+/// Returns an empty topic with one partition that no other test can meet by accident, on a broker that
+/// answers.
 ///
 /// The first call of the process (mock: 3 ms) or of the run (real: about 5 s) starts the broker.
 ///
@@ -87,73 +62,34 @@ pub struct Topic {
 /// # }
 /// ```
 pub async fn fresh_topic() -> Topic {
-    let test = current_test::name();
-    let (brokers, name) = broker::make(&test).await.unwrap_or_else(|error| panic!("{error}"));
-    Topic { brokers, name, held: Held::new("kafka", test) }
+    fresh_topic_with(1).await
 }
 
-impl Topic {
-    /// The brokers, as `bootstrap.servers` takes them: `host:port`, separated by commas.
-    pub fn brokers(&self) -> &str {
-        &self.brokers
-    }
-
-    /// The topic's name: the test's name, with a part that makes it unique.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
+/// Returns an empty topic like [`fresh_topic`], with this many partitions.
+///
+/// # Panics
+///
+/// Like [`fresh_topic`], and if `partitions` is not at least 1.
+///
+/// ```no_run
+/// # async fn test() -> Result<(), testenv::Error> {
+/// use testenv::kafka::Message;
+///
+/// let topic = testenv::fresh_topic_with(3).await;
+/// topic.send(Message::new("paid").partition(2)).await?;
+/// # Ok(()) }
+/// ```
+pub async fn fresh_topic_with(partitions: i32) -> Topic {
+    assert!(partitions > 0, "a topic has at least one partition, not {partitions}");
+    let test = current_test::name();
+    let made = broker::make(&test, partitions).await;
+    let (brokers, name) = made.unwrap_or_else(|error| panic!("{error}"));
+    let (producer, held) = (OnceLock::new(), Held::new(KAFKA.name, test));
+    Topic { brokers, name, partitions, producer, held }
 }
 
 impl Drop for Topic {
     fn drop(&mut self) {
         self.held.end(broker::read(self));
-    }
-}
-
-/// The topic of a test that has ended. There is nothing to keep or remove: topics stay as long as
-/// their broker does.
-struct Used {
-    told: Told,
-}
-
-impl Evidence for Used {
-    fn room(&self) -> usize {
-        TOLD
-    }
-
-    fn keep(&mut self) {}
-
-    fn let_go(&mut self) {}
-
-    fn told(&self) -> Told {
-        self.told.clone()
-    }
-}
-
-/// A legal topic name that contains the test's name. `token` tells runs (or processes) apart. The
-/// process and a count tell topics apart.
-fn unique(test: &str, token: &str) -> String {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
-    let test: String = test
-        .replace("::", ".")
-        .chars()
-        .map(|c| if c == '.' { c } else { legal(c) })
-        .take(NAME_LIMIT)
-        .collect();
-    format!("{test}.{token}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unique;
-
-    #[test]
-    fn a_topic_name_is_legal_unique_and_carries_the_tests_name() {
-        let (one, two) = (unique("mod::a test \u{e9}", "t"), unique("mod::a test \u{e9}", "t"));
-
-        assert!(one.starts_with("mod.a-test--.t-"), "{one}");
-        assert_ne!(one, two);
-        assert!(unique(&"x".repeat(500), "0123456789abcdef").len() <= 249);
     }
 }

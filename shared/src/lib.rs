@@ -25,7 +25,7 @@ pub mod kafka;
 pub mod factories;
 
 #[cfg(feature = "kafka")]
-pub use kafka::{Topic, fresh_topic};
+pub use kafka::{Topic, fresh_topic, fresh_topic_with};
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
 #[cfg(all(feature = "integration", feature = "redis"))]

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::service::ALL as SERVICES;
+use crate::service::SERVICES;
 use crate::wait;
 
 /// Names the directory of what was fetched.

@@ -15,7 +15,7 @@ pub use postgres::POSTGRES;
 pub use redis::REDIS;
 
 /// All services, in the order in which the course introduces them.
-pub const ALL: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA];
+pub const SERVICES: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA];
 
 /// A service that the harness provides.
 #[derive(Debug)]

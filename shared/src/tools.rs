@@ -42,7 +42,7 @@ pub use crate::address::Address;
 pub use crate::images::Image;
 pub use crate::programs::{CACHE_VAR, cache};
 pub use crate::provider::{PROVIDER_VAR, REACH_LIMIT, Source, announce, docker_host, ping_docker};
-pub use crate::service::{ALL as SERVICES, KAFKA, POSTGRES, REDIS, Service};
+pub use crate::service::*;
 
 /// Containers that end with a run.
 ///

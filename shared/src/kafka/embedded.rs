@@ -7,7 +7,7 @@ use std::sync::{OnceLock, mpsc};
 
 use rdkafka::mocking::MockCluster;
 
-use super::{Topic, Used, unique};
+use super::topic::{Topic, Used, unique};
 use crate::Error;
 use crate::provider::announce;
 use crate::verdict::Told;
@@ -20,11 +20,12 @@ struct Owner {
 
 struct Order {
     topic: String,
+    partitions: i32,
     done: mpsc::Sender<Result<(), String>>,
 }
 
 /// Creates a topic. Returns the brokers and the topic's name.
-pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
+pub(super) async fn make(test: &str, partitions: i32) -> Result<(String, String), Error> {
     static OWNER: OnceLock<Result<Owner, Error>> = OnceLock::new();
     let owner = OWNER.get_or_init(start).as_ref().map_err(Clone::clone)?;
     let refused = |cause: String| Error::new("the mock broker refused a topic").cause(cause);
@@ -32,7 +33,7 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     // The mock is of this process only, so its number is token enough.
     let name = unique(test, "mock");
     let (done, told) = mpsc::channel();
-    let order = Order { topic: name.clone(), done };
+    let order = Order { topic: name.clone(), partitions, done };
     owner.orders.send(order).map_err(|_| refused("its thread is gone".into()))?;
     // A call into the same process, without I/O: microseconds.
     told.recv().map_err(|_| refused("its thread is gone".into()))?.map_err(refused)?;
@@ -56,7 +57,9 @@ fn start() -> Result<Owner, Error> {
         };
         drop(tell.send(Ok(mock.bootstrap_servers())));
         for order in taken {
-            let made = mock.create_topic(&order.topic, 1, 1).map_err(|error| error.to_string());
+            let made = mock
+                .create_topic(&order.topic, order.partitions, 1)
+                .map_err(|error| error.to_string());
             drop(order.done.send(made));
         }
     });

@@ -12,7 +12,7 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
-use super::{Topic, Used, unique};
+use super::topic::{Topic, Used, unique};
 use crate::address::Address;
 use crate::docker::Chosen;
 use crate::provider::{REACH_LIMIT, reach};
@@ -62,7 +62,7 @@ struct Broker {
 }
 
 /// Creates a topic. Returns the brokers and the topic's name.
-pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
+pub(super) async fn make(test: &str, partitions: i32) -> Result<(String, String), Error> {
     static BROKER: OnceCell<Broker> = OnceCell::const_new();
     wait::expect_runtime("a topic")?;
     let _until_it_is_made = HeldClock::new();
@@ -77,7 +77,7 @@ pub(super) async fn make(test: &str) -> Result<(String, String), Error> {
     let refused = |cause: String| {
         Error::new(format!("the broker at {} made no topic", broker.brokers)).cause(cause)
     };
-    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+    let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
     let made = broker
         .admin
         .create_topics([&topic], &options)

@@ -62,12 +62,12 @@ async fn try_start<S: Served>(
     }
 }
 
-/// Whom a server runs as that refuses to run as root: as the user that its package made, or as nobody.
-pub(crate) fn unprivileged(package: &str) -> Option<(Uid, Gid)> {
+/// Whom a server runs as that refuses to run as root: as the `user` that its package made, or as nobody.
+pub(crate) fn unprivileged(user: &str) -> Option<(Uid, Gid)> {
     if !nix::unistd::geteuid().is_root() {
         return None;
     }
-    let user = [package, "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+    let user = [user, "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
     Some(user.map_or((Uid::from_raw(65534), Gid::from_raw(65534)), |user| (user.uid, user.gid)))
 }
 

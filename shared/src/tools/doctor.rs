@@ -12,7 +12,7 @@ use super::say::{self, BAD, DIM, GOOD, STRONG, paint};
 use super::{engine, images};
 use crate::cure::command;
 use crate::provider::{self, PROVIDER_VAR, Source};
-use crate::service::{ALL as SERVICES, Service};
+use crate::service::{SERVICES, Service};
 use crate::{Error, images::Image};
 
 /// The limit for all probes together. The rest of the two seconds is for starting and printing.

@@ -13,7 +13,7 @@ use super::{engine, images};
 use crate::Error;
 use crate::cure::command;
 use crate::images::Image;
-use crate::service::{ALL as SERVICES, Service};
+use crate::service::{SERVICES, Service};
 
 /// The limit for half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);

@@ -3,6 +3,7 @@
 mod faults;
 mod lab;
 mod p10_only_ours;
+mod p3_kafka;
 mod p4_nothing_is_left;
 mod p5_live_runs;
 mod sweep;
