@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use sqlx::postgres::PgPool;
 
 use super::server::Server;
-use super::template::Template;
+use super::template::{Template, role};
 use super::{client, failed, pool, served};
 use crate::Error;
 use crate::provider::announce;
@@ -168,8 +168,8 @@ impl Db {
         let clock = HeldClock::new();
         let (run, server) = served::connect().await?;
         let built = template.ensure(run, server).await?;
-        let (name, taken) = failed::while_waiting(pool::take(run, &built.name)).await?;
-        let owner = built.owner;
+        let (name, taken) = failed::while_waiting(pool::take(run, &built)).await?;
+        let owner = role::of(server, &built);
         let options = server.options_of(&name, owner.as_deref());
         let pool = client::pool(options, clock.was_stopped());
         let url = server.address_of(&name, owner.as_deref()).whole();

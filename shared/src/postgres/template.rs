@@ -83,14 +83,6 @@ enum Source {
     Builder(Arc<Builder>),
 }
 
-/// A template that copies can be made of.
-#[derive(Clone)]
-pub(super) struct Built {
-    pub(super) name: String,
-    /// The role of the template's tests. `None` if it is the role of the server's URL.
-    pub(super) owner: Option<String>,
-}
-
 impl Template {
     /// A template from migrations, as `sqlx::migrate!` makes them. Migrations that were read at run
     /// time must be leaked (`Box::leak`): they last as long as the tests.
@@ -176,56 +168,39 @@ impl Template {
         &self,
         run: &'static Run,
         server: &'static Server,
-    ) -> Result<Built, Error> {
+    ) -> Result<String, Error> {
         /// The templates that this process knows to exist. The second test of a process asks
         /// nobody.
-        static KNOWN: Mutex<BTreeMap<String, Built>> = Mutex::new(BTreeMap::new());
+        static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
         let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(built) = known().get(&self.key) {
-            return Ok(built.clone());
+        if let Some(name) = known().get(&self.key) {
+            return Ok(name.clone());
         }
         let template = self.clone();
-        let note = on_own_thread(async move || {
+        let name = on_own_thread(async move || {
             let once = format!("template-{}", template.key);
             let made =
                 pool::once(run, &once, async || match template.register(run, server).await {
-                    Ok(built) => Ok(Ok(built.note())),
+                    Ok(name) => Ok(Ok(name)),
                     Err(NotBuilt::Ever(error)) => Ok(Err(error)),
                     Err(NotBuilt::Now(error)) => Err(error),
                 });
             made.await
         })
         .await?;
-        let built = Built::read(&note);
-        known().insert(self.key.clone(), built.clone());
-        Ok(built)
+        known().insert(self.key.clone(), name.clone());
+        Ok(name)
     }
 
-    async fn register(&self, run: &'static Run, server: &Server) -> Result<Built, NotBuilt> {
+    async fn register(&self, run: &'static Run, server: &Server) -> Result<String, NotBuilt> {
         let held = self.build_on(run, server).await?;
-        let built = held.built.clone();
-        pool::announce(run, &built.name)?;
+        let name = held.name.clone();
+        pool::announce(run, &name)?;
         // Between two holders nobody would hold it. On a server of our own nobody has to.
         if !server.is_ours {
-            pool::until_held(run, &built.name).await?;
+            pool::until_held(run, &name).await?;
         }
         held.release().await;
-        Ok(built)
-    }
-}
-
-impl Built {
-    /// The text for the other processes of the run.
-    fn note(&self) -> String {
-        let names = [Some(self.name.as_str()), self.owner.as_deref()];
-        names.into_iter().flatten().collect::<Vec<_>>().join(" ")
-    }
-
-    fn read(note: &str) -> Built {
-        let (name, owner) = match note.split_once(' ') {
-            Some((name, owner)) => (name, Some(owner.to_owned())),
-            None => (note, None),
-        };
-        Built { name: name.to_owned(), owner }
+        Ok(name)
     }
 }

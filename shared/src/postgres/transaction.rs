@@ -7,7 +7,7 @@ use sqlx::{Postgres, Transaction};
 use tokio::sync::OnceCell;
 
 use super::server::Server;
-use super::template::Template;
+use super::template::{Template, role};
 use super::{pool, served};
 use crate::Error;
 use crate::run::{Run, on_own_thread};
@@ -90,7 +90,7 @@ async fn shared(
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
             let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
-            Ok((pool::take_shared(run, &built.name, &name).await?, built.owner))
+            Ok((pool::take_shared(run, &built, &name).await?, role::of(server, &built)))
         })
     });
     shared.await

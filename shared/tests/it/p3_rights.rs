@@ -1,9 +1,10 @@
 //! P3: in a test, rights and row security work as they do for an application that owns its schema.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
-use testenv::Template;
+use testenv::{Template, wait};
 
 use crate::given::Given;
 use crate::lab::Lab;
@@ -124,6 +125,42 @@ async fn a_function_that_builds_is_a_superuser_and_owns_what_it_makes() {
     assert_eq!(refused(&client, "ALTER TABLE built ADD COLUMN more int").await, None);
     assert_eq!(one(&client, "SHOW is_superuser").await, "off");
     client.close().await;
+}
+
+/// The owner may be a role without a password, or one that may not log in.
+#[tokio::test]
+async fn a_migration_may_give_the_database_to_another_role() {
+    let db = Template::sql(
+        "CREATE ROLE rights_owner NOLOGIN; CREATE TABLE given ();
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO rights_owner', current_database()); END $$",
+    )
+    .fresh()
+    .await;
+
+    let owner =
+        "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()";
+    assert_eq!(one(&db, owner).await, "rights_owner");
+    assert_eq!(refused(&db, "ALTER TABLE given ADD COLUMN more int").await, None);
+}
+
+/// A build that fails leaves no superuser that could be logged in as.
+#[tokio::test]
+async fn the_role_of_a_template_that_was_not_built_is_no_superuser() {
+    let broken = Template::sql("SELECT 'rights, broken'; SELECT no_such_column");
+    let failed = tokio::spawn(async move { drop(broken.fresh().await) }).await;
+
+    let db = testenv::fresh_db().await;
+    assert!(failed.unwrap_err().is_panic());
+    // Another test may be building at this moment.
+    wait::until(Duration::from_secs(20), "the end of all builds", async || {
+        let supers = "SELECT string_agg(rolname, ', ') FROM pg_roles WHERE rolsuper AND rolname <> 'postgres'";
+        match sqlx::query_scalar::<_, Option<String>>(supers).fetch_one(db.superuser()).await.unwrap() {
+            None => Ok(()),
+            Some(supers) => Err(supers),
+        }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

@@ -164,9 +164,9 @@ fn what_cannot_be_restored_is_refused_with_the_cure() {
 
     for (name, why) in [
         ("custom", "only pg_restore reads"),
-        ("copy.sql", "line 3: rows that follow a COPY"),
-        ("latin.sql", "not UTF-8"),
-        ("windows.sql", "line 3: rows that follow a COPY"),
+        ("copy.sql", "line 3: only psql can read the rows after a COPY"),
+        ("latin.sql", "neither UTF-8"),
+        ("windows.sql", "line 3: only psql can read the rows after a COPY"),
         ("create.sql", "line 3: the dump makes a database of its own"),
         ("absent.sql", "No such file"),
     ] {

@@ -7,23 +7,18 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::{Built, Source, Template, identity, pin, role};
+use super::{Source, Template, identity, pin, role};
 use crate::Error;
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
 
 /// A template that exists, and the session that holds it.
 pub(super) struct Held {
-    pub(super) built: Built,
+    pub(super) name: String,
     session: PgConnection,
 }
 
 impl Held {
-    fn new(server: &Server, name: String, owner: String, session: PgConnection) -> Held {
-        let owner = server.has_roles().then_some(owner);
-        Held { built: Built { name, owner }, session }
-    }
-
     /// Ends the session's hold. The reaper must hold the template by then.
     pub(super) async fn release(self) {
         // Nobody waits for the goodbye.
@@ -59,61 +54,62 @@ impl Template {
             pin::pin_template(&mut admin, &name).await?;
         }
         // After the lock: what is there now stays.
-        if let Some(owner) = owner(&mut admin, &name).await.map_err(not_built)? {
-            return Ok(Held::new(server, name, owner, admin));
+        if exists(&mut admin, &name).await.map_err(not_built)? {
+            return Ok(Held { name, session: admin });
         }
-        let mut role = role::of(&name);
-        // Two builders at once would give each other's role rights and take them.
-        if !server.is_ours && !pin::wait_for_builders(&mut admin, &name).await {
-            role = format!("{role}_{}", run.token());
+        if server.is_ours {
+            self.build_as(&name, run, server, &mut admin).await?;
+            return Ok(Held { name, session: admin });
         }
-        let there = owner(&mut admin, &name).await.map_err(not_built)?;
-        let owner = match there {
-            Some(owner) => owner,
-            None => self.build_as(&name, &role, run, server, &mut admin).await?,
-        };
-        if !server.is_ours {
-            pin::let_others_build(&mut admin, &name).await.map_err(not_built)?;
+        pin::wait_for_builders(&mut admin, &name).await;
+        if !exists(&mut admin, &name).await.map_err(not_built)? {
+            self.build_as(&name, run, server, &mut admin).await?;
         }
-        Ok(Held::new(server, name, owner, admin))
+        pin::let_others_build(&mut admin, &name).await.map_err(not_built)?;
+        Ok(Held { name, session: admin })
     }
 
-    /// Builds the template and returns its owner.
     async fn build_as(
         &self,
         name: &str,
-        role: &str,
         run: &Run,
         server: &Server,
         admin: &mut PgConnection,
-    ) -> Result<String, NotBuilt> {
+    ) -> Result<(), NotBuilt> {
         let scratch = format!("testenv_new_{}_{}", identity::digits(name), run.token());
         if !server.is_ours {
             ledger::note(run.dir(), "postgres", &scratch, &server.note())?;
         }
         server::drop_database(admin, &scratch).await.map_err(not_built)?;
-        let role = server.has_roles().then_some(role);
+        let role = role::of(server, name);
         let mut create = format!("CREATE DATABASE \"{scratch}\"");
-        if let Some(role) = role {
+        if let Some(role) = &role {
             let password = server.address().password().unwrap_or_default();
             role::make(admin, role, password).await.map_err(not_built)?;
             create += &format!(" OWNER \"{role}\"");
         }
         execute(admin, create).await.map_err(not_built)?;
-        self.fill(&Scratch { name: &scratch, role, server }).await?;
-        if let Err(error) = finish(admin, &scratch, role, name).await {
-            // Another run on the same server was quicker; ours is removed by its note.
-            if let Some(owner) = owner(admin, name).await.map_err(not_built)? {
-                return Ok(owner);
-            }
-            return Err(not_built(error).into());
+        let built = self.fill(&Scratch { name: &scratch, role: role.as_deref(), server }).await;
+        // Whatever came of it, the role is no superuser any more.
+        if let Some(role) = &role {
+            role::demote(admin, role).await.map_err(not_built)?;
+        }
+        let named = match built {
+            Ok(()) => finish(admin, &scratch, name).await.map_err(|error| not_built(error).into()),
+            Err(why) => Err(why),
+        };
+        if let Err(why) = named {
+            // Another run on the same server may have been quicker; ours is removed by its note.
+            return match exists(admin, name).await.map_err(not_built)? {
+                true => Ok(()),
+                false => Err(why),
+            };
         }
         if !server.is_ours {
             // Gone with the run at the latest: the name is no database any more.
             std::fs::remove_file(layout::note(run.dir(), "postgres", &scratch)).ok();
         }
-        let owner = owner(admin, name).await.map_err(not_built)?;
-        owner.ok_or_else(|| Error::new("the template was dropped as soon as it was built").into())
+        Ok(())
     }
 
     async fn fill(&self, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
@@ -179,12 +175,7 @@ fn is_passing(error: &sqlx::Error) -> bool {
 }
 
 /// Closes a scratch database to everybody and gives it the template's name.
-async fn finish(
-    admin: &mut PgConnection,
-    scratch: &str,
-    role: Option<&str>,
-    name: &str,
-) -> sqlx::Result<()> {
+async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Result<()> {
     pin::mark(admin, scratch).await?;
     execute(admin, format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false")).await?;
     // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
@@ -192,9 +183,6 @@ async fn finish(
         .bind(scratch)
         .execute(&mut *admin)
         .await?;
-    if let Some(role) = role {
-        role::demote(admin, role).await?;
-    }
     execute(admin, format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"")).await
 }
 
@@ -215,11 +203,10 @@ fn check(migrator: &Migrator) -> Result<(), Error> {
     Ok(())
 }
 
-/// The owner of a database, if the database exists.
-async fn owner(admin: &mut PgConnection, name: &str) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1")
+async fn exists(admin: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(name)
-        .fetch_optional(admin)
+        .fetch_one(admin)
         .await
 }
 

@@ -77,9 +77,9 @@ pub(in crate::postgres) async fn pin_template(
     }
 }
 
-/// Waits until no other run builds this template, and returns whether that is so. Two builders at
-/// once do no harm except double work, so after a while this run builds, too.
-pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) -> bool {
+/// Waits until no other run builds this template. Two builders at once do no harm except double work,
+/// so after a while this run builds, too.
+pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) {
     let what = "the template, which another run is building";
     wait::until(BUILD_LIMIT, what, async || {
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, $2)");
@@ -92,7 +92,7 @@ pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) -> b
         }
     })
     .await
-    .is_ok()
+    .ok(); // then it is built twice
 }
 
 /// Allows the next run to build, or to find what was built.
@@ -188,10 +188,10 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
 /// Drops a template with its role. On an external server, a template has no role of its own.
 async fn drop_template(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let role = sqlx::query_scalar(
-        "SELECT rolname::text FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE datname = $1 AND starts_with(rolname, $2)",
+        "SELECT rolname::text FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE datname = $1 AND rolname = $2",
     );
     let role: Option<String> =
-        role.bind(name).bind(role::of(name)).fetch_optional(&mut *admin).await?;
+        role.bind(name).bind(role::name(name)).fetch_optional(&mut *admin).await?;
     server::drop_database(admin, name).await?;
     match role {
         Some(role) => role::remove(admin, &role).await,

@@ -13,14 +13,19 @@ use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 
 use super::identity;
-use crate::postgres::server::execute;
+use crate::postgres::server::{Server, execute};
 
 /// For a session that sends a password. A message is logged before any of its statements runs, so
 /// these settings must be sent first, in a message of their own.
 pub(in crate::postgres) const QUIET: &str = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
 
-/// The name of a template's role. It is the same in every run, so a test may print it.
-pub(super) fn of(template: &str) -> String {
+/// The name of a template's role, the same in every run, so that a test may print it. `None` on a
+/// server on which tests have the role of the URL.
+pub(in crate::postgres) fn of(server: &Server, template: &str) -> Option<String> {
+    server.has_roles().then(|| name(template))
+}
+
+pub(super) fn name(template: &str) -> String {
     format!("testenv_{}", identity::digits(template))
 }
 
