@@ -21,4 +21,4 @@ async fn health_is_not_a_server_error() {
 // R3  the body
 // R4  another method, another path
 // R5  the same answer through a socket
-// R6  a second client, while a first one is connected and silent
+// R6  a second client, while a first one is connected and sends nothing

@@ -15,7 +15,7 @@ fn the_suite_with_the_feature_compiles_and_lists_its_tests() {
 // R2  what the feature adds
 // R3  the outcome with the feature and a healthy service
 // R4  … and no service
-// R5  … and an ill service
+// R5  … and a service that answers 503
 // R6  the outcome of the plain run
 // And at the end a gated test of your own, in this file:
 //     #[cfg(feature = "integration")]

@@ -18,9 +18,9 @@ async fn a_user_can_be_inserted() {
 // Begin with the table: `sqlx::query_as("SELECT id, name, email FROM users").fetch_all(db.pool()).await`.
 //
 // Still to be tested:
-//   R1  the id is that of the row
-//   R2  the row holds what was given, to the letter, in its columns
-//   R3  an address that is taken is EmailTaken, and the refusal names it
+//   R1  insert returns the id of the new row; the id is never 0
+//   R2  the row holds the name and the address exactly as they were given, in their columns
+//   R3  a taken address is EmailTaken, which carries the address; also for two inserts at the same moment
 //   R4  a refused insert leaves the table as it was
-//   R5  any other refusal of the database is not EmailTaken
-//   R6  find finds the user of the id, and nobody is None
+//   R5  any other refusal of the database is UserError::Database
+//   R6  find returns the user with the given id, or None

@@ -16,9 +16,9 @@ async fn a_user_can_be_added_in_a_transaction() {
 // But nobody has looked yet whether that is true.
 //
 // Still to be tested:
-//   R1  what a function does is gone when the caller rolls back
-//   R2  what is not committed, nobody else sees: two transactions, open at the same time
-//   R3  register does both or nothing, and the caller's transaction goes on
-//   R4  what is read is read in the caller's transaction
-//   R5  transactions that touch different rows do not wait for each other
-//   R6  nothing of a transaction stays on its connection
+//   R1  after a rollback of the caller's transaction, a function's work never happened
+//   R2  nobody else sees uncommitted changes: two transactions, open at the same time
+//   R3  register adds both or neither; after a failure, the caller's transaction can go on
+//   R4  a function reads what the caller's transaction sees, including the transaction's own uncommitted rows
+//   R5  transactions that touch different users and different orders do not wait for each other
+//   R6  an ended transaction leaves nothing on the connection: no setting and no lock

@@ -12,9 +12,9 @@ async fn a_server_starts() {
 
 // Still to be tested. A test a fact, named after the fact:
 // R1  two servers side by side
-// R2  who can reach it
-// R3  a request to its address
-// R4  a request in flight while it shuts down: its answer
+// R2  who can reach the server
+// R3  a request to addr()
+// R4  a request that is in flight when shutdown is called: its answer
 // R5  … and when shutdown returns
-// R6  an idle connection while it shuts down
-// R7  a new connection after that
+// R6  an idle connection when shutdown is called
+// R7  a new connection after the call of shutdown, and the port after its return

@@ -22,11 +22,11 @@ async fn a_server_takes_an_entry() {
 // Begin with `cache.get("apple")`, then let an entry of 200 ms end: `testenv::wait::until` asks every 20 ms and has a limit.
 //
 // Still to be tested:
-//   R1  the value read is the value set: any bytes, empty, long, as often as it is asked for
+//   R1  the value read equals the value set: text or binary, empty or 900 000 bytes; also when read again
 //   R2  a key that was never set is a miss: Ok(None)
-//   R3  an entry is there until its time is over, and a miss one second later at the latest
-//   R4  reading does not lengthen an entry's life
-//   R5  setting again replaces the value and the time
-//   R6  different keys and different namespaces never meet
-//   R7  a failure of the server is an error, not a miss
+//   R3  an entry is there until its time is over, and becomes a miss within one second after that
+//   R4  reading an entry does not lengthen its life
+//   R5  setting a key again replaces its value and its time
+//   R6  different keys never collide, and equal keys of different namespaces never collide
+//   R7  a failure of the server is an error, never a miss
 //   R8  a time below a millisecond leaves no entry

@@ -21,10 +21,10 @@ async fn a_broker_acknowledges_a_message() {
 // Begin with a reader: `Reader::from_start(topic.brokers(), topic.name())`, then `reader.read(LIMIT).await`.
 //
 // Still to be tested:
-//   R1  the payload read is the payload sent: any bytes, long, empty, none
-//   R2  the key read is the key sent; no key stays no key
-//   R3  the headers read are the headers sent: names, values, order, repeated names
-//   R4  what was published before the reader began is read, from the first message on
-//   R5  messages are read in the order in which they were published, each once
-//   R6  publish is Ok only when a broker has the message
-//   R7  publish and read keep their limits
+//   R1  the payload read equals the payload sent: text or binary, up to 900 000 bytes, empty, or missing
+//   R2  the key read equals the key sent; a message without a key is read without a key
+//   R3  the headers read equal the headers sent: names, values, order, repeated names
+//   R4  the reader reads everything that was published before the reader began, from the first message on
+//   R5  messages are read in the order in which they were published, each message once
+//   R6  an Ok from publish means that a broker has the message; without a broker, NotAcknowledged
+//   R7  publish and read end when their limit is over; without a message, read fails with Timeout

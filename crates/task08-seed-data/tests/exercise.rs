@@ -16,12 +16,12 @@ async fn an_empty_database_can_be_seeded() {
 // `sqlx::query_as::<_, (String, String, i64)>("SELECT code, name, shipping_cents FROM countries ORDER BY code").fetch_all(db.pool()).await`.
 //
 // Still to be tested:
-//   R1  the table holds the ten countries of the file, to the letter
-//   R2  seed says what it added or changed; a second seeding changes nothing
-//   R3  what is missing or differs is put right, in every column
-//   R4  what the file does not name stays
-//   R5  two seedings at once both succeed
-//   R6  a reader's write is refused: every kind of write, on every connection, in every kind of transaction
-//   R7  a reader reads every table, also one that is made later
-//   R8  readers of many databases share a server
-//   R9  migrate takes an older database to the newest version and keeps what is in it
+//   R1  the table holds the ten countries of the file, exactly as they are in the file
+//   R2  seed returns how many rows it added or changed; a second seeding changes nothing and returns 0
+//   R3  seed corrects every row that is missing or differs from the file, in every column
+//   R4  rows that the file does not name stay as they were
+//   R5  two programs that seed at the same moment both succeed
+//   R6  the server refuses every kind of write, on every connection, in every kind of transaction
+//   R7  a reader can read every table, including a table that is created later
+//   R8  reader can be called again, and for many databases of one server
+//   R9  migrate brings any older version to the newest and keeps the contents; the newest stays unchanged

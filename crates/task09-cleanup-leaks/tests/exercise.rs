@@ -19,8 +19,8 @@ fn a_leaked_server_is_listed_by_its_label() {
 }
 
 // Still to be written, and to be tested:
-//   leaks(label)  complete: R1 says what it leaves out
+//   leaks(label)  complete: R1 names what the first version misses
 //   sweep(label)  the cure: removes what `leaks` lists. What does the engine refuse, and why?
-//   R1 to R3      run(End::Pass), run(End::Panic), run(End::Exit), run(End::Kill): nothing is left
-//   R4            what is listed by label is all that the suite made
-//   R5            what others made is still there
+//   R1 to R3      run(End::Pass), run(End::Panic), run(End::Exit), run(End::Kill): nothing is left after 5 s
+//   R4            every resource that the suite creates carries the suite's label: the list is complete
+//   R5            the resources of other suites stay, however similar their labels are

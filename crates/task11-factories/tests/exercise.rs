@@ -16,9 +16,9 @@ async fn a_user_can_be_made() {
 // One user, nothing set, nobody looked: the worst factory can do that.
 //
 // Still to be tested:
-//   R1  what is left out is filled in so that the database takes it, each time
-//   R2  no two collide: many of one seed, some of two seeds in one database
-//   R3  what is set is what the row says
-//   R4  one insert, one row, and that row is returned
-//   R5  an order belongs to the user that it is given; without one it makes one, and only then
-//   R6  the same seed makes the same values, whatever ran before
+//   R1  the factory fills in every value that is not set, and the database accepts the row, two hundred times
+//   R2  no two rows collide: two hundred of one seed, or rows of two seeds in one database
+//   R3  every value that is set is in the row, unchanged
+//   R4  one insert writes one order or one user, and returns the row as it is in the table
+//   R5  an order given a user belongs to that user; for an order given no user, insert makes the user
+//   R6  the same seed and calls make the same values in an empty database, whatever ran before

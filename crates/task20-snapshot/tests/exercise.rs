@@ -16,9 +16,9 @@ async fn a_restored_shop_has_users() {
 // More than none is true of half a snapshot too.
 //
 // Still to be tested:
-//   R1  the committed snapshot holds the 30 users and the 70 orders of the generator, to the letter
-//   R2  what is taken of a database is what is restored, in every row and value
-//   R3  the next id comes after the last one, in both tables
-//   R4  constraints, indexes and defaults are those of the original
-//   R5  a restored shop is private: from one beside it, and from one before it
-//   R6  the generator makes the same rows for the same seed
+//   R1  restore(SNAPSHOT) returns the 30 users and 70 orders that fill(db, SEED) writes, unchanged
+//   R2  restore returns everything that take saved, every row and every value, as at the last take
+//   R3  the next id comes after the last id, in every table that gives ids
+//   R4  constraints, indexes and defaults are the same as in the migrated database
+//   R5  a restored shop is private: no other shop shows its changes, neither at the same time nor later
+//   R6  fill writes the same rows for the same seed

@@ -57,8 +57,8 @@ async fn answers<H: Harness>() {
 }
 
 // Still to be written: a check for each promise, and the harness that passes it.
-//   R1  four ask at once: lab.starts() and lab.migrations()
-//   R2  migrated, private at the same time, and nothing of it in a later one
-//   R3  two are held at the same time; put a limit around everything that could wait
-//   R4  what is dropped is gone within five seconds, though somebody is connected
-//   R5  it can be dropped on a thread without a runtime
+//   R1  four tests ask at the same time: lab.starts() and lab.migrations()
+//   R2  migrated and private: no other test sees the changes, neither at the same time nor later
+//   R3  two databases are held at the same time; put a limit around everything that could wait
+//   R4  a dropped database is gone within five seconds, even if a client is connected; a held one stays
+//   R5  a drop on a thread without a runtime does not panic

@@ -38,10 +38,10 @@ async fn answers<H: Harness>() {
 }
 
 // Still to be written: a check for each promise, and the harness that passes it.
-//   R1  a second run: machine.starts(), and a watch from its beginning to the answer to its first query
+//   R1  a second run: machine.starts(), and the time from the run's beginning to the answer to its first query
 //   R2  machine.run_wanting(…): another image, other settings, another version
-//   R3  two runs begin together; and a run is killed while it starts the server
+//   R3  two runs begin at the same time; another run is killed while it starts a server
 //   R4  machine.kill_servers() and machine.freeze_servers(); put a limit around everything that could wait
-//   R5  machine.run_under_ci("true"), ("1"): whose server, what is said, what is left
-//   R6  a row of an earlier run, its database, and the database of a run that still lives
-//   R7  two servers' passwords, and whom the files in machine.folder() are for
+//   R5  machine.run_under_ci("true"), ("1"): whose server, what the run says, what is left
+//   R6  an earlier run's row and database, and the database of a live run
+//   R7  two servers' passwords, and who can read the files in machine.folder()

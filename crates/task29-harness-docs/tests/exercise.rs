@@ -11,8 +11,8 @@ fn rustdoc_reads_the_manual() {
 }
 
 // Still to be written, a test a requirement:
-//   R1  manual.rustdoc(&[…]): which lint finds what is not documented, and what silences it?
-//   R2  manual.examples(): the outcome of each, and what is no code to rustdoc
+//   R1  manual.rustdoc(&[…]): which lint finds undocumented items, and what silences the lint?
+//   R2  manual.examples(): the outcome of each, and which blocks are not Rust to rustdoc
 //   R3  manual.rustdoc(&[…]) again
 //   R4  manual.functions(): what they return, and what their docs say
 //   R5  manual.constants(): their values, and the numbers in the docs
