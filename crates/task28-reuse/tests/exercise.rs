@@ -38,7 +38,7 @@ async fn answers<H: Harness>() {
 }
 
 // Still to be written: a check for each promise, and the harness that passes it.
-//   R1  a second run: machine.starts(), and the time from the run's beginning to the answer to its first query
+//   R1  a second run: machine.starts(), and the time from its beginning to the answer to its first query
 //   R2  machine.run_wanting(…): another image, other settings, another version
 //   R3  two runs begin at the same time; another run is killed while it starts a server
 //   R4  machine.kill_servers() and machine.freeze_servers(); put a limit around everything that could wait
