@@ -18,7 +18,7 @@ async fn a_user_can_be_added_in_a_transaction() {
 // Still to be tested:
 //   R1  after a rollback of the caller's transaction, a function's work never happened
 //   R2  nobody else sees uncommitted changes: two transactions, open at the same time
-//   R3  register adds both or neither; after a failure, the caller's transaction can go on
+//   R3  register adds the user and the order, or neither; after a failure, the transaction can go on
 //   R4  a function reads what the caller's transaction sees, including the transaction's own uncommitted rows
 //   R5  transactions that touch different users and different orders do not wait for each other
 //   R6  an ended transaction leaves nothing on the connection: no setting and no lock

@@ -21,7 +21,7 @@ async fn an_empty_database_can_be_seeded() {
 //   R3  seed corrects every row that is missing or differs from the file, in every column
 //   R4  rows that the file does not name stay as they were
 //   R5  two programs that seed at the same moment both succeed
-//   R6  the server refuses every kind of write, on every connection, in every kind of transaction
+//   R6  the server refuses every write through a reader: any kind, any connection, any kind of transaction
 //   R7  a reader can read every table, including a table that is created later
 //   R8  reader can be called again, and for many databases of one server
 //   R9  migrate brings any older version to the newest and keeps the contents; the newest stays unchanged

@@ -19,6 +19,6 @@ async fn a_user_can_be_made() {
 //   R1  the factory fills in every value that is not set, and the database accepts the row, two hundred times
 //   R2  no two rows collide: two hundred of one seed, or rows of two seeds in one database
 //   R3  every value that is set is in the row, unchanged
-//   R4  one insert writes one order or one user, and returns the row as it is in the table
+//   R4  one insert of an order writes one order, of a user one user; insert returns the row as it is stored
 //   R5  an order given a user belongs to that user; for an order given no user, insert makes the user
 //   R6  the same seed and calls make the same values in an empty database, whatever ran before
