@@ -198,6 +198,8 @@ fn producer(brokers: &str) -> Result<FutureProducer, KafkaError> {
     ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("message.timeout.ms", SEND_LIMIT.as_millis().to_string())
+        // Nobody sends more at once: to wait for more is to wait.
+        .set("linger.ms", "0")
         .create()
 }
 
