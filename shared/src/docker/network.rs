@@ -20,6 +20,9 @@ use crate::provider::PROVIDER_VAR;
 use crate::reuse::REUSE_LABEL;
 use crate::run::{Owner, Run};
 
+/// The usual cause of a refusal.
+const TOO_MANY: &str = "remove networks that nobody uses (docker network ls): an engine has addresses for about thirty";
+
 /// The address of one of our servers as the run's other containers reach it, from its address as
 /// this process reaches it. Both are `host:port`.
 ///
@@ -54,7 +57,7 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
     Ok(format!("{container}:{inner}"))
 }
 
-/// Connects a container of the run to the run's network. It is no error if it is connected already.
+/// Connects a container of the run, by its id or name, to the run's network. It is no error if it is connected already.
 ///
 /// # Errors
 ///
@@ -93,7 +96,7 @@ async fn create(run: &'static Run) -> Result<String, Error> {
     on_engine(async move {
         let engine = docker_client_instance().await.map_err(|error| refused(&error))?;
         let made = limited(query_limit(), "to create a network", engine.create_network(request));
-        made.await?.map_err(|error| refused(&error).fix("docker network prune"))?;
+        made.await?.map_err(|error| refused(&error).fix(TOO_MANY))?;
         Ok(name)
     })
     .await

@@ -37,6 +37,11 @@ pub struct Started<I: Image> {
 }
 
 impl<I: Image> Started<I> {
+    /// The container's id, for the engine and for [`join`](super::join).
+    pub fn id(&self) -> &str {
+        self.container.id()
+    }
+
     /// The address of a port of the container, as `host:port`, as this process reaches it.
     ///
     /// # Errors

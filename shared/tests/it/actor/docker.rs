@@ -22,8 +22,8 @@ async fn start(run: &'static Run) -> Result<String, testenv::Error> {
     let image = docker::resolve(tools::KAFKA.image).await?;
     let request =
         GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
-    docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
-    Ok(String::new())
+    let started = docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
+    Ok(started.id().to_owned())
 }
 
 /// A database, and a container that reaches its server; says the container's name and the address.
@@ -32,8 +32,7 @@ async fn inside() -> testenv::Db {
     let db = testenv::fresh_db().await;
     let place = db.url().rsplit('@').next().and_then(|place| place.split('/').next()).unwrap();
     let address = docker::inside(run, place).await.unwrap_or_else(|error| panic!("{error}"));
-    run.once("sleeper", start).await.unwrap();
-    let client = format!("testenv-{}-sleeper", run.token());
+    let client = run.once("sleeper", start).await.unwrap();
     docker::join(run, &client).await.unwrap();
     say(&format!("{client} {address}"));
     db
