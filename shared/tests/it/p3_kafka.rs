@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use testenv::kafka::Message;
 use testenv::{fresh_topic, fresh_topic_with};
 
+use crate::lab;
+
 /// The first use of a real broker in a run.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -33,7 +35,7 @@ async fn a_message_is_read_with_all_that_it_was_sent_with() {
 }
 
 #[tokio::test]
-async fn all_messages_of_all_partitions_are_read_and_no_strangers() {
+pub(crate) async fn all_messages_of_all_partitions_are_read_and_no_strangers() {
     let (topic, other) = (fresh_topic_with(3).await, fresh_topic_with(3).await);
     for number in 0..30 {
         topic.send(Message::new(number.to_string()).partition(number % 3)).await.unwrap();
@@ -97,4 +99,27 @@ async fn a_wait_for_a_message_that_never_comes_ends_at_its_limit() {
 #[should_panic(expected = "a topic has at least one partition, not 0")]
 async fn a_topic_without_partitions_is_refused() {
     drop(fresh_topic_with(0).await);
+}
+
+/// As many as a suite has, sixteen at a time; all 200 under full load.
+#[tokio::test]
+pub(crate) async fn two_hundred_tests_meet_no_stranger() {
+    let count = lab::load(32, 200);
+    let turn = std::sync::Arc::new(tokio::sync::Semaphore::new(16));
+    let test = |number: usize| {
+        let turn = turn.clone();
+        async move {
+            let _until_it_ends = turn.acquire().await.unwrap();
+            let topic = fresh_topic().await;
+            topic.send(number.to_string().as_str()).await.unwrap();
+            let read = topic.read_all(LIMIT).await.unwrap();
+            let texts: Vec<&str> = read.iter().map(Message::text).collect();
+            assert_eq!(texts, [number.to_string()]);
+        }
+    };
+    let mut tests: tokio::task::JoinSet<()> = (0..count).map(test).collect();
+
+    while let Some(ended) = tests.join_next().await {
+        ended.unwrap();
+    }
 }

@@ -132,6 +132,8 @@ const MATRIX: &[Row] = &[
         migrated_once: NotOfIt("a topic has no schema"),
         // Each of its 25 tests finds its own messages in its topic and no other.
         private: By(&[
+            p3_kafka::all_messages_of_all_partitions_are_read_and_no_strangers,
+            p3_kafka::two_hundred_tests_meet_no_stranger,
             p1_one_server::two_hundred_tests_under_cargo_test_start_one_server_of_a_kind,
             p1_one_server::two_hundred_processes_under_nextest_start_one_server_of_a_kind,
         ]),
