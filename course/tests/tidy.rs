@@ -102,6 +102,20 @@ fn files_are_short_enough_to_read() {
     }
 }
 
+/// clippy reads only the nearest `clippy.toml`, so a package's own file repeats the workspace's.
+#[test]
+fn a_clippy_toml_of_a_package_forbids_what_the_workspace_forbids() {
+    let workspace = root().join("clippy.toml");
+    let lines = read(&workspace);
+
+    for own in files(&root(), "clippy.toml").into_iter().filter(|path| *path != workspace) {
+        let text = read(&own);
+        let missing: Vec<&str> =
+            lines.lines().filter(|line| !text.lines().any(|own| own == *line)).collect();
+        assert_eq!(missing, Vec::<&str>::new(), "{}", own.display());
+    }
+}
+
 #[test]
 fn nothing_that_did_not_run_reads_as_passed() {
     let mark = concat!("#[ign", "ore");

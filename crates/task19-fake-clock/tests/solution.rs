@@ -12,15 +12,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// The day on which every test begins. The wall clock can be set back from there.
-const MONDAY: Duration = Duration::from_secs(20_000 * 86_400);
+const MONDAY: Duration = Duration::from_secs(20_003 * 86_400);
 
-/// The clock of `mock_instant`: it stands still until the test moves it.
+/// The clock of `mock_instant`. It stands still until the test moves it. It belongs to the thread of
+/// the test, so tests in parallel do not move each other's clocks.
 struct Mocked(Instant);
 
 impl Mocked {
     fn new() -> Mocked {
-        // With `--test-threads=1`, the thread and its clock have served other tests before.
-        MockClock::set_time(Duration::ZERO);
         MockClock::set_system_time(MONDAY);
         Mocked(SystemClock.now())
     }
