@@ -10,13 +10,16 @@ use tokio::time::timeout;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-/// Far more than an answer from this machine takes. It ends a test whose client does not end.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Far more than an answer takes, also on a machine with ten times more work than cores. It ends a
+/// test whose client does not end.
+const LIMIT: Duration = Duration::from_secs(30);
 /// The delays of all clients here. They grow, so that they can be told apart.
 const DELAYS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// One attempt, and a retry after each delay.
 const ATTEMPTS: usize = 1 + DELAYS.len();
+/// For attempts that get no answer. On a busy machine an answer may take longer: one of twenty is enough.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The longest `Retry-After` that the clients here obey.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -162,7 +165,9 @@ async fn a_payment_with_a_key_is_tried_again_with_the_same_key() {
 #[tokio::test]
 async fn the_waits_follow_the_delays() {
     let api = Api::start().await;
-    api.answer(ResponseTemplate::new(500)).await;
+    for _ in 0..ATTEMPTS {
+        api.answer_once(ResponseTemplate::new(500)).await;
+    }
 
     within(api.client().of_order("7")).await.unwrap_err();
 
@@ -201,10 +206,11 @@ async fn an_api_that_asks_for_an_hour_is_not_waited_for() {
 #[tokio::test]
 async fn an_attempt_without_an_answer_ends_and_the_next_one_may_succeed() {
     let api = Api::start().await;
-    api.answer_once(list().set_delay(Duration::from_secs(3600))).await;
+    // Another answer than the second one, so that a client that waits for it is found by what it returns.
+    let late = ResponseTemplate::new(200).set_body_json(json!([]));
+    api.answer_once(late.set_delay(12 * ATTEMPT_TIMEOUT)).await;
     api.answer(list()).await;
-    // Of the attempts after the first, one must be answered in this time, also on a busy machine.
-    let client = api.client_with(Duration::from_millis(250));
+    let client = api.client_with(ATTEMPT_TIMEOUT, &[Duration::ZERO; 20]);
 
     let answer = within(client.of_order("7")).await;
 
@@ -231,12 +237,14 @@ struct Api {
 }
 
 impl Api {
-    /// Not `MockServer::start()`: that one comes from a pool, and could still get a late request of the test before.
+    /// Not `MockServer::start()`, which takes a server from a pool: a request that an earlier test
+    /// gave up on could still arrive there.
     async fn start() -> Api {
         Api { server: MockServer::builder().start().await, waits: RefCell::default() }
     }
 
-    /// Answers any request, from the first one on that no earlier stub answers. What was sent is looked at afterwards.
+    /// Answers every request that no earlier stub answers. The test looks at the recorded requests
+    /// afterwards: with a stricter stub, a wrong request would get 404, and the failure would say less.
     async fn answer(&self, answer: ResponseTemplate) {
         Mock::given(any()).respond_with(answer).mount(&self.server).await;
     }
@@ -259,16 +267,21 @@ impl Api {
         self.requests().await.iter().map(value).collect()
     }
 
-    /// A client that has much time for each attempt, and notes its waits instead of waiting.
+    /// A client that has more time for each attempt than any test.
     fn client(&self) -> Payments<impl AsyncFn(Duration)> {
-        self.client_with(6 * LIMIT)
+        self.client_with(2 * LIMIT, &DELAYS)
     }
 
-    fn client_with(&self, attempt_timeout: Duration) -> Payments<impl AsyncFn(Duration)> {
+    /// A client that notes its waits instead of waiting.
+    fn client_with(
+        &self,
+        attempt_timeout: Duration,
+        delays: &[Duration],
+    ) -> Payments<impl AsyncFn(Duration)> {
         let settings = Settings {
             base: self.server.uri().parse().unwrap(),
             token: "secret".into(),
-            delays: DELAYS.to_vec(),
+            delays: delays.to_vec(),
             longest_wait: LONGEST_WAIT,
             attempt_timeout,
         };
