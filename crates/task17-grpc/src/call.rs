@@ -104,25 +104,28 @@ fn deadline_after(metadata: &MetadataMap) -> Option<Duration> {
     })
 }
 
-/// Returns the metadata whose names begin with `echo-`.
+/// Returns the metadata that goes back.
 fn echoed(metadata: &MetadataMap) -> MetadataMap {
     let mut echoed = faults::more_metadata();
     for entry in metadata.iter() {
         match entry {
-            KeyAndValueRef::Ascii(key, value) if key.as_str().starts_with("echo-") => {
+            KeyAndValueRef::Ascii(key, value) if is_echoed(key.as_str()) => {
                 if fault!("one-value-per-name") {
                     echoed.insert(key.clone(), value.clone());
                 } else {
                     echoed.append(key.clone(), value.clone());
                 }
             }
-            KeyAndValueRef::Binary(key, value) if key.as_str().starts_with("echo-") => {
-                if !fault!("text-metadata-only") {
-                    echoed.append_bin(key.clone(), value.clone());
-                }
+            KeyAndValueRef::Binary(..) if fault!("text-metadata-only") => {}
+            KeyAndValueRef::Binary(key, value) if is_echoed(key.as_str()) => {
+                echoed.append_bin(key.clone(), value.clone());
             }
             _ => {}
         }
     }
     echoed
+}
+
+fn is_echoed(name: &str) -> bool {
+    name.starts_with("echo-")
 }

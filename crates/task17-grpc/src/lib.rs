@@ -25,7 +25,14 @@ pub use crate::pipe::Connection;
 use crate::service::Service;
 
 /// The messages and the client, generated from `proto/echo.proto` by `build.rs`.
-#[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::doc_markdown,
+    clippy::missing_errors_doc,
+    unused_qualifications,
+    reason = "the generators know nothing of this workspace's lints"
+)]
 pub mod pb {
     include!(concat!(env!("OUT_DIR"), "/course.echo.v1.rs"));
 }

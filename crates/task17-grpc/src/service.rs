@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_stream::stream;
 use testenv::fault;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::interval;
 use tonic::codegen::BoxStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status, async_trait};
@@ -73,11 +73,11 @@ async fn say(_in_progress: Call, request: SayRequest) -> Result<SayReply, Status
 fn repeat(call: Call, request: RepeatRequest) -> BoxStream<RepeatReply> {
     let deadline = if fault!("deadline-of-the-headers") { None } else { call.deadline };
     let last = faults::last(request.times.min(MOST_REPLIES));
+    // An interval of zero panics.
+    let pace = Duration::from_millis(request.interval_ms.into()).max(Duration::from_nanos(1));
     Box::pin(stream! {
         let _in_progress = call;
-        // An interval of zero panics; a nanosecond is as good.
-        let mut due = interval(Duration::from_millis(request.interval_ms.into()).max(Duration::from_nanos(1)));
-        due.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut due = interval(pace);
         for number in 1..=last {
             let ticked = async { Ok(due.tick().await) };
             if let Err(too_late) = call::until(deadline, ticked).await {
@@ -91,7 +91,8 @@ fn repeat(call: Call, request: RepeatRequest) -> BoxStream<RepeatReply> {
             yield Ok(reply);
         }
         if request.times > MOST_REPLIES && !fault!("limit-ends-quietly") {
-            yield Err(Status::resource_exhausted(faults::in_other_words("a stream has at most 100 replies")));
+            let why = faults::in_other_words("a stream has at most 100 replies");
+            yield Err(Status::resource_exhausted(why));
         } else if !fault!("trailers-lost") {
             yield Err(ended(last));
         }

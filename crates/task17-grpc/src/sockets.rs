@@ -55,7 +55,9 @@ fn from_the_tables() -> io::Result<BTreeSet<Socket>> {
         let lines = match fs::read_to_string(format!("/proc/net/{table}")) {
             Ok(lines) => lines,
             // A kernel without IPv6 has no such table, and no such socket.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && table.ends_with('6') => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && table.ends_with('6') => {
+                continue;
+            }
             Err(error) => return Err(error),
         };
         for line in lines.lines().skip(1) {
@@ -77,7 +79,12 @@ fn inodes() -> io::Result<BTreeSet<String>> {
         // Another thread may have closed it by now.
         let Ok(target) = fs::read_link(entry?.path()) else { continue };
         let target = target.to_string_lossy();
-        inodes.extend(target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')).map(str::to_owned));
+        inodes.extend(
+            target
+                .strip_prefix("socket:[")
+                .and_then(|rest| rest.strip_suffix(']'))
+                .map(str::to_owned),
+        );
     }
     Ok(inodes)
 }

@@ -241,12 +241,11 @@ async fn all_of(stream: &mut Streaming<RepeatReply>) -> (Vec<RepeatReply>, Optio
 }
 
 async fn until_in_progress(echo: &Echo, calls: usize) {
-    let reached = wait::until(LIMIT, "the number of calls in progress", async || {
-        match echo.in_progress() {
+    let reached =
+        wait::until(LIMIT, "the number of calls in progress", async || match echo.in_progress() {
             now if now == calls => Ok(()),
             now => Err(format!("{now}, not {calls}")),
-        }
-    });
+        });
     reached.await.unwrap();
 }
 
