@@ -41,6 +41,9 @@ pub(crate) struct Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        if fault!("port-after-a-call") {
+            faults::open_a_port();
+        }
         self.calls.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }

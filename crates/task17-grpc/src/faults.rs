@@ -1,13 +1,13 @@
 //! The larger faults of this task, and its other right programs. Think of your own faults before
 //! you look.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Mutex;
 
 use async_stream::stream;
 use testenv::fault;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 use tonic::codegen::tokio_stream::{self, StreamExt};
@@ -19,18 +19,22 @@ use crate::pb::RepeatReply;
 pub(crate) const FEW_BYTES: usize = 64;
 
 /// Listens on a port for as long as the process lives.
-pub(crate) async fn open_a_port() {
+pub(crate) fn open_a_port() {
     static OPEN: Mutex<Vec<TcpListener>> = Mutex::new(Vec::new());
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     OPEN.lock().expect("nobody panics with this lock").push(listener);
 }
 
-/// A pipe through the network of this machine. The listener is closed again.
-pub(crate) async fn loopback_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+/// Holds a connection of the process with itself until `served` ends. Nobody listens meanwhile.
+pub(crate) fn hold_a_loopback_pair(served: JoinHandle<hyper::Result<()>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let address = listener.local_addr().expect("a listener has an address");
-    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (ours.expect("the listener takes it"), theirs.expect("a client connects").0)
+    let one = TcpStream::connect(address).expect("the listener takes it");
+    let (other, _) = listener.accept().expect("a client is waiting");
+    tokio::spawn(async move {
+        served.await.ok(); // the pair ends, however the connection ended
+        drop((one, other));
+    });
 }
 
 /// Does the work in a task. Whoever drops the answer does not end the task.

@@ -77,17 +77,17 @@ impl Echo {
     pub async fn client(&self) -> EchoClient<Connection> {
         let service = EchoServer::new(Service::new(self.calls.clone()));
         if fault!("port-for-debugging") {
-            faults::open_a_port().await;
-        }
-        if fault!("loopback-pair") {
-            let (ours, theirs) = faults::loopback_pair().await;
-            pipe::serve(theirs, service);
-            return client(pipe::connect(ours).await);
+            faults::open_a_port();
         }
         let size = if fault!("small-pipe") { faults::FEW_BYTES } else { PIPE_BYTES };
         let (ours, theirs) = tokio::io::duplex(size);
-        pipe::serve(theirs, service);
-        client(pipe::connect(ours).await)
+        let served = pipe::serve(theirs, service);
+        if fault!("loopback-pair") {
+            faults::hold_a_loopback_pair(served);
+        }
+        // HTTP/2 wants a host. Nobody looks it up: the pipe leads to this service only.
+        let host = Uri::from_static("http://in.memory");
+        EchoClient::with_origin(pipe::connect(ours).await, host)
     }
 
     /// Returns the number of calls that the service still works on.
@@ -95,9 +95,4 @@ impl Echo {
     pub fn in_progress(&self) -> usize {
         self.calls.in_progress()
     }
-}
-
-/// HTTP/2 wants a host in each request. Nobody looks it up: the pipe leads to one service only.
-fn client(connection: Connection) -> EchoClient<Connection> {
-    EchoClient::with_origin(connection, Uri::from_static("http://in.memory"))
 }

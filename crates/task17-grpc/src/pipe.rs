@@ -8,6 +8,7 @@ use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 
@@ -27,10 +28,10 @@ pub struct Connection {
 pub(crate) fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: EchoServer<Service>,
-) {
+) -> JoinHandle<hyper::Result<()>> {
     let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::spawn(served);
+    tokio::spawn(served)
 }
 
 /// Begins a connection. A task moves its bytes until the last clone is dropped.

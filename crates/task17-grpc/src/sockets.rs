@@ -4,9 +4,8 @@
 //! `udp6`, and keeps the sockets that `/proc/self/fd` lists. A table holds the sockets of the whole
 //! machine, or of the whole container.
 //!
-//! Elsewhere, macOS for example, there are no such tables. [`open`] asks the kernel for the address
-//! of every descriptor in `/dev/fd`. A descriptor that is no socket, or a socket without a port, has
-//! no address.
+//! On macOS there are no such tables. There [`open`] asks the kernel for the address of every
+//! descriptor in `/dev/fd`. A file has no address, and a socket of Unix has no port.
 //!
 //! Invariant: a socket of the internet that has a port is in the set, whether it listens or is
 //! connected. Pipes, files and sockets of Unix are not.
