@@ -13,11 +13,11 @@ use testcontainers_modules::testcontainers::bollard::models::{
 };
 
 use super::client::{docker_client_instance, limited, query, query_limit};
-use super::start::{OWNER_LABEL, TOKEN_LABEL, note};
+use super::start::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL, note};
 use super::{here, on_engine};
 use crate::Error;
 use crate::provider::PROVIDER_VAR;
-use crate::reuse::REUSE_LABEL;
+use crate::reuse;
 use crate::run::{Owner, Run};
 
 /// The usual cause of a refusal.
@@ -41,13 +41,14 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
     }
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let port: u16 = port.ok_or_else(|| unknown("it is no host:port"))?;
-    let run_label = format!("{TOKEN_LABEL}={}", run.token());
+    // Of this run, or kept by this user on this machine: no other one is changed.
+    let of_run = format!("{TOKEN_LABEL}={}", run.token());
+    let kept = format!("{}={}", reuse::OWNER_LABEL, reuse::owner()?);
     let found = on_engine(async move {
-        let mut found = container_at(&run_label, port).await?;
-        if found.is_none() {
-            found = container_at(REUSE_LABEL, port).await?;
+        match container_at(&of_run, port).await? {
+            Some(found) => Ok(Some(found)),
+            None => container_at(&kept, port).await,
         }
-        Ok::<_, Error>(found)
     });
     let Some((container, inner)) = found.await? else {
         return Err(unknown("no container of this run, and no kept one, publishes the port")
@@ -87,7 +88,9 @@ async fn create(run: &'static Run) -> Result<String, Error> {
     note(run)?;
     let name = format!("testenv-{}", run.token());
     let owner = (OWNER_LABEL.to_owned(), Owner::of(run.dir()).to_string());
-    let labels = HashMap::from([(TOKEN_LABEL.to_owned(), run.token().to_owned()), owner]);
+    let job = here::job().await?.map(|job| (JOB_LABEL.to_owned(), job.id.clone()));
+    let token = (TOKEN_LABEL.to_owned(), run.token().to_owned());
+    let labels = HashMap::from_iter([token, owner].into_iter().chain(job));
     let request = NetworkCreateRequest {
         name: name.clone(),
         labels: Some(labels),

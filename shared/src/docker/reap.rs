@@ -48,8 +48,8 @@ pub(super) fn remove(token: &str, _engine: &str, _vars: &str) -> Result<(), Refu
     })
 }
 
-/// Removes the containers of runs that are over and whose notes were deleted with their directory.
-/// Returns what became of each container. Blocks. It is for the reaper.
+/// Removes the containers and networks of runs that are over and whose notes were deleted with their
+/// directory. Returns what became of each. Blocks. It is for the reaper.
 pub(super) fn sweep_orphans() -> Fates {
     RUNTIME.block_on(async {
         let away = |error: String| {
@@ -61,21 +61,11 @@ pub(super) fn sweep_orphans() -> Fates {
         };
         let mut filters = HashMap::new();
         filters.insert("label".to_owned(), vec![OWNER_LABEL.to_owned(), TOKEN_LABEL.to_owned()]);
-        let options =
-            query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let containers = match engine.list_containers(Some(options)).await {
-            Ok(containers) => containers,
+        let owned = match owned(&engine, &filters).await {
+            Ok(owned) => owned,
             Err(error) => return away(error.to_string()),
         };
-        let owned = containers.into_iter().filter_map(|container| {
-            let mut labels = container.labels?;
-            let owner = Owner::parse(&labels.remove(OWNER_LABEL)?)?;
-            let name = container.names.unwrap_or_default().concat().replace('/', "");
-            Some((owner, labels.remove(TOKEN_LABEL)?, labels.remove(JOB_LABEL), name))
-        });
-        let owned: Vec<(Owner, String, Option<String>, String)> = owned.collect();
-        let jobs: HashSet<&String> =
-            owned.iter().filter_map(|(_, _, job, _)| job.as_ref()).collect();
+        let jobs: HashSet<&String> = owned.iter().filter_map(|thing| thing.job.as_ref()).collect();
         let mut ended = HashSet::new();
         for job in jobs {
             if here::has_ended(&engine, job).await {
@@ -85,7 +75,7 @@ pub(super) fn sweep_orphans() -> Fates {
         let runs = Runs::look();
         let mut removed: HashMap<String, Result<usize, String>> = HashMap::new();
         let mut fates = Vec::new();
-        for (owner, token, job, name) in owned {
+        for Owned { owner, token, job, what } in owned {
             let has_ended = job.as_ref().is_some_and(|job| ended.contains(job));
             let is_over =
                 runs.is_over(&owner, &token) || has_ended && runs.has_no_directory(&owner, &token);
@@ -102,10 +92,49 @@ pub(super) fn sweep_orphans() -> Fates {
             } else {
                 Fate::Left("its run is not provably over".into())
             };
-            fates.push((format!("container {name}"), fate));
+            fates.push((what, fate));
         }
         fates
     })
+}
+
+/// A container or a network, and the run that it belongs to.
+struct Owned {
+    owner: Owner,
+    token: String,
+    job: Option<String>,
+    /// As it is told: what it is, and its name.
+    what: String,
+}
+
+impl Owned {
+    fn of(labels: Option<HashMap<String, String>>, what: String) -> Option<Owned> {
+        let mut labels = labels?;
+        let owner = Owner::parse(&labels.remove(OWNER_LABEL)?)?;
+        Some(Owned {
+            owner,
+            token: labels.remove(TOKEN_LABEL)?,
+            job: labels.remove(JOB_LABEL),
+            what,
+        })
+    }
+}
+
+/// The containers and networks that these labels select.
+async fn owned(
+    engine: &Docker,
+    filters: &HashMap<String, Vec<String>>,
+) -> Result<Vec<Owned>, EngineError> {
+    let options = query::ListContainersOptionsBuilder::new().all(true).filters(filters).build();
+    let containers = engine.list_containers(Some(options)).await?.into_iter().map(|container| {
+        let name = container.names.unwrap_or_default().concat().replace('/', "");
+        Owned::of(container.labels, format!("container {name}"))
+    });
+    let options = query::ListNetworksOptionsBuilder::new().filters(filters).build();
+    let networks = engine.list_networks(Some(options)).await?.into_iter().map(|network| {
+        Owned::of(network.labels, format!("network {}", network.name.unwrap_or_default()))
+    });
+    Ok(containers.chain(networks).flatten().collect())
 }
 
 /// Removes everything that has the label. Returns how many objects there were.

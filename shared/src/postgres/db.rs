@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use sqlx::postgres::PgPool;
 
@@ -128,11 +128,10 @@ impl Db {
     pub fn superuser(&self) -> &PgPool {
         self.superuser.get_or_init(|| {
             if !self.server.has_superuser {
+                static SAID: Once = Once::new();
                 let var = POSTGRES.url_var;
-                announce(
-                    POSTGRES.name,
-                    &format!("a test asks for a superuser, which the user of {var} is not"),
-                );
+                let what = format!("a test asks for a superuser, which the user of {var} is not");
+                SAID.call_once(|| announce(POSTGRES.name, &what));
             }
             let clock_is_stopped = wait::clock_is_stopped();
             let pool = client::pool(self.server.options_of(&self.name, None), clock_is_stopped);

@@ -2,6 +2,7 @@
 
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{Lab, PROMISED, line};
+use crate::p4_nothing_is_left::kill_with_its_reaper;
 
 /// What a server at `address` answers to PostgreSQL's question for TLS, asked from a container.
 fn asked_from(container: &str, address: &str) -> String {
@@ -63,5 +64,28 @@ fn a_process_of_this_machine_cannot_be_reached_from_a_container() {
 
     assert!(said.contains("no container can reach a server at 127.0.0.1:"), "{said}");
     assert!(said.contains("export TESTENV_PROVIDER=docker"), "{said}");
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// The network is all that is left: the run's own container and its directory were removed by somebody.
+#[test]
+fn the_network_of_a_killed_run_is_swept_with_nothing_else_left_of_it() {
+    let (lab, cache) = (Lab::new(), tempfile::tempdir().unwrap());
+    let reuse =
+        [("TESTENV_REUSE", "1"), ("TESTENV_CACHE_DIR", cache.path().to_str().unwrap()), ("CI", "")];
+    let mut test = lab.actor("inside", "wait");
+    let mut test = test.envs(reuse).env("TESTENV_RUN_ID", "gone").spawn().unwrap();
+    let said = line(&mut test);
+    docker(&["rm", "--force", said.split(' ').next().unwrap()]);
+    kill_with_its_reaper(&lab, test);
+    std::fs::remove_dir_all(lab.base().join("gone")).unwrap();
+
+    assert!(lab.actor("docker", "pass").status().unwrap().success());
+
+    lab.expect_nothing_left_but(PROMISED, "testenv.reuse");
+    let owner = lab.base().display().to_string();
+    for kept in labelled("container", "testenv.owner", &owner) {
+        docker(&["rm", "--force", "--volumes", kept.split_whitespace().nth(1).unwrap()]);
+    }
     lab.expect_nothing_left(PROMISED);
 }
