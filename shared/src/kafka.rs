@@ -91,5 +91,11 @@ pub async fn fresh_topic_with(partitions: i32) -> Topic {
 impl Drop for Topic {
     fn drop(&mut self) {
         self.held.end(broker::read(self));
+        // The client joins its threads, which takes a tenth of a second; nobody waits for that.
+        if let Some(producer) = self.producer.take() {
+            let producer = std::mem::ManuallyDrop::new(producer);
+            let end = move || drop(std::mem::ManuallyDrop::into_inner(producer));
+            std::thread::Builder::new().name("testenv-producer".into()).spawn(end).ok(); // else it ends with the process
+        }
     }
 }

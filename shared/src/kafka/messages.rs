@@ -1,6 +1,8 @@
 //! Messages of a topic, for tests that do not want to write a producer and a consumer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -187,10 +189,24 @@ impl Topic {
         wait::expect_runtime("a topic")?;
         let (brokers, name, partitions) =
             (self.brokers.clone(), self.name.clone(), self.partitions);
+        let given_up = GivenUp::default();
+        let flag = given_up.0.clone();
         // A blocking thread: a clock that the test has stopped does not leap over the limit.
-        let read =
-            tokio::task::spawn_blocking(move || read(&brokers, &name, partitions, limit, count));
+        let read = tokio::task::spawn_blocking(move || {
+            read(&brokers, &name, partitions, limit, count, &flag)
+        });
         read.await.expect("the thread that reads is neither cancelled nor panics")
+    }
+}
+
+/// Tells the thread that reads that nobody waits for it any more: a runtime waits for its blocking
+/// threads.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -209,6 +225,7 @@ fn read(
     partitions: i32,
     limit: Duration,
     count: Option<usize>,
+    given_up: &AtomicBool,
 ) -> Result<Vec<Message>, Error> {
     let start = Instant::now();
     let failed =
@@ -224,7 +241,7 @@ fn read(
             return Ok(read);
         }
         let left = limit.saturating_sub(start.elapsed());
-        if left.is_zero() {
+        if left.is_zero() || given_up.load(Ordering::Relaxed) {
             return Err(too_few(topic, limit, count, &read, last));
         }
         match consumer.poll(left.min(LOOK)) {
@@ -243,6 +260,8 @@ fn consumer(brokers: &str, topic: &str, partitions: i32) -> Result<BaseConsumer,
         // It joins no group; the client wants a name all the same.
         .set("group.id", topic)
         .set("enable.auto.commit", "false")
+        // Where the first messages were deleted.
+        .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "10")
         .create()?;

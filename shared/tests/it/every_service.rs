@@ -74,7 +74,13 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         ways: &["docker"],
         opens: "kafka-console-consumer.sh --from-beginning",
         ask: || ask(testenv::fresh_topic()),
-        drop_late: || drop_late(testenv::fresh_topic()),
+        drop_late: || {
+            drop_late(async {
+                let topic = testenv::fresh_topic().await;
+                topic.send("so that there is a client").await.unwrap();
+                topic
+            });
+        },
         stranger: None,
         content: |address| crate::p4_given_servers::topics(address).into_iter().collect(),
     },

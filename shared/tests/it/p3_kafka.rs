@@ -95,6 +95,22 @@ async fn a_wait_for_a_message_that_never_comes_ends_at_its_limit() {
     assert!(read.is_err() && start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
+/// A runtime waits for its blocking threads.
+#[test]
+fn a_read_that_nobody_waits_for_any_more_does_not_hold_up_the_end_of_the_test() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let start = Instant::now();
+
+    let read = runtime.block_on(async {
+        let topic = fresh_topic().await;
+        let moment = Duration::from_millis(200);
+        tokio::time::timeout(moment, topic.read(1, Duration::MAX)).await.map(drop)
+    });
+    drop(runtime);
+
+    assert!(read.is_err() && start.elapsed() < LIMIT, "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 #[should_panic(expected = "a topic has at least one partition, not 0")]
 async fn a_topic_without_partitions_is_refused() {
