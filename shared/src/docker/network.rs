@@ -13,12 +13,13 @@ use testcontainers_modules::testcontainers::bollard::models::{
 };
 
 use super::client::{docker_client_instance, limited, query, query_limit};
-use super::start::{JOB_LABEL, OWNER_LABEL, TOKEN_LABEL, note};
+use super::start::{JOB_LABEL, OWNER_LABEL, SERVICE_LABEL, TOKEN_LABEL, note};
 use super::{here, on_engine};
 use crate::Error;
-use crate::provider::PROVIDER_VAR;
+use crate::provider::{PROVIDER_VAR, docker_host, host_of};
 use crate::reuse;
 use crate::run::{Owner, Run};
+use crate::service::KAFKA;
 
 /// The usual cause of a refusal.
 const TOO_MANY: &str = "remove networks that nobody uses (docker network ls): an engine has addresses for about thirty";
@@ -30,8 +31,10 @@ const TOO_MANY: &str = "remove networks that nobody uses (docker network ls): an
 ///
 /// # Errors
 ///
-/// When no container of ours is at the address, or the engine refuses.
+/// When no container of ours is at the address, when it is a Kafka broker's, or when the engine refuses.
 pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
+    // What stands before it may hold a password.
+    let address = address.rsplit('@').next().unwrap_or_default();
     let unknown = |cause: &str| {
         Error::new(format!("no container can reach a server at {address}")).cause(cause)
     };
@@ -39,8 +42,13 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
         // The tests and the run's containers are on one network already.
         return Ok(address.to_owned());
     }
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    let port: u16 = port.ok_or_else(|| unknown("it is no host:port"))?;
+    let place = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port): (&str, u16) = place.ok_or_else(|| unknown("it is no host:port"))?;
+    if !["127.0.0.1", "localhost"].contains(&host)
+        && host_of(&docker_host()).as_deref() != Some(host)
+    {
+        return Err(unknown("it is on another machine than the engine"));
+    }
     // Of this run, or kept by this user on this machine: no other one is changed.
     let of_run = format!("{TOKEN_LABEL}={}", run.token());
     let kept = format!("{}={}", reuse::OWNER_LABEL, reuse::owner()?);
@@ -50,10 +58,13 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
             None => container_at(&kept, port).await,
         }
     });
-    let Some((container, inner)) = found.await? else {
+    let Some(Found { container, inner, service }) = found.await? else {
         return Err(unknown("no container of this run, and no kept one, publishes the port")
             .fix(format!("export {PROVIDER_VAR}=docker")));
     };
+    if service == KAFKA.name {
+        return Err(unknown("a broker sends its clients to an address that only this machine has"));
+    }
     join(run, &container).await?;
     Ok(format!("{container}:{inner}"))
 }
@@ -99,14 +110,25 @@ async fn create(run: &'static Run) -> Result<String, Error> {
     on_engine(async move {
         let engine = docker_client_instance().await.map_err(|error| refused(&error))?;
         let made = limited(query_limit(), "to create a network", engine.create_network(request));
-        made.await?.map_err(|error| refused(&error).fix(TOO_MANY))?;
-        Ok(name)
+        match made.await? {
+            Ok(_) => Ok(name),
+            // A process of this run made it and was killed before it could say so.
+            Err(EngineError::DockerResponseServerError { status_code: 409, .. }) => Ok(name),
+            Err(error) => Err(refused(&error).fix(TOO_MANY)),
+        }
     })
     .await
 }
 
-/// The name of the container with this label that publishes `port`, and its own port.
-async fn container_at(label: &str, port: u16) -> Result<Option<(String, u16)>, Error> {
+struct Found {
+    container: String,
+    /// Its own port.
+    inner: u16,
+    service: String,
+}
+
+/// The container with this label that publishes `port`.
+async fn container_at(label: &str, port: u16) -> Result<Option<Found>, Error> {
     let engine = docker_client_instance().await.map_err(|error| refused(&error))?;
     let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
     let options = query::ListContainersOptionsBuilder::new().filters(&filters).build();
@@ -115,15 +137,20 @@ async fn container_at(label: &str, port: u16) -> Result<Option<(String, u16)>, E
     Ok(listed.into_iter().find_map(|container: ContainerSummary| {
         let published = container.ports?.into_iter().find(|it| it.public_port == Some(port))?;
         let name = container.names?.into_iter().next()?;
-        Some((name.trim_start_matches('/').to_owned(), published.private_port))
+        Some(Found {
+            container: name.trim_start_matches('/').to_owned(),
+            inner: published.private_port,
+            service: container.labels?.remove(SERVICE_LABEL).unwrap_or_default(),
+        })
     }))
 }
 
 /// 403 with these words; the engine has no number of its own for it.
 fn is_connected(error: &EngineError) -> bool {
+    let words = ["already exists in network", "already connected"]; // Docker's, Podman's
     matches!(
         error,
-        EngineError::DockerResponseServerError { message, .. } if message.contains("already exists in network")
+        EngineError::DockerResponseServerError { message, .. } if words.iter().any(|it| message.contains(it))
     )
 }
 
