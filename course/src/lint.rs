@@ -37,7 +37,8 @@ const DENY: CargoProgram = CargoProgram {
 
 /// The lints in their order.
 fn lints() -> impl Iterator<Item = (String, String)> {
-    let services = SERVICES.iter().map(|service| format!("{},integration", service.name));
+    let tiers = |name: &str| [name.to_owned(), format!("{name},integration")];
+    let services = SERVICES.iter().flat_map(move |service| tiers(service.name));
     let chosen = CHOSEN.iter().map(|&features| features.to_owned()).chain(services);
     let clippy = chosen.map(|features| {
         let arguments = format!("clippy --quiet -p shared --features={features} -- -D warnings");
