@@ -145,7 +145,7 @@ impl Filler<'_> {
     /// the reason.
     async fn clear(&self, admin: &mut PgConnection) -> String {
         if !self.server.is_ours
-            && let Err(error) = pin::sweep(admin).await
+            && let Err(error) = pin::sweep(admin, self.server).await
         {
             if server::is_lost(&error) {
                 return error.to_string();

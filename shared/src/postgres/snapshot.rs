@@ -120,6 +120,11 @@ fn read(path: &Path) -> Result<String, Error> {
             let why = format!("line {number}: only psql can read the rows after a COPY");
             return Err(unusable(&why).fix(CURE));
         }
+        if line.starts_with("ALTER ") && line.contains(" OWNER TO ") && line.ends_with(';') {
+            let why =
+                format!("line {number}: it gives what it makes to another role than the test's");
+            return Err(unusable(&why).fix(CURE));
+        }
         makes_a_database |= line.starts_with("CREATE DATABASE ");
         if makes_a_database && line.starts_with("\\connect ") {
             let why =

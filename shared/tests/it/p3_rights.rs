@@ -147,10 +147,12 @@ async fn a_migration_may_give_the_database_to_another_role() {
 #[tokio::test]
 async fn the_role_of_a_template_that_was_not_built_is_no_superuser() {
     let broken = Template::sql("SELECT 'rights, broken'; SELECT no_such_column");
+    let panics = Template::build("rights, panics", async |_| panic!("as told"));
     let failed = tokio::spawn(async move { drop(broken.fresh().await) }).await;
+    let panicked = tokio::spawn(async move { drop(panics.fresh().await) }).await;
 
     let db = testenv::fresh_db().await;
-    assert!(failed.unwrap_err().is_panic());
+    assert!(failed.unwrap_err().is_panic() && panicked.unwrap_err().is_panic());
     // Another test may be building at this moment.
     wait::until(Duration::from_secs(20), "the end of all builds", async || {
         let supers = "SELECT string_agg(rolname, ', ') FROM pg_roles WHERE rolsuper AND rolname <> 'postgres'";

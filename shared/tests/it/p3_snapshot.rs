@@ -160,6 +160,7 @@ fn what_cannot_be_restored_is_refused_with_the_cure() {
     files.write("copy.sql", b"-- a dump\n\nCOPY public.t (n) FROM stdin;\n1\n\\.\n");
     files.write("latin.sql", b"INSERT INTO t VALUES ('\xe9');\n");
     files.write("windows.sql", b"-- a dump\r\n\r\nCOPY public.t (n) FROM stdin;\r\n1\r\n\\.\r\n");
+    files.write("owner.sql", b"CREATE TABLE t ();\nALTER TABLE public.t OWNER TO postgres;\n");
     files.write("create.sql", b"CREATE DATABASE x;\r\n\r\n\\connect x\r\n");
 
     for (name, why) in [
@@ -167,6 +168,7 @@ fn what_cannot_be_restored_is_refused_with_the_cure() {
         ("copy.sql", "line 3: only psql can read the rows after a COPY"),
         ("latin.sql", "neither UTF-8"),
         ("windows.sql", "line 3: only psql can read the rows after a COPY"),
+        ("owner.sql", "line 2: it gives what it makes to another role"),
         ("create.sql", "line 3: the dump makes a database of its own"),
         ("absent.sql", "No such file"),
     ] {

@@ -169,7 +169,11 @@ impl Filler<'_> {
             // A date that could not be written is an older one: the template goes earlier, when nobody uses it.
             pin::note_use(admin, name).await.ok();
         }
-        Ok(Lacks::of(admin, name).await?)
+        let lacks = Lacks::of(admin, name).await?;
+        if lacks.owner.is_empty() {
+            return Err(NoCopy::Refused(format!("database \"{name}\" does not exist"), false));
+        }
+        Ok(lacks)
     }
 
     async fn copy(

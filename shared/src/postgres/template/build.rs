@@ -100,10 +100,14 @@ impl Template {
         };
         if let Err(why) = named {
             // Another run on the same server may have been quicker; ours is removed by its note.
-            return match exists(admin, name).await.map_err(not_built)? {
-                true => Ok(()),
-                false => Err(why),
-            };
+            if exists(admin, name).await.map_err(not_built)? {
+                return Ok(());
+            }
+            if let Some(role) = &role {
+                server::drop_database(admin, &scratch).await.map_err(not_built)?;
+                role::remove(admin, role).await.ok(); // another run's template may have it by now
+            }
+            return Err(why);
         }
         if !server.is_ours {
             // Gone with the run at the latest: the name is no database any more.
@@ -114,10 +118,15 @@ impl Template {
 
     async fn fill(&self, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
         match &self.source {
-            Source::Builder(builder) => builder(scratch.url()).await.map_err(|cause| {
-                let what = "the function that builds the template failed";
-                NotBuilt::Ever(Error::new(what).cause(cause))
-            })?,
+            Source::Builder(builder) => {
+                // A task of its own: what panics there does not end the build half-way.
+                let built = tokio::spawn(builder(scratch.url())).await;
+                let built = built.unwrap_or_else(|cause| Err(cause.into()));
+                built.map_err(|cause| {
+                    let what = "the function that builds the template failed";
+                    NotBuilt::Ever(Error::new(what).cause(cause))
+                })?;
+            }
             Source::Sql(what, text) => {
                 let mut connection = scratch.open().await?;
                 let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await;

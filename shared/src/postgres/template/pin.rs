@@ -20,7 +20,7 @@ use sqlx::postgres::PgConnection;
 use super::identity::PREFIX;
 use super::role;
 use crate::Error;
-use crate::postgres::server;
+use crate::postgres::server::{self, Server};
 use crate::wait;
 
 /// Half of the locks' keys, the letters `tenv`. It keeps them apart from the locks of an
@@ -139,7 +139,10 @@ pub(in crate::postgres) async fn note_use(
 /// many. It drops only what this role may drop. The session itself must hold no template.
 ///
 /// A template whose locks were in a database that is gone belongs to nobody.
-pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result<()> {
+pub(in crate::postgres) async fn sweep(
+    admin: &mut PgConnection,
+    server: &Server,
+) -> sqlx::Result<()> {
     const UNUSED_ONES: &str = "
         WITH templates AS (
             SELECT datname, datdba, split_part(shobj_description(oid, 'pg_database'), E'\\n', 1) AS about FROM pg_database
@@ -150,13 +153,14 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
                 substring(about FROM ' in (.*)$') AS home
             FROM templates WHERE about ~ '^testenv template [0-9]+ in '
         ),
-        ranked AS (SELECT *, row_number() OVER (PARTITION BY datdba, home ORDER BY age) AS place FROM ours)
+        ranked AS (SELECT *, row_number() OVER (PARTITION BY CASE WHEN $5 THEN 0 ELSE datdba END, home ORDER BY age) AS place FROM ours)
         SELECT datname::text FROM ranked
         WHERE pg_has_role(datdba, 'MEMBER') AND (age > $2 OR age > $3 AND place > $4)
         AND (home = current_database() OR home NOT IN (SELECT datname FROM pg_database))";
     let unused = || {
         let unused = sqlx::query_scalar(UNUSED_ONES).bind(PREFIX).bind(UNUSED.as_secs_f64());
-        unused.bind(RECENT.as_secs_f64()).bind(SPARE)
+        // Where each template has a role of its own, all of them are one maker's.
+        unused.bind(RECENT.as_secs_f64()).bind(SPARE).bind(server.has_roles())
     };
     let names: Vec<String> = unused().fetch_all(&mut *admin).await?;
     for name in names {
@@ -171,7 +175,7 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
         // Between the look and the lock a whole run may have used it.
         let still: Vec<String> = unused().fetch_all(&mut *admin).await?;
         let done = match still.contains(&name) {
-            true => drop_template(admin, &name).await,
+            true => drop_template(admin, server, &name).await,
             false => Ok(()),
         };
         sqlx::query("SELECT pg_advisory_unlock($1, $2)")
@@ -185,15 +189,11 @@ pub(in crate::postgres) async fn sweep(admin: &mut PgConnection) -> sqlx::Result
     Ok(())
 }
 
-/// Drops a template with its role. On an external server, a template has no role of its own.
-async fn drop_template(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
-    let role = sqlx::query_scalar(
-        "SELECT rolname::text FROM pg_roles JOIN pg_database ON datdba = pg_roles.oid WHERE datname = $1 AND rolname = $2",
-    );
-    let role: Option<String> =
-        role.bind(name).bind(role::name(name)).fetch_optional(&mut *admin).await?;
+/// Drops a template with its role, if templates have roles on this server.
+async fn drop_template(admin: &mut PgConnection, server: &Server, name: &str) -> sqlx::Result<()> {
     server::drop_database(admin, name).await?;
-    match role {
+    match role::of(server, name) {
+        // Refused while a copy of the template still belongs to it.
         Some(role) => role::remove(admin, &role).await,
         None => Ok(()),
     }

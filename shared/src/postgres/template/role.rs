@@ -17,7 +17,7 @@ use crate::postgres::server::{Server, execute};
 
 /// For a session that sends a password. A message is logged before any of its statements runs, so
 /// these settings must be sent first, in a message of their own.
-pub(in crate::postgres) const QUIET: &str = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
+pub(in crate::postgres) const QUIET: &str = "SET log_error_verbosity = 'terse'; SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
 
 /// The name of a template's role, the same in every run, so that a test may print it. `None` on a
 /// server on which tests have the role of the URL.
