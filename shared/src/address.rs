@@ -68,6 +68,8 @@ pub(crate) enum Form {
     Redis,
     /// No URL: a list of `host:port` without user and password.
     Brokers,
+    /// A service over HTTP: nothing but a host and a port.
+    Http,
 }
 
 /// Where a server listens.

@@ -23,7 +23,7 @@ impl Address {
     pub(crate) fn read(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
         let (read, what) = match dialect.form {
             Form::Brokers => (brokers(dialect, text.trim()), "list of brokers"),
-            Form::Postgres | Form::Redis => (url(dialect, text.trim()), "URL"),
+            Form::Postgres | Form::Redis | Form::Http => (url(dialect, text.trim()), "URL"),
         };
         read.map_err(|why| format!("the {} {what} did not parse: {why}", dialect.name))
     }
@@ -64,6 +64,7 @@ fn url(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
     match dialect.form {
         Form::Postgres => postgres(&mut address, &url)?,
         Form::Redis => redis(&mut address, &url)?,
+        Form::Http => http(&mut address, &url, authority)?,
         Form::Brokers => unreachable!("a list of brokers is no URL"),
     }
     Ok(address)
@@ -217,6 +218,24 @@ fn redis(address: &mut Address, url: &Url) -> Result<(), String> {
         return Err("its database is no number".into());
     }
     address.database = number;
+    Ok(())
+}
+
+fn http(address: &mut Address, url: &Url, authority: &str) -> Result<(), String> {
+    if address.user.is_some() || address.password.is_some() {
+        return Err("it holds an `@`, and there is no user or password in it".into());
+    }
+    if !["", "/"].contains(&url.path()) || url.query().is_some() {
+        return Err("it ends with the port: write no path and no `?`".into());
+    }
+    let host = match url.host() {
+        Some(Host::Ipv6(number)) => number.to_string(),
+        Some(host) => host.to_string(),
+        None => return Err("it names no host".into()),
+    };
+    // The parser takes the usual port of the scheme for none.
+    let usual = if authority.ends_with(":80") { 80 } else { address.dialect.port };
+    address.places.push(Place::Tcp(host, url.port().unwrap_or(usual)));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Addresses as people write them.
 
-use super::{Address, Dialect};
+use super::{Address, Dialect, Form};
 use crate::service::{KAFKA, POSTGRES, REDIS};
 
 fn whole(dialect: &'static Dialect, text: &str) -> String {
@@ -191,5 +191,29 @@ fn a_url_of_the_harness_is_read_as_it_was_written() {
     ] {
         let dialect = if url.starts_with("redis") { &REDIS.dialect } else { &POSTGRES.dialect };
         assert_eq!(whole(dialect, url), url);
+    }
+}
+
+#[test]
+fn a_service_over_http_is_a_host_and_a_port() {
+    static HTTP: Dialect = Dialect {
+        name: "Example",
+        port: 8474,
+        example: "http://<host>:<port>",
+        schemes: &["http"],
+        tls: &["https"],
+        form: Form::Http,
+    };
+    let whole = |text| whole(&HTTP, text);
+
+    assert_eq!(whole("http://localhost"), "http://localhost:8474");
+    assert_eq!(whole(" HTTP://[::1]:80/\n"), "http://[::1]:80");
+    assert_eq!(whole("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
+    assert!(whole("https://h").contains("TLS"));
+    for wrong in ["", "h:1", "http://", "http://h/bucket", "http://h?a=b", "http://h:0x", "ftp://h"] {
+        assert!(whole(wrong).contains("did not parse"), "{wrong}: {}", whole(wrong));
+    }
+    for secret in ["http://key:hunter2@h", "http://hunter2@h:1/", "http://h/?key=hunter2"] {
+        assert!(!whole(secret).contains("hunter2"), "{}", whole(secret));
     }
 }
