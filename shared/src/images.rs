@@ -29,6 +29,10 @@ pub(crate) const REDIS: Image =
 pub(crate) const KAFKA: Image =
     Image { service: "kafka", name: "apache/kafka", tag: "3.9.1", local_tag: "3.9.1" };
 
+/// LocalStack: of all that it serves, S3.
+pub(crate) const S3: Image =
+    Image { service: "s3", name: "localstack/localstack", tag: "4.12.0", local_tag: "4.12.0" };
+
 /// A prefix for a mirror of Docker Hub, such as `mirror.example/hub`; the Java library's variable is honoured after ours.
 pub(crate) const HUB_PREFIX_VARS: [&str; 2] =
     ["TESTENV_HUB_PREFIX", "TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX"];

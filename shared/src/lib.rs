@@ -20,6 +20,8 @@ pub mod postgres;
 pub mod redis;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 #[cfg(all(feature = "integration", feature = "factories"))]
 pub mod factories;
@@ -30,6 +32,8 @@ pub use kafka::{Topic, fresh_topic, fresh_topic_with};
 pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
 #[cfg(all(feature = "integration", feature = "redis"))]
 pub use redis::{Redis, fresh_redis};
+#[cfg(feature = "s3")]
+pub use s3::{Bucket, fresh_bucket};
 
 // Where a server comes from.
 mod address;
@@ -65,6 +69,8 @@ const CLEANERS: &[&run::cleaner::Cleaner] = &[
     &postgres::CLEANER,
     #[cfg(all(feature = "integration", feature = "redis"))]
     &redis::CLEANER,
+    #[cfg(all(feature = "integration", feature = "s3"))]
+    &s3::CLEANER,
 ];
 
 /// Runs before `main` in every process that links the harness.

@@ -9,13 +9,16 @@ mod kafka;
 mod postgres;
 #[path = "redis/service.rs"]
 mod redis;
+#[path = "s3/service.rs"]
+mod s3;
 
 pub use kafka::KAFKA;
 pub use postgres::POSTGRES;
 pub use redis::REDIS;
+pub use s3::S3;
 
 /// All services, in the order in which the course introduces them.
-pub const SERVICES: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA];
+pub const SERVICES: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA, &S3];
 
 /// A service that the harness provides.
 #[derive(Debug)]

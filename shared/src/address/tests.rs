@@ -210,7 +210,8 @@ fn a_service_over_http_is_a_host_and_a_port() {
     assert_eq!(whole(" HTTP://[::1]:80/\n"), "http://[::1]:80");
     assert_eq!(whole("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
     assert!(whole("https://h").contains("TLS"));
-    for wrong in ["", "h:1", "http://", "http://h/bucket", "http://h?a=b", "http://h:0x", "ftp://h"] {
+    for wrong in ["", "h:1", "http://", "http://h/bucket", "http://h?a=b", "http://h:0x", "ftp://h"]
+    {
         assert!(whole(wrong).contains("did not parse"), "{wrong}: {}", whole(wrong));
     }
     for secret in ["http://key:hunter2@h", "http://hunter2@h:1/", "http://h/?key=hunter2"] {

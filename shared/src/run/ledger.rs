@@ -43,6 +43,11 @@ pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<
         .map_err(|cause| super::layout::unwritable(&file, &cause))
 }
 
+/// Forgets an object that was noted and not made, because its server refused it.
+pub(crate) fn forget(run: &Path, kind: &str, name: &str) {
+    std::fs::remove_file(super::layout::note(run, kind, name)).ok(); // else its removal is tried
+}
+
 /// Removes everything that this program can remove. The rest stays noted. The error has the words
 /// of everything that refused, for the reaper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {

@@ -19,10 +19,11 @@ mod parts {
     pub(crate) mod kafka;
     pub(crate) mod postgres;
     pub(crate) mod redis;
+    pub(crate) mod s3;
     pub(crate) mod templates;
 }
 #[cfg(feature = "integration")]
-use parts::{docker, kafka, postgres, redis, templates};
+use parts::{docker, kafka, postgres, redis, s3, templates};
 
 fn main() {
     hear_signals();
@@ -94,6 +95,8 @@ const PLAYS: &[fn(&str) -> Option<Held>] = &[
     postgres::play,
     #[cfg(feature = "integration")]
     redis::play,
+    #[cfg(feature = "integration")]
+    s3::play,
     #[cfg(feature = "integration")]
     templates::play,
 ];

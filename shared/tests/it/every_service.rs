@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::process::Stdio;
 use std::task::{Context, Waker};
 
-use testenv::tools::{KAFKA, POSTGRES, REDIS, Service};
+use testenv::tools::{KAFKA, POSTGRES, REDIS, S3, Service};
 
 use crate::lab::{self, Lab, PROMISED, listeners};
 
@@ -84,6 +84,16 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         stranger: None,
         content: |address| crate::p4_given_servers::topics(address).into_iter().collect(),
     },
+    Subject {
+        service: &S3,
+        part: "bucket",
+        ways: &["docker"],
+        opens: "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        ask: || ask(testenv::fresh_bucket()),
+        drop_late: || drop_late(testenv::fresh_bucket()),
+        stranger: None,
+        content: crate::p4_s3::buckets,
+    },
 ];
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -131,7 +141,8 @@ pub(crate) fn a_server_of_ours_listens_on_loopback_only_and_is_closed_to_others(
             lab::line(&mut test);
 
             let address = lab.address_of("closed", subject.service.name);
-            let place = address.rsplit('@').next().unwrap().split('/').next().unwrap();
+            let place = address.rsplit("://").next().unwrap().rsplit('@').next().unwrap();
+            let place = place.split('/').next().unwrap();
             let port = place.rsplit_once(':').unwrap().1;
             assert_eq!(listeners(port), [format!("127.0.0.1:{port}")], "{address}");
             if let Some(stranger) = subject.stranger {

@@ -4,6 +4,7 @@ mod faults;
 mod lab;
 mod p10_only_ours;
 mod p3_kafka;
+mod p3_s3;
 mod p4_nothing_is_left;
 mod p5_live_runs;
 mod sweep;
@@ -61,6 +62,8 @@ mod p4_postgres;
 #[cfg(feature = "integration")]
 mod p4_redis;
 #[cfg(feature = "integration")]
+mod p4_s3;
+#[cfg(feature = "integration")]
 mod p6_failed_tests;
 #[cfg(feature = "integration")]
 mod p6_postgres;
@@ -68,6 +71,8 @@ mod p6_postgres;
 mod p8_postgres;
 #[cfg(feature = "integration")]
 mod p8_redis;
+#[cfg(feature = "integration")]
+mod p8_s3;
 #[cfg(feature = "integration")]
 mod p8_the_cure_is_named;
 #[cfg(feature = "integration")]

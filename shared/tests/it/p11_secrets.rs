@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::lab::engine::{docker, labelled};
 use crate::lab::{self, Lab, PROMISED, complaint};
+use crate::p4_s3::Given;
 
 const RUN: &str = "secret";
 
@@ -22,36 +23,13 @@ fn is_kept_secret(part: &str, vars: &[(&str, &str)]) {
     let run = lab.base().join(RUN);
     let secret = password(&std::fs::read_to_string(run.join(format!("{part}.json"))).unwrap());
 
-    let mut found = Vec::new();
-    let mut look = |place: &str, text: &str| {
-        if text.contains(&secret) {
-            found.push(place.to_owned());
-        }
-    };
-    for process in std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
-        for file in ["cmdline", "environ"] {
-            // A process that ends meanwhile has neither.
-            let bytes = std::fs::read(process.join(file)).unwrap_or_default();
-            look(&process.join(file).display().to_string(), &String::from_utf8_lossy(&bytes));
-        }
-    }
-    for id in containers(&lab) {
-        look("docker inspect", &docker(&["inspect", &id]));
-        look("docker logs", &both(&["logs", &id]));
-    }
-    let (files, clusters) = (files(&run), clusters());
-    for file in files.iter().chain(&clusters) {
-        look("a name", &file.display().to_string());
-        let bytes = std::fs::read(file).unwrap_or_default();
-        let holds = String::from_utf8_lossy(&bytes).contains(&secret);
-        let private = file.metadata().is_ok_and(|it| it.permissions().mode() & 0o077 == 0);
-        if holds && (clusters.contains(file) || !private) {
-            look(&format!("{}", file.display()), &secret);
-        }
-    }
+    let mut found = places(&lab, &secret, None);
     drop(test.stdin.take());
     let output = test.wait_with_output().unwrap();
-    look("what it printed", &String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    let printed = [output.stdout, output.stderr].concat();
+    if String::from_utf8_lossy(&printed).contains(&secret) {
+        found.push("what it printed".to_owned());
+    }
 
     assert_eq!(found, Vec::<String>::new());
     assert!(secret.len() >= 32 && output.status.success(), "{secret}: {}", output.status);
@@ -60,6 +38,42 @@ fn is_kept_secret(part: &str, vars: &[(&str, &str)]) {
         docker(&["rm", "--force", "--volumes", &id]);
     }
     lab.expect_nothing_left(PROMISED);
+}
+
+/// The places where others could read `secret`, while a run of the lab lives. The process with the
+/// number `given_to` has it in its environment, from whoever started it.
+fn places(lab: &Lab, secret: &str, given_to: Option<u32>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut look = |place: &str, text: &str| {
+        if text.contains(secret) {
+            found.push(place.to_owned());
+        }
+    };
+    for process in std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
+        for file in ["cmdline", "environ"] {
+            if given_to.is_some_and(|pid| process.ends_with(pid.to_string())) {
+                continue;
+            }
+            // A process that ends meanwhile has neither.
+            let bytes = std::fs::read(process.join(file)).unwrap_or_default();
+            look(&process.join(file).display().to_string(), &String::from_utf8_lossy(&bytes));
+        }
+    }
+    for id in containers(lab) {
+        look("docker inspect", &docker(&["inspect", &id]));
+        look("docker logs", &both(&["logs", &id]));
+    }
+    let (files, clusters) = (files(&lab.base().join(RUN)), clusters());
+    for file in files.iter().chain(&clusters) {
+        look("a name", &file.display().to_string());
+        let bytes = std::fs::read(file).unwrap_or_default();
+        let holds = String::from_utf8_lossy(&bytes).contains(secret);
+        let private = file.metadata().is_ok_and(|it| it.permissions().mode() & 0o077 == 0);
+        if holds && (clusters.contains(file) || !private) {
+            look(&format!("{}", file.display()), secret);
+        }
+    }
+    found
 }
 
 /// Of the URL in a run's note of its server.
@@ -128,6 +142,27 @@ pub(crate) fn the_password_of_a_redis_in_a_container_is_a_secret() {
 #[test]
 pub(crate) fn the_password_of_a_native_redis_is_a_secret() {
     is_kept_secret("redis", &[("TESTENV_PROVIDER", "native")]);
+}
+
+#[test]
+pub(crate) fn the_credentials_of_a_given_s3_server_are_a_secret() {
+    let given = Given::start();
+    let lab = Lab::new();
+    let secret = "0123456789abcdefghijklmnopqrstuv";
+    let mut actor = lab.actor("bucket", "wait");
+    actor.envs(given.vars()).env("AWS_SECRET_ACCESS_KEY", secret).env("TESTENV_RUN_ID", RUN);
+    let mut test = actor.stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "bucket");
+
+    let found = places(&lab, secret, Some(test.id()));
+
+    drop(test.stdin.take());
+    let output = test.wait_with_output().unwrap();
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!((found, printed.contains(secret)), (vec![], false));
+    lab.expect_nothing_left(PROMISED);
+    given.expect_only_theirs();
+    given.end();
 }
 
 /// What a shell may tell clients of its user's own servers; each of them is the end of some client, or of the server.

@@ -156,6 +156,36 @@ const MATRIX: &[Row] = &[
         no_secret: NotOfIt("a broker of ours takes no password: it listens on loopback only"),
         kept: KEPT,
     },
+    Row {
+        service: "s3",
+        one_server_of_a_kind: By(&[
+            p4_s3::sixteen_processes_racing_a_cold_start_start_one_container_of_localstack,
+        ]),
+        migrated_once: NotOfIt("a bucket has no schema"),
+        private: By(&[
+            p3_s3::what_is_written_to_a_bucket_is_in_no_other,
+            p3_s3::two_hundred_tests_meet_no_stranger,
+        ]),
+        nothing_left: By(&[
+            p4_s3::nothing_is_left_of_a_localstack_after_every_kind_of_end,
+            p4_s3::no_bucket_of_ours_is_left_on_a_given_server_after_every_kind_of_end,
+            p4_s3::of_a_killed_test_objects_versions_and_uploads_go_with_the_bucket,
+        ]),
+        never_early: OF_RUNS,
+        next_command: By(&[every_service::a_failed_test_hands_over_the_next_commands]),
+        loopback: By(&[
+            every_service::a_server_of_ours_listens_on_loopback_only_and_is_closed_to_others,
+        ]),
+        cure: By(&[
+            every_service::what_is_asked_for_outside_a_runtime_is_refused_with_the_cure,
+            p8_s3::an_endpoint_that_leads_nowhere,
+            p8_s3::credentials_that_are_missing,
+        ]),
+        quiet_drop: By(&[every_service::what_a_test_was_given_can_be_dropped_without_a_runtime]),
+        only_ours: By(&[p4_s3::no_bucket_of_ours_is_left_on_a_given_server_after_every_kind_of_end]),
+        no_secret: By(&[p11_secrets::the_credentials_of_a_given_s3_server_are_a_secret]),
+        kept: KEPT,
+    },
 ];
 
 /// What `TESTENV_REUSE` promises, tried for every service by each of these.

@@ -1,0 +1,42 @@
+//! The client of the SDK.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Config, Credentials, Region};
+
+/// What a client signs its requests with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) region: String,
+    pub(super) key: String,
+    pub(super) secret: String,
+    pub(super) token: Option<String>,
+}
+
+/// What a server of ours takes. LocalStack takes anything, and this is usual.
+pub(super) const OURS: &str = "test";
+
+/// The region of a server of ours, and of a client that names none.
+pub(super) const REGION: &str = "us-east-1";
+
+impl Identity {
+    /// Of a client of a server that we started.
+    pub(super) fn ours() -> Identity {
+        let ours = || OURS.to_owned();
+        Identity { region: REGION.to_owned(), key: ours(), secret: ours(), token: None }
+    }
+}
+
+/// A client for one runtime: its connections end with the runtime on which they were opened.
+pub(super) fn client(endpoint: &str, identity: &Identity) -> Client {
+    let Identity { region, key, secret, token } = identity.clone();
+    let config = Config::builder()
+        .credentials_provider(Credentials::new(key, secret, token, None, "testenv"))
+        .region(Region::new(region))
+        .endpoint_url(endpoint)
+        // A bucket's name before the host would need a name server that knows it.
+        .force_path_style(true)
+        // It takes no proxy from the environment.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    Client::from_conf(config)
+}

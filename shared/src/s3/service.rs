@@ -1,0 +1,26 @@
+//! S3, as data.
+
+use crate::address::{Dialect, Form};
+use crate::images;
+use crate::service::Service;
+
+/// An object store that speaks S3: LocalStack, or any other one.
+pub static S3: Service = Service {
+    name: "s3",
+    url_var: "TESTENV_S3_ENDPOINT",
+    dialect: Dialect {
+        name: "S3",
+        port: 80,
+        example: "http://<host>:<port>",
+        schemes: &["http"],
+        tls: &["https"],
+        form: Form::Http,
+    },
+    image: &images::S3,
+    native: &[],
+    places: &[],
+    packages: &[],
+    clients: &["AWS_"],
+    fetched: false,
+    embedded: "an S3 server in the test's process, which stores in memory",
+};
