@@ -35,3 +35,14 @@ async fn a_message_makes_the_round_trip() {
 
     assert_eq!(read[0].text(), "booked");
 }
+
+#[tokio::test]
+async fn a_file_is_read_as_it_was_written() {
+    let bucket = testenv::fresh_bucket().await; // stays in a variable: dropping it removes the bucket
+    let (s3, name) = (bucket.client(), bucket.name()); // the client is aws-sdk-s3's
+
+    s3.put_object().bucket(name).key("plan").body(b"north".to_vec().into()).send().await.unwrap();
+    let got = s3.get_object().bucket(name).key("plan").send().await.unwrap();
+
+    assert_eq!(got.body.collect().await.unwrap().to_vec(), b"north");
+}
