@@ -4,6 +4,7 @@
 //! do: it keeps files, which a killed process leaves; it removes a bucket that is not empty; it does
 //! not list multipart uploads; and it cannot hold `a` beside `a/b`.
 
+mod buckets;
 mod listing;
 mod object;
 mod store;
@@ -23,7 +24,7 @@ use super::name::unique;
 use crate::Error;
 use crate::provider::announce;
 use crate::verdict::Told;
-use store::Store;
+use buckets::Store;
 
 struct Server {
     endpoint: String,

@@ -22,5 +22,5 @@ pub static S3: Service = Service {
     packages: &[],
     clients: &["AWS_"],
     fetched: false,
-    embedded: "an S3 server in the test's process, which stores in memory",
+    embedded: "s3s, in memory",
 };

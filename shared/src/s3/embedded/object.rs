@@ -41,6 +41,28 @@ macro_rules! head {
 }
 pub(super) use head;
 
+/// What is said of an object whose `$bytes` are asked for, with their `$place` in the whole.
+macro_rules! output {
+    ($Output:ident, $object:expr, $bytes:expr, $place:expr) => {{
+        let head = $object.head.clone();
+        $Output {
+            content_length: Some($crate::s3::embedded::object::size(&$bytes)),
+            content_range: $place,
+            accept_ranges: Some("bytes".to_owned()),
+            last_modified: Some($object.modified.clone()),
+            e_tag: $object.etag(),
+            content_type: head.content_type,
+            content_encoding: head.content_encoding,
+            content_disposition: head.content_disposition,
+            content_language: head.content_language,
+            cache_control: head.cache_control,
+            metadata: head.metadata,
+            ..Default::default()
+        }
+    }};
+}
+pub(super) use output;
+
 impl Object {
     pub(super) fn new(bytes: bytes::Bytes, head: Head) -> Arc<Object> {
         let etag = hex(&Md5::digest(&bytes));

@@ -1,77 +1,18 @@
-//! The buckets, and what S3 says of them.
+//! What S3 says of the buckets.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use super::buckets::Store;
 use super::listing::{self, Asked};
-use super::object::{Head, Object, bytes, head, size};
+use super::object::{Object, bytes, head, output};
 use super::upload::Upload;
 
 /// Of a page, unless a client asks for fewer.
 const MOST: i32 = 1000;
-
-#[derive(Clone, Default)]
-pub(super) struct Store {
-    buckets: Arc<Mutex<BTreeMap<String, Bucket>>>,
-}
-
-#[derive(Default)]
-struct Bucket {
-    objects: BTreeMap<String, Arc<Object>>,
-    /// By their ids.
-    uploads: BTreeMap<String, Upload>,
-}
-
-impl Store {
-    pub(super) fn create(&self, name: &str) {
-        self.lock().insert(name.to_owned(), Bucket::default());
-    }
-
-    /// Removes a bucket with everything in it.
-    pub(super) fn forget(&self, name: &str) {
-        self.lock().remove(name);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
-        // Each change is one call of a map, so that none is half done.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn with<T>(&self, name: &str, work: impl FnOnce(&mut Bucket) -> S3Result<T>) -> S3Result<T> {
-        let mut buckets = self.lock();
-        work(buckets.get_mut(name).ok_or_else(|| s3_error!(NoSuchBucket))?)
-    }
-
-    fn object(&self, bucket: &str, key: &str) -> S3Result<Arc<Object>> {
-        let object = |bucket: &mut Bucket| bucket.objects.get(key).cloned();
-        self.with(bucket, |bucket| object(bucket).ok_or_else(|| s3_error!(NoSuchKey)))
-    }
-}
-
-impl Bucket {
-    fn upload(&mut self, key: &str, id: &str) -> S3Result<&mut Upload> {
-        let upload = self.uploads.get_mut(id).filter(|upload| upload.key == key);
-        upload.ok_or_else(|| s3_error!(NoSuchUpload))
-    }
-
-    /// Puts an object in the place of the one that has its key.
-    fn put(
-        &mut self,
-        key: &str,
-        object: Arc<Object>,
-        only_new: Option<&ETagCondition>,
-    ) -> S3Result<()> {
-        if only_new.is_some_and(ETagCondition::is_any) && self.objects.contains_key(key) {
-            return Err(s3_error!(PreconditionFailed, "an object has this key"));
-        }
-        self.objects.insert(key.to_owned(), object);
-        Ok(())
-    }
-}
 
 fn ok<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
@@ -113,7 +54,7 @@ impl S3 for Store {
         _: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
         let names = self.lock().keys().cloned().collect::<Vec<_>>();
-        let bucket = |name| s3s::dto::Bucket { name: Some(name), ..Default::default() };
+        let bucket = |name| Bucket { name: Some(name), ..Default::default() };
         let buckets = Some(names.into_iter().map(bucket).collect());
         ok(ListBucketsOutput { buckets, ..Default::default() })
     }
@@ -147,30 +88,10 @@ impl S3 for Store {
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let object = self.object(&req.input.bucket, &req.input.key)?;
-        let (bytes, content_range) = object.read(req.input.range)?;
-        let Head {
-            content_type,
-            content_encoding,
-            content_disposition,
-            content_language,
-            cache_control,
-            metadata,
-        } = object.head.clone();
-        ok(GetObjectOutput {
-            content_length: Some(size(&bytes)),
-            body: Some(s3s::Body::from(bytes).into()),
-            content_range,
-            accept_ranges: Some("bytes".into()),
-            last_modified: Some(object.modified.clone()),
-            e_tag: object.etag(),
-            content_type,
-            content_encoding,
-            content_disposition,
-            content_language,
-            cache_control,
-            metadata,
-            ..Default::default()
-        })
+        let (bytes, place) = object.read(req.input.range)?;
+        let mut output = output!(GetObjectOutput, object, bytes, place);
+        output.body = Some(s3s::Body::from(bytes).into());
+        ok(output)
     }
 
     async fn head_object(
@@ -178,29 +99,8 @@ impl S3 for Store {
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let object = self.object(&req.input.bucket, &req.input.key)?;
-        let (bytes, content_range) = object.read(req.input.range)?;
-        let Head {
-            content_type,
-            content_encoding,
-            content_disposition,
-            content_language,
-            cache_control,
-            metadata,
-        } = object.head.clone();
-        ok(HeadObjectOutput {
-            content_length: Some(size(&bytes)),
-            content_range,
-            accept_ranges: Some("bytes".into()),
-            last_modified: Some(object.modified.clone()),
-            e_tag: object.etag(),
-            content_type,
-            content_encoding,
-            content_disposition,
-            content_language,
-            cache_control,
-            metadata,
-            ..Default::default()
-        })
+        let (bytes, place) = object.read(req.input.range)?;
+        ok(output!(HeadObjectOutput, object, bytes, place))
     }
 
     async fn copy_object(
