@@ -55,11 +55,11 @@ pub(crate) fn check(course: &Course, task: &Task, options: &Options) -> Result<E
             return Ok(ExitCode::FAILURE);
         }
     };
-    let mut bench = Bench::new(Duration::from_secs(options.limit))?;
+    let bench = Bench::new(Duration::from_secs(options.limit))?;
     let seed = options.order.unwrap_or_else(fresh_seed);
-    let mut grader = Grader::new(&suite, &mut bench, seed)?;
-    let accepted = show_acceptance(&mut grader, &suite, &faults)?;
-    let verdicts = if accepted { show_faults(&mut grader, &faults.faults)? } else { Vec::new() };
+    let grader = Grader::new(&suite, &bench, seed)?;
+    let accepted = show_acceptance(&grader, &suite, &faults)?;
+    let verdicts = if accepted { show_faults(&grader, &faults.faults)? } else { Vec::new() };
 
     let caught =
         verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Caught { .. })).count();
@@ -76,30 +76,40 @@ pub(crate) fn check(course: &Course, task: &Task, options: &Options) -> Result<E
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show_acceptance(grader: &mut Grader<'_>, suite: &Suite, faults: &Faults) -> Result<bool, Error> {
-    let total = faults.variants.len();
-    let right = std::iter::once((None, "the right program".to_owned()));
-    let variants = faults.variants.iter().enumerate().map(|(at, variant)| {
-        (Some(variant), format!("another right program, {} of {total}", at + 1))
-    });
+fn show_acceptance(grader: &Grader<'_>, suite: &Suite, faults: &Faults) -> Result<bool, Error> {
+    let going_on = Ongoing::new(format!("{}: the right program", suite.package));
+    let refusal = grader.accept(&[None], |_| {})?;
+    drop(going_on);
+    if !show(refusal[0].as_ref(), "the right program", suite, None) {
+        return Ok(false); // tests that refuse the program as it is say nothing about another
+    }
+    let going_on = Ongoing::new(format!("{}: other right programs", suite.package));
+    let variants: Vec<Option<&Mutation>> = faults.variants.iter().map(Some).collect();
+    let refusals = grader.accept(&variants, |_| {})?;
+    drop(going_on);
     let mut accepted = true;
-    for (variant, name) in right.chain(variants) {
-        let going_on = Ongoing::new(format!("{}: {name}", suite.package));
-        let refusal = grader.accept(variant)?;
-        drop(going_on);
-        match refusal {
-            None => say::out(format_args!("  {} {name}", paint(GOOD, "accepted"))),
-            Some(refusal) => {
-                accepted = false;
-                say::out(format_args!("  {}  {name}", paint(BAD, "refused")));
-                explain(&refusal, suite, variant.map(|variant| &variant.requirement));
-                if variant.is_none() {
-                    break; // tests that refuse the program as it is say nothing about another
-                }
-            }
-        }
+    for (at, (variant, refusal)) in faults.variants.iter().zip(&refusals).enumerate() {
+        let name = format!("another right program, {} of {}", at + 1, refusals.len());
+        accepted &= show(refusal.as_ref(), &name, suite, Some(&variant.requirement));
     }
     Ok(accepted)
+}
+
+/// Whether the program of this name was accepted.
+fn show(
+    refusal: Option<&Refusal>,
+    name: &str,
+    suite: &Suite,
+    misread: Option<&Requirement>,
+) -> bool {
+    match refusal {
+        None => say::out(format_args!("  {} {name}", paint(GOOD, "accepted"))),
+        Some(refusal) => {
+            say::out(format_args!("  {}  {name}", paint(BAD, "refused")));
+            explain(refusal, suite, misread);
+        }
+    }
+    refusal.is_none()
 }
 
 /// Says why a right program was refused. `misread` is the requirement of a variant, which is
@@ -148,13 +158,12 @@ pub(crate) fn explain(refusal: &Refusal, suite: &Suite, misread: Option<&Require
     }
 }
 
-fn show_faults(grader: &mut Grader<'_>, faults: &[Mutation]) -> Result<Vec<Verdict>, Error> {
+fn show_faults(grader: &Grader<'_>, faults: &[Mutation]) -> Result<Vec<Verdict>, Error> {
     let going_on = Ongoing::new("trying the faults");
-    let mut verdicts = Vec::new();
-    for (at, fault) in faults.iter().enumerate() {
-        going_on.now(format!("trying fault {} of {}", at + 1, faults.len()));
-        verdicts.push(grader.try_fault(fault)?);
-    }
+    let verdicts = grader.try_faults(faults, |fault| {
+        let at = faults.iter().position(|other| other.id == fault.id);
+        going_on.now(format!("trying fault {} of {}", at.map_or(0, |at| at + 1), faults.len()));
+    })?;
     drop(going_on);
     let width = faults.len().to_string().len();
     for (at, (fault, verdict)) in faults.iter().zip(&verdicts).enumerate() {

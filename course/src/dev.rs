@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use testenv::Error;
 
-use crate::faults::{self, Faults, Tier};
+use crate::faults::{self, Faults, Mutation, Tier};
 use crate::grade::{Grader, Refusal, Verdict, fresh_seed, names};
 use crate::process;
 use crate::say::{self, BAD, GOOD, Ongoing, paint};
@@ -70,14 +70,14 @@ pub(crate) fn check(course: &Course, words: &[String], limit: Duration) -> Resul
     let named =
         words.iter().map(|word| course.find(word)).collect::<Result<Vec<&Task>, Error>>()?;
     let tasks = if named.is_empty() { course.tasks.iter().collect() } else { named };
-    let mut bench = Bench::new(limit)?;
+    let bench = Bench::new(limit)?;
     let shams = shams(&bench)?;
     let mut tally = Tally::default();
     for task in tasks {
         tally.tasks += 1;
         let before = tally.failures.len();
         match faults::read(course, task) {
-            Ok(faults) => tally.task(course, task, &faults, &shams, &mut bench)?,
+            Ok(faults) => tally.task(course, task, &faults, &shams, &bench)?,
             Err(malformed) => tally.failure(format_args!("{}: {malformed}", task.name)),
         }
         let sound = if tally.failures.len() == before {
@@ -111,7 +111,7 @@ impl Tally {
         task: &Task,
         faults: &Faults,
         shams: &BTreeMap<&'static str, Suite>,
-        bench: &mut Bench,
+        bench: &Bench,
     ) -> Result<(), Error> {
         self.faults += faults.faults.len();
         self.variants += faults.variants.len();
@@ -159,7 +159,7 @@ impl Tally {
         task: &Task,
         suite: &Suite,
         faults: &Faults,
-        bench: &mut Bench,
+        bench: &Bench,
     ) -> Result<(), Error> {
         let graded = grade(&format!("{}: the exercise", task.name), suite, faults, bench)?;
         self.refusals(&format!("the exercise of {}", task.name), &graded, suite, faults);
@@ -181,7 +181,7 @@ impl Tally {
         task: &Task,
         suite: &Suite,
         faults: &Faults,
-        bench: &mut Bench,
+        bench: &Bench,
     ) -> Result<(), Error> {
         let graded = grade(&format!("{}: the solution", task.name), suite, faults, bench)?;
         self.refusals(&format!("the solution of {}", task.name), &graded, suite, faults);
@@ -233,24 +233,28 @@ fn off(what: &dyn std::fmt::Display) {
     say::out(format_args!("  {} {what}", paint(BAD, "off:")));
 }
 
-fn grade(name: &str, suite: &Suite, faults: &Faults, bench: &mut Bench) -> Result<Graded, Error> {
+fn grade(name: &str, suite: &Suite, faults: &Faults, bench: &Bench) -> Result<Graded, Error> {
     let going_on = Ongoing::new(name);
-    let mut grader = Grader::new(suite, bench, fresh_seed())?;
+    let grader = Grader::new(suite, bench, fresh_seed())?;
     let mut graded =
         Graded { refused: Vec::new(), verdicts: Vec::new(), tests: grader.tests.clone() };
-    if let Some(refusal) = grader.accept(None)? {
+    let begun = |variant: Option<&Mutation>| {
+        if let Some(variant) = variant {
+            going_on.now(format!("{name}, variant {}", variant.id));
+        }
+    };
+    if let Some(refusal) = grader.accept(&[None], begun)?.remove(0) {
         graded.refused.push((None, refusal));
         return Ok(graded);
     }
-    for (at, variant) in faults.variants.iter().enumerate() {
-        going_on.now(format!("{name}, variant {}", variant.id));
-        graded.refused.extend(grader.accept(Some(variant))?.map(|refusal| (Some(at), refusal)));
-    }
+    let variants: Vec<Option<&Mutation>> = faults.variants.iter().map(Some).collect();
+    let refusals = grader.accept(&variants, begun)?;
+    let refused = refusals.into_iter().enumerate();
+    graded.refused.extend(refused.filter_map(|(at, refusal)| Some((Some(at), refusal?))));
     if graded.refused.is_empty() {
-        for fault in &faults.faults {
+        graded.verdicts = grader.try_faults(&faults.faults, |fault| {
             going_on.now(format!("{name}, fault {}", fault.id));
-            graded.verdicts.push(grader.try_fault(fault)?);
-        }
+        })?;
     }
     Ok(graded)
 }

@@ -1,5 +1,5 @@
 //! Grades a suite. The suite must accept the right programs. Then each fault is tried in a process
-//! of its own.
+//! of its own, several at once.
 //!
 //! Invariant: a fault counts as caught only when the panic that failed a test is in the file of the
 //! tests. A crash, a hang or an early end proves nothing about what the tests check.
@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, Hasher};
 use testenv::Error;
 
 use crate::faults::Mutation;
+use crate::lanes::side_by_side;
 use crate::libtest::{Failure, Report, listed};
 use crate::process::Run;
 use crate::suite::{Bench, Suite};
@@ -17,7 +18,7 @@ use crate::suite::{Bench, Suite};
 /// Grades one suite.
 pub(crate) struct Grader<'a> {
     suite: &'a Suite,
-    bench: &'a mut Bench,
+    bench: &'a Bench,
     /// The names of its tests.
     pub(crate) tests: Vec<String>,
     /// The seed of the shuffled order.
@@ -68,16 +69,25 @@ impl Verdict {
     }
 }
 
+/// How the tests run on a right program.
+#[derive(Clone, Copy)]
+enum Way {
+    /// All at once.
+    Together,
+    /// One after the other, in one process.
+    OneByOne,
+    /// Each in a process of its own, in shuffled order.
+    Alone,
+}
+
+const WAYS: [Way; 3] = [Way::Together, Way::OneByOne, Way::Alone];
+
 /// At least four threads, also on one core: tests that disturb each other should do so here.
 const PARALLEL: &str = "--test-threads=4";
 
 impl<'a> Grader<'a> {
     /// Lists the tests of a suite. `seed` decides the shuffled order.
-    pub(crate) fn new(
-        suite: &'a Suite,
-        bench: &'a mut Bench,
-        seed: u64,
-    ) -> Result<Grader<'a>, Error> {
+    pub(crate) fn new(suite: &'a Suite, bench: &'a Bench, seed: u64) -> Result<Grader<'a>, Error> {
         let list = bench.run(suite, &["--list", "--format", "terse"], &[])?;
         if !list.success() {
             let error = Error::new(format!(
@@ -90,37 +100,86 @@ impl<'a> Grader<'a> {
         Ok(Grader { tests: listed(&list.stdout), suite, bench, seed })
     }
 
-    /// Runs the tests on a right program three times: all at once; one at a time; and each in a
-    /// process of its own, in shuffled order.
+    /// Runs the tests on right programs, several at once: `None` is the program as written, a
+    /// mutation is a variant. Returns for each why the tests do not accept it, or `None`.
     ///
-    /// Returns why the tests do not accept the program, or `None`.
-    pub(crate) fn accept(&mut self, variant: Option<&Mutation>) -> Result<Option<Refusal>, Error> {
+    /// A refusal, which the load could have made, is told only after it was seen again alone.
+    pub(crate) fn accept(
+        &self,
+        programs: &[Option<&Mutation>],
+        begun: impl Fn(Option<&Mutation>) + Sync,
+    ) -> Result<Vec<Option<Refusal>>, Error> {
+        let ways = programs.iter().flat_map(|program| WAYS.map(|way| (*program, way)));
+        let ways: Vec<(Option<&Mutation>, Way)> = ways.collect();
+        let refusals = side_by_side(&ways, |(program, way)| {
+            begun(*program);
+            self.accept_in(*way, *program)
+        })?;
+        let refusals = programs.iter().zip(refusals.chunks(WAYS.len())).map(|(program, seen)| {
+            if seen.iter().all(Option::is_none) {
+                return Ok(None);
+            }
+            begun(*program);
+            for way in WAYS {
+                if let Some(refusal) = self.accept_in(way, *program)? {
+                    return Ok(Some(refusal));
+                }
+            }
+            Ok(None)
+        });
+        refusals.collect()
+    }
+
+    /// Runs the tests on a right program in one way. Returns why they do not accept it.
+    fn accept_in(&self, way: Way, variant: Option<&Mutation>) -> Result<Option<Refusal>, Error> {
         let fault: Vec<(&str, &str)> =
             variant.iter().map(|variant| ("COURSE_FAULT", variant.id.as_str())).collect();
         let mut order = self.tests.clone();
-        shuffle(&mut order, self.seed);
-        let shuffled = format!("each in a process of its own, order {}", self.seed);
-        let runs = [
-            (vec![PARALLEL], "all at once", &self.tests[..]),
-            (vec!["--test-threads=1"], "one at a time", &self.tests[..]),
-        ];
-        let alone =
-            order.chunks(1).map(|test| (vec!["--exact", &test[0]], shuffled.as_str(), test));
-        for (number, (arguments, during, tests)) in runs.into_iter().chain(alone).enumerate() {
+        let all = &self.tests[..];
+        let (during, runs) = match way {
+            Way::Together => ("all at once".to_owned(), vec![(vec![PARALLEL], all)]),
+            Way::OneByOne => ("one at a time".to_owned(), vec![(vec!["--test-threads=1"], all)]),
+            Way::Alone => {
+                shuffle(&mut order, self.seed);
+                let alone = order.chunks(1).map(|test| (vec!["--exact", &test[0]], test));
+                (format!("each in a process of its own, order {}", self.seed), alone.collect())
+            }
+        };
+        for (arguments, tests) in runs {
             let run = self.bench.run(self.suite, &arguments, &fault)?;
             // That not all are ignored is seen when all run; alone, one may be.
-            if let Some(why) = refusal(run, tests, number < 2) {
-                return Ok(Some(Refusal { during: during.to_owned(), why }));
+            if let Some(why) = refusal(run, tests, !matches!(way, Way::Alone)) {
+                return Ok(Some(Refusal { during, why }));
             }
         }
         Ok(None)
     }
 
+    /// Runs the tests on wrong programs, several at once. A crash or a hang, which the load could
+    /// have made, is told only after it was seen again alone.
+    pub(crate) fn try_faults(
+        &self,
+        faults: &[Mutation],
+        begun: impl Fn(&Mutation) + Sync,
+    ) -> Result<Vec<Verdict>, Error> {
+        let mut verdicts = side_by_side(faults, |fault| {
+            begun(fault);
+            self.try_fault(fault)
+        })?;
+        for (fault, verdict) in faults.iter().zip(&mut verdicts) {
+            if matches!(verdict, Verdict::Crashed { .. }) {
+                begun(fault);
+                *verdict = self.try_fault(fault)?;
+            }
+        }
+        Ok(verdicts)
+    }
+
     /// Runs the tests on a wrong program.
-    pub(crate) fn try_fault(&mut self, fault: &Mutation) -> Result<Verdict, Error> {
-        let reached = self.bench.scratch.path().join("reached");
-        std::fs::write(&reached, "").map_err(crate::process::no_scratch)?;
-        let path = reached.to_str().ok_or_else(|| {
+    fn try_fault(&self, fault: &Mutation) -> Result<Verdict, Error> {
+        let reached = tempfile::NamedTempFile::new_in(self.bench.scratch.path())
+            .map_err(crate::process::no_scratch)?;
+        let path = reached.path().to_str().ok_or_else(|| {
             Error::new("the temporary directory's name is not UTF-8")
                 .fix("set TMPDIR to another one")
         })?;
@@ -161,7 +220,9 @@ impl<'a> Grader<'a> {
                 Verdict::Caught { by }
             }
             (true, Some(failure)) => self.crash(failure),
-            (true, None) => self.survival(&std::fs::read_to_string(&reached).unwrap_or_default()),
+            (true, None) => {
+                self.survival(&std::fs::read_to_string(reached.path()).unwrap_or_default())
+            }
         })
     }
 

@@ -12,6 +12,7 @@ mod tasks;
 mod check;
 mod dev;
 mod grade;
+mod lanes;
 mod libtest;
 mod suite;
 

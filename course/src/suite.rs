@@ -66,7 +66,7 @@ impl Bench {
     /// Runs a suite once, without the variables of the caller's environment that would change what
     /// the suite does or prints.
     pub(crate) fn run(
-        &mut self,
+        &self,
         suite: &Suite,
         arguments: &[&str],
         variables: &[(&str, &str)],
@@ -93,7 +93,7 @@ impl Bench {
             .env("RUST_BACKTRACE", "0")
             .env(testenv::tools::ID_VAR, &self.run)
             .envs(variables.iter().copied());
-        process::run(&mut command, self.limit, Some(&mut self.guard))
+        process::run(&mut command, self.limit, Some(&self.guard))
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -56,19 +56,14 @@ impl Run {
 /// # Errors
 ///
 /// If the command cannot be started, or its output cannot be kept in a file.
-pub fn run(
-    command: &mut Command,
-    limit: Duration,
-    guard: Option<&mut Guard>,
-) -> Result<Run, Error> {
+pub fn run(command: &mut Command, limit: Duration, guard: Option<&Guard>) -> Result<Run, Error> {
     let what = format!("run {}", command.get_program().display());
     let (mut stdout, mut stderr) = (scratch_file()?, scratch_file()?);
     command.stdin(Stdio::null()).stdout(copy(&stdout)?).stderr(copy(&stderr)?).process_group(0);
     let mut child = command.spawn().map_err(|e| Error::new(format!("cannot {what}")).cause(e))?;
     let group = Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
-    let mut guard = guard;
-    if let Some(guard) = guard.as_deref_mut() {
-        guard.watch(group);
+    if let Some(guard) = guard {
+        guard.tell("watch", group);
     }
 
     let (tell, ended) = mpsc::channel();
@@ -85,7 +80,7 @@ pub fn run(
         ended.recv().ok(); // so that its executable can be replaced and its files are closed
     }
     if let Some(guard) = guard {
-        guard.rest();
+        guard.tell("forget", group);
     }
     Ok(Run { stdout: text(&mut stdout)?, stderr: text(&mut stderr)?, status, left_behind })
 }
@@ -150,7 +145,7 @@ fn members_by_ps(group: Pid) -> Vec<String> {
     alive.collect()
 }
 
-/// Ends the watched process group when this process dies in any way. It then also removes the
+/// Ends the watched process groups when this process dies in any way. It then also removes the
 /// scratch directory.
 ///
 /// Ctrl-C in a terminal does not reach a group of its own, and no destructor runs after a SIGKILL.
@@ -159,7 +154,7 @@ fn members_by_ps(group: Pid) -> Vec<String> {
 #[must_use]
 pub struct Guard {
     shell: Child,
-    pipe: Option<ChildStdin>,
+    pipe: Mutex<Option<ChildStdin>>,
 }
 
 impl Guard {
@@ -169,9 +164,14 @@ impl Guard {
     ///
     /// If the shell cannot be started, or `scratch` cannot be written.
     pub fn new(scratch: &Path) -> Result<Guard, Error> {
-        const SCRIPT: &str = r#"group=0
-            while read -r line; do group=$line; done
-            [ "$group" -gt 0 ] && kill -s KILL -- "-$group"
+        const SCRIPT: &str = r#"groups=
+            while read -r word group; do
+                others=
+                for it in $groups; do [ "$it" = "$group" ] || others="$others $it"; done
+                groups=$others
+                [ "$word" = watch ] && groups="$groups $group"
+            done
+            for it in $groups; do kill -s KILL -- "-$it"; done
             rm -rf -- "$1""#;
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "testenv-guard"])
@@ -182,28 +182,21 @@ impl Guard {
             .process_group(0)
             .spawn()
             .map_err(|e| Error::new("cannot run sh").cause(e))?;
-        let pipe = shell.stdin.take();
+        let pipe = Mutex::new(shell.stdin.take());
         Ok(Guard { shell, pipe })
     }
 
-    fn watch(&mut self, group: Pid) {
-        self.tell(group.as_raw());
-    }
-
-    fn rest(&mut self) {
-        self.tell(0);
-    }
-
-    fn tell(&mut self, group: i32) {
-        if let Some(pipe) = &mut self.pipe {
-            writeln!(pipe, "{group}").ok(); // a guard that somebody killed guards nothing; the check itself still holds
+    fn tell(&self, word: &str, group: Pid) {
+        let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipe) = pipe.as_mut() {
+            writeln!(pipe, "{word} {group}").ok(); // a guard that somebody killed guards nothing; the check itself still holds
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.pipe = None;
+        *self.pipe.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         self.shell.wait().ok(); // it only removes an empty directory now; else it would stay as a zombie
     }
 }
@@ -237,6 +230,8 @@ fn text(file: &mut File) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::{Guard, run};
+    use nix::unistd::Pid;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::Command;
     use std::time::{Duration, Instant};
 
@@ -269,6 +264,28 @@ mod tests {
             if stat.is_empty() || stat.contains(") Z ") { Ok(()) } else { Err(stat) }
         })
         .unwrap();
+    }
+
+    #[test]
+    fn the_guard_ends_the_groups_that_it_still_watches() {
+        let scratch = tempfile::tempdir().unwrap().keep();
+        let guard = Guard::new(&scratch).unwrap();
+        let sleepers = [(); 3].map(|()| {
+            let mut sleeper = sh("exec sleep 30");
+            let child = sleeper.process_group(0).spawn().unwrap();
+            guard.tell("watch", Pid::from_raw(child.id().cast_signed()));
+            child
+        });
+        let [one, mut forgotten, two] = sleepers;
+        guard.tell("forget", Pid::from_raw(forgotten.id().cast_signed()));
+
+        drop(guard);
+
+        for mut watched in [one, two] {
+            assert_eq!(watched.wait().unwrap().signal(), Some(9));
+        }
+        assert!(forgotten.try_wait().unwrap().is_none(), "nobody watched it any more");
+        forgotten.kill().and_then(|()| forgotten.wait()).unwrap();
     }
 
     #[test]
