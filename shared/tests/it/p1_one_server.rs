@@ -21,8 +21,10 @@ fn passed(mut command: Command, words: &[&str]) {
     assert!(output.status.success() && all, "{said}");
 }
 
-/// 25 tests that want a broker, 200 that want a database.
-const TESTS: [&str; 4] = ["--test", "many", "--test", "many_databases"];
+/// 25 tests that want a broker, and 40 of each service.
+const TESTS: [&str; 4] = ["--test", "many", "--test", "many_services"];
+
+const SERVICES: [&str; 4] = ["kafka", "postgres", "redis", "s3"];
 
 #[test]
 pub(crate) fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
@@ -31,10 +33,10 @@ pub(crate) fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
     let started = started(&lab, || {
         let mut cargo = cargo(&lab);
         cargo.arg("test").args(SUITE).args(TESTS);
-        passed(cargo, &["25 passed", "200 passed"]);
+        passed(cargo, &["25 passed", "160 passed"]);
     });
 
-    assert_eq!(started, ["kafka", "postgres"]);
+    assert_eq!(started, SERVICES);
     lab.expect_nothing_left(PROMISED);
 }
 
@@ -45,10 +47,10 @@ pub(crate) fn two_hundred_processes_under_nextest_start_one_server_of_a_kind() {
     let started = started(&lab, || {
         let mut cargo = cargo(&lab);
         cargo.args(["nextest", "run"]).args(SUITE).args(TESTS);
-        passed(cargo, &["225 passed"]);
+        passed(cargo, &["185 passed"]);
     });
 
-    assert_eq!(started, ["kafka", "postgres"]);
+    assert_eq!(started, SERVICES);
     lab.expect_nothing_left(PROMISED);
 }
 
