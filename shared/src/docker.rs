@@ -24,6 +24,7 @@ pub(crate) use client::on_engine;
 pub use client::runtime;
 pub(crate) use exec::execute;
 pub use image::{Chosen, resolve};
+pub(crate) use network::publisher;
 pub use network::{inside, join};
 pub(crate) use start::name_of;
 pub(crate) use start::start_with;
@@ -32,6 +33,8 @@ pub use start::{JOB_LABEL, Started, TOKEN_LABEL, note, start};
 /// Containers, networks and volumes with the run's token.
 pub(crate) const CLEANER: Cleaner =
     Cleaner { sweep: Some(reap::sweep_orphans), ..Cleaner::new("docker", reap::remove) };
+
+pub(crate) use here::reaches_containers;
 
 /// Whether this process runs in a container of the engine, and reaches others by their own addresses.
 ///

@@ -9,7 +9,7 @@ use std::env;
 pub struct Image {
     /// The service as users write it: `kafka`. Also the folder of the substitute's recipe below `shared/images/`.
     pub service: &'static str,
-    /// The repository on Docker Hub.
+    /// The repository: on Docker Hub, unless the name begins with another registry.
     pub name: &'static str,
     /// The pinned tag.
     pub tag: &'static str,
@@ -32,6 +32,13 @@ pub(crate) const KAFKA: Image =
 /// LocalStack: of all that it serves, S3.
 pub(crate) const S3: Image =
     Image { service: "s3", name: "localstack/localstack", tag: "4.12.0", local_tag: "4.12.0" };
+/// Toxiproxy.
+pub(crate) const TOXIPROXY: Image = Image {
+    service: "toxiproxy",
+    name: "ghcr.io/shopify/toxiproxy",
+    tag: "2.12.0",
+    local_tag: "2.12.0",
+};
 
 /// A prefix for a mirror of Docker Hub, such as `mirror.example/hub`; the Java library's variable is honoured after ours.
 pub(crate) const HUB_PREFIX_VARS: [&str; 2] =
@@ -40,9 +47,16 @@ pub(crate) const HUB_PREFIX_VARS: [&str; 2] =
 impl Image {
     /// The pinned image as `docker pull` takes it, with the mirror's prefix where one is set.
     pub fn pinned(&self) -> String {
-        let prefix = HUB_PREFIX_VARS.iter().find_map(|var| set(var)).unwrap_or_default();
+        // A mirror of Docker Hub has nothing of another registry.
+        let prefixes = if self.is_on_hub() { &HUB_PREFIX_VARS[..] } else { &[] };
+        let prefix = prefixes.iter().find_map(|var| set(var)).unwrap_or_default();
         let separator = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
         format!("{prefix}{separator}{}:{}", self.name, self.tag)
+    }
+
+    /// Whether the name begins with no registry's host, which has a dot or a port.
+    fn is_on_hub(&self) -> bool {
+        !self.name.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']))
     }
 
     /// The substitute that `testenv setup` builds from ordinary packages where no registry answers.

@@ -20,6 +20,8 @@ pub mod postgres;
 pub mod redis;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "toxiproxy")]
+pub mod proxy;
 #[cfg(feature = "s3")]
 pub mod s3;
 
@@ -30,6 +32,8 @@ pub mod factories;
 pub use kafka::{Topic, fresh_topic, fresh_topic_with};
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub use postgres::{Db, Template, Tx, begin, fresh_db, snapshot};
+#[cfg(feature = "toxiproxy")]
+pub use proxy::{Direction, Proxy, fresh_proxy};
 #[cfg(all(feature = "integration", feature = "redis"))]
 pub use redis::{Redis, fresh_redis};
 #[cfg(feature = "s3")]
@@ -71,6 +75,8 @@ const CLEANERS: &[&run::cleaner::Cleaner] = &[
     &redis::CLEANER,
     #[cfg(all(feature = "integration", feature = "s3"))]
     &s3::CLEANER,
+    #[cfg(all(feature = "integration", feature = "toxiproxy"))]
+    &proxy::CLEANER,
 ];
 
 /// Runs before `main` in every process that links the harness.

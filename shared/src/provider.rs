@@ -93,7 +93,7 @@ impl Service {
                 Err(why) => error = error.tried(format!("native: {why}")),
             }
         }
-        if self.fetched {
+        if self.fetched.is_some() {
             error = error.fix(crate::cure::command("setup"));
         }
         Err(error

@@ -11,14 +11,17 @@ mod postgres;
 mod redis;
 #[path = "s3/service.rs"]
 mod s3;
+#[path = "proxy/service.rs"]
+mod toxiproxy;
 
 pub use kafka::KAFKA;
 pub use postgres::POSTGRES;
 pub use redis::REDIS;
 pub use s3::S3;
+pub use toxiproxy::TOXIPROXY;
 
 /// All services, in the order in which the course introduces them.
-pub const SERVICES: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA, &S3];
+pub const SERVICES: &[&Service] = &[&POSTGRES, &REDIS, &KAFKA, &S3, &TOXIPROXY];
 
 /// A service that the harness provides.
 #[derive(Debug)]
@@ -39,8 +42,17 @@ pub struct Service {
     pub packages: &'static [&'static str],
     /// How the variables begin that tell a client of this service which server to use.
     pub(crate) clients: &'static [&'static str],
-    /// Whether `testenv setup` fetches the programs if there is no engine.
-    pub fetched: bool,
+    /// How `testenv setup` provides the programs if there is no engine. `None` if it does not.
+    pub fetched: Option<Fetched>,
     /// The substitute in the plain tier. Empty if there is none.
     pub embedded: &'static str,
+}
+
+/// How `testenv setup` provides the native programs of a service, without an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// The program `fetch-<service>` of this crate fetches them.
+    ByProgram,
+    /// The recipe of the service's image makes them: `fetch` leaves them in its folder `bin`.
+    ByRecipe,
 }

@@ -23,7 +23,7 @@ impl Machine {
     fn with_a_hung_engine() -> (Machine, UnixListener) {
         let workspace = Workspace::new();
         // So that what these tests say does not depend on what their own machine has.
-        for program in ["cargo-nextest", "initdb", "postgres"] {
+        for program in ["cargo-nextest", "initdb", "postgres", "toxiproxy-server"] {
             workspace.write(&format!("bin/{program}"), "");
         }
         let socket = workspace.temp().join("keep.sock");

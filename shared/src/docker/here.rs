@@ -5,6 +5,7 @@
 //! container on the same network can be reached.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, UdpSocket};
 
 use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::models::{
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::client::{docker_client_instance, is_missing, limited, query, query_limit};
 use crate::Error;
+use crate::provider::docker_is_local;
 
 /// The container that this process runs in.
 pub(super) struct Job {
@@ -57,6 +59,28 @@ async fn ask() -> Result<Option<Job>, Error> {
             .fix("docker run --network bridge, instead of --network none"));
     };
     Ok(Some(Job { id, network: Some(network) }))
+}
+
+/// Whether this process reaches containers by their own addresses: from a container on their
+/// network, or on a machine that has the engine's bridge. That is so beside an engine on Linux,
+/// unless the engine has a network or a machine of its own.
+pub(crate) async fn reaches_containers() -> Result<bool, Error> {
+    if job().await?.is_some_and(|job| job.network.is_some()) {
+        return Ok(true);
+    }
+    if !cfg!(target_os = "linux") || !docker_is_local() {
+        return Ok(false);
+    }
+    let failed = |cause: String| Error::new("the Docker engine has no bridge").cause(cause);
+    let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
+    let look = engine.inspect_network("bridge", None::<query::InspectNetworkOptions>);
+    let Ok(bridge) = limited(query_limit(), "what its bridge is", look).await? else {
+        return Ok(false);
+    };
+    let networks = bridge.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let mut gateways = networks.into_iter().filter_map(|network| network.gateway?.parse().ok());
+    // Only what has an address can use it.
+    Ok(gateways.any(|gateway: IpAddr| UdpSocket::bind((gateway, 0)).is_ok()))
 }
 
 /// Whether the engine says that no process of a container is alive.

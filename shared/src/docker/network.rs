@@ -49,16 +49,7 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
     {
         return Err(unknown("it is on another machine than the engine"));
     }
-    // Of this run, or kept by this user on this machine: no other one is changed.
-    let of_run = format!("{TOKEN_LABEL}={}", run.token());
-    let kept = format!("{}={}", reuse::OWNER_LABEL, reuse::owner()?);
-    let found = on_engine(async move {
-        match container_at(&of_run, port).await? {
-            Some(found) => Ok(Some(found)),
-            None => container_at(&kept, port).await,
-        }
-    });
-    let Some(Found { container, inner, service }) = found.await? else {
+    let Some(Found { container, inner, service, .. }) = publisher(run, port).await? else {
         return Err(unknown("no container of this run, and no kept one, publishes the port")
             .fix(format!("export {PROVIDER_VAR}=docker")));
     };
@@ -120,11 +111,30 @@ async fn create(run: &'static Run) -> Result<String, Error> {
     .await
 }
 
-struct Found {
-    container: String,
+/// A container that publishes a port.
+pub(crate) struct Found {
+    pub(crate) container: String,
     /// Its own port.
     inner: u16,
     service: String,
+    /// All ports that it publishes: its own, and under which one they are reached.
+    pub(crate) published: Vec<(u16, u16)>,
+    /// Its address in the network in which it was started.
+    pub(crate) ip: Option<String>,
+}
+
+/// The container of this run, or kept by this user on this machine, that publishes `port`. No other
+/// one is changed.
+pub(crate) async fn publisher(run: &'static Run, port: u16) -> Result<Option<Found>, Error> {
+    let of_run = format!("{TOKEN_LABEL}={}", run.token());
+    let kept = format!("{}={}", reuse::OWNER_LABEL, reuse::owner()?);
+    on_engine(async move {
+        match container_at(&of_run, port).await? {
+            Some(found) => Ok(Some(found)),
+            None => container_at(&kept, port).await,
+        }
+    })
+    .await
 }
 
 /// The container with this label that publishes `port`.
@@ -135,12 +145,23 @@ async fn container_at(label: &str, port: u16) -> Result<Option<Found>, Error> {
     let listed = limited(query_limit(), "docker ps", engine.list_containers(Some(options))).await?;
     let listed = listed.map_err(|error| refused(&error))?;
     Ok(listed.into_iter().find_map(|container: ContainerSummary| {
-        let published = container.ports?.into_iter().find(|it| it.public_port == Some(port))?;
+        let ports = container.ports?;
+        let first = container.host_config.and_then(|config| config.network_mode);
+        // The engine calls its usual network by two names.
+        let first = first.filter(|name| name != "default").unwrap_or_else(|| "bridge".to_owned());
+        let networks = container.network_settings.and_then(|settings| settings.networks);
+        let endpoint = networks.and_then(|mut networks| networks.remove(&first));
+        let inner = ports.iter().find(|it| it.public_port == Some(port))?.private_port;
         let name = container.names?.into_iter().next()?;
         Some(Found {
             container: name.trim_start_matches('/').to_owned(),
-            inner: published.private_port,
+            inner,
+            ip: endpoint.and_then(|it| it.ip_address).filter(|ip| !ip.is_empty()),
             service: container.labels?.remove(SERVICE_LABEL).unwrap_or_default(),
+            published: ports
+                .iter()
+                .filter_map(|it| Some((it.private_port, it.public_port?)))
+                .collect(),
         })
     }))
 }

@@ -21,6 +21,6 @@ pub static KAFKA: Service = Service {
     places: &[],
     packages: &[],
     clients: &[],
-    fetched: false,
+    fetched: None,
     embedded: "librdkafka's mock broker",
 };

@@ -2,7 +2,7 @@
 
 use crate::address::{Dialect, Form};
 use crate::images;
-use crate::service::Service;
+use crate::service::{Fetched, Service};
 
 /// PostgreSQL, version 13 or later.
 pub static POSTGRES: Service = Service {
@@ -28,6 +28,6 @@ pub static POSTGRES: Service = Service {
     ],
     packages: &["postgresql"],
     clients: &["PG"],
-    fetched: true,
+    fetched: Some(Fetched::ByProgram),
     embedded: "",
 };

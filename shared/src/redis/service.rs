@@ -22,6 +22,6 @@ pub static REDIS: Service = Service {
     places: &["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
     packages: &["redis-server"],
     clients: &["REDISCLI_"],
-    fetched: false,
+    fetched: None,
     embedded: "",
 };

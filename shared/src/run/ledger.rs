@@ -43,9 +43,9 @@ pub(crate) fn note(run: &Path, kind: &str, name: &str, content: &str) -> Result<
         .map_err(|cause| super::layout::unwritable(&file, &cause))
 }
 
-/// Forgets an object that was noted and not made, because its server refused it.
+/// Takes a note back. Call it after the object was removed, or when its server refused to make it.
 pub(crate) fn forget(run: &Path, kind: &str, name: &str) {
-    std::fs::remove_file(super::layout::note(run, kind, name)).ok(); // else its removal is tried
+    std::fs::remove_file(super::layout::note(run, kind, name)).ok(); // the reaper finds the object gone
 }
 
 /// Removes everything that this program can remove. The rest stays noted. The error has the words

@@ -35,6 +35,11 @@ impl Run {
         self.start_native_as(name, program, args, None)
     }
 
+    /// Whether a process of this machine was started as the server `name` of this run.
+    pub(crate) fn is_native(&self, name: &str) -> bool {
+        note(self.dir(), "native", name).exists()
+    }
+
     /// Like [`Run::start_native`], but as another user. Only root can do that.
     pub(crate) fn start_native_as(
         &self,

@@ -21,6 +21,6 @@ pub static S3: Service = Service {
     places: &[],
     packages: &[],
     clients: &["AWS_"],
-    fetched: false,
+    fetched: None,
     embedded: "s3s, in memory",
 };

@@ -17,8 +17,8 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
     let container = parts::<S>(&image, &secrets).await?;
     let place = docker::on_engine(async move {
         let (request, data) = container;
-        let ports = const { &[S::PORT] };
-        let started = docker::start_with(run, name, request, ports, data, S::START_LIMIT).await?;
+        let started =
+            docker::start_with(run, name, request, S::ports().await?, data, S::START_LIMIT).await?;
         started.address(S::PORT).await
     });
     let address = made_safe::<S>(&secrets, &place.await?).await?;

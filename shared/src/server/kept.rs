@@ -63,7 +63,10 @@ async fn start<S: Served>(kept: Kept, image: &docker::Chosen) -> Result<Server, 
     let (request, data) = container::parts::<S>(image, &secrets).await?;
     let noted = secrets.lasting.clone();
     let (_kept, place) = docker::on_engine(async move {
-        let ports = const { &[S::PORT] };
+        let ports = match S::ports().await {
+            Ok(ports) => ports,
+            Err(error) => return (kept, Err(error)),
+        };
         let started = kept.start(S::SERVICE.name, &noted, request, ports, data, S::START_LIMIT);
         let place = match started.await {
             Ok(started) => started.address(S::PORT).await,

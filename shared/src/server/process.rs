@@ -49,14 +49,18 @@ async fn try_start<S: Served>(
     let what = format!("an answer of the {name} server");
     let answered = wait::until(S::START_LIMIT, &what, async || {
         if let Ok(Some(status)) = child.try_wait() {
-            return Ok(Err(status));
+            return Ok(Some(status));
         }
-        S::answers(&address).await.map(Ok)
+        if last_words(run, name).contains(process.port_taken) {
+            // A server that does not end by itself.
+            return Ok(Some(child.kill().and_then(|()| child.wait()).unwrap_or_default()));
+        }
+        S::answers(&address).await.map(|()| None)
     });
     match answered.await? {
-        Ok(()) => Ok(Some(address)),
-        Err(_) if last_words(run, name).contains(process.port_taken) => Ok(None),
-        Err(status) => Err(Error::new(format!("the {name} server ended: {status}"))
+        None => Ok(Some(address)),
+        Some(_) if last_words(run, name).contains(process.port_taken) => Ok(None),
+        Some(status) => Err(Error::new(format!("the {name} server ended: {status}"))
             .cause(last_words(run, name))
             .fix(cure::command("doctor"))),
     }

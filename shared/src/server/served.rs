@@ -94,6 +94,11 @@ pub(crate) trait Served: 'static {
     /// same network.
     fn container(image: &Chosen, secrets: &Secrets, inside: bool) -> ContainerRequest<Self::Image>;
 
+    /// The ports that its container publishes. Called on the runtime of the engine's client.
+    fn ports() -> impl Future<Output = Result<&'static [ContainerPort], Error>> + Send {
+        async { Ok(const { &[Self::PORT] } as &[_]) }
+    }
+
     /// The address of a server that we started, with `password`, at `place`, `host:port`.
     fn url(password: &str, place: &str) -> String;
 

@@ -187,7 +187,7 @@ fn native(
         // `setup` fetches them where it can build no image.
         Err(why) => Answer::Cannot {
             why: why.clone(),
-            cure: (service.fetched && engine.is_err()).then(|| command("setup")),
+            cure: (service.fetched.is_some() && engine.is_err()).then(|| command("setup")),
         },
     }
 }

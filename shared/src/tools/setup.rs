@@ -1,24 +1,24 @@
 //! `setup`: provides what the tests on real servers need. What needs the administrator is only
 //! named, unless the user said `--install`.
 
+mod recipe;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::install::{self, Installer, find_program};
-use super::process::{Guard, cargo, no_scratch};
-use super::say::{self, BAD, GOOD, paint, quoted, short};
+use super::process::cargo;
+use super::say::{self, BAD, GOOD, paint, quoted};
 use super::steps::step;
 use super::{engine, images};
 use crate::Error;
 use crate::cure::command;
 use crate::images::Image;
-use crate::service::{SERVICES, Service};
+use crate::service::{Fetched, SERVICES, Service};
 
 /// The limit for half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
-/// A recipe fetches a small system and builds it; 30 to 60 s on two cores with a near mirror.
-const BUILD_LIMIT: Duration = Duration::from_mins(20);
 /// Here the engine has more time for an answer than in `doctor`.
 const INSPECT_LIMIT: Duration = Duration::from_secs(10);
 /// A program of the size of cargo-nextest takes two to four minutes on two cores, unoptimised.
@@ -86,21 +86,26 @@ impl Setup {
     ///
     /// When an installation fails.
     pub fn tools(&mut self, tools: &[Tool], natives: bool, purpose: &str) -> Result<(), Error> {
-        let natives = SERVICES
+        let natives: Vec<&Service> = SERVICES
             .iter()
+            .copied()
             .filter(|service| natives && !service.native.is_empty())
             .filter(|service| service.native_programs().is_err())
-            .map(|service| (service.name, service.packages));
+            .collect();
+        let (made, packaged): (Vec<&Service>, Vec<&Service>) =
+            natives.into_iter().partition(|service| service.packages.is_empty());
+        let packaged = packaged.iter().map(|service| (service.name, service.packages));
         let missing: Vec<Tool> = tools
             .iter()
             .copied()
             .filter(|(program, _)| find_program(program).is_none())
-            .chain(natives)
+            .chain(packaged)
             .collect();
         let programs: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
         let packages: Vec<&str> =
             missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
-        self.install(&programs, &packages, purpose).map(drop)
+        self.install(&programs, &packages, purpose)?;
+        made.into_iter().try_for_each(|service| self.programs(service))
     }
 
     /// Builds a program that is missing. It is built without optimisation, because these programs
@@ -155,7 +160,7 @@ impl Setup {
                 self.image(service.image)?;
             }
         } else if !wanted.is_empty() && engine::silence().is_some() {
-            for service in wanted.into_iter().filter(|service| service.fetched) {
+            for service in wanted.into_iter().filter(|service| service.fetched.is_some()) {
                 self.programs(service)?;
             }
         }
@@ -239,11 +244,17 @@ impl Setup {
         }
     }
 
-    /// Provides the programs of a service without an engine, if they are an ordinary package.
+    /// Provides the programs of a service without an engine and without an administrator.
     fn programs(&mut self, service: &Service) -> Result<(), Error> {
-        if service.native_programs().is_ok() {
-            return Ok(());
+        match service.fetched {
+            _ if service.native_programs().is_ok() => Ok(()),
+            None => Ok(()),
+            Some(Fetched::ByProgram) => self.fetch(service),
+            Some(Fetched::ByRecipe) => self.make(service),
         }
+    }
+
+    fn fetch(&mut self, service: &Service) -> Result<(), Error> {
         let name = service.name;
         let manifest = format!("{FOLDER}/Cargo.toml");
         let program = format!("fetch-{name}");
@@ -302,84 +313,4 @@ impl Setup {
         ));
         self.build(image, &why)
     }
-
-    /// Builds the substitute. Everything is fetched on the host with the host's own settings, and
-    /// the build has no network.
-    fn build(&mut self, image: &Image, why: &str) -> Result<(), Error> {
-        let recipe = self.recipes.join(image.service);
-        let here = std::env::current_dir().unwrap_or_default();
-        let shown = short(&here, &recipe).to_string();
-        if !recipe.is_dir() {
-            let gap = Error::new(format!("the image {}", images::wanted(image)))
-                .cause(why)
-                .tried(format!("a recipe in {shown}: there is none"));
-            self.gaps.push(
-                gap.fix(format!("export {}=<an image that can be pulled>", image.override_var())),
-            );
-            return Ok(());
-        }
-        let needs = install::needs(&recipe)?;
-        let missing = install::missing(&needs);
-        let programs: Vec<&str> = missing.iter().map(|(program, _)| program.as_str()).collect();
-        let packages: Vec<&str> = missing.iter().map(|(_, package)| package.as_str()).collect();
-        if !self.install(
-            &programs,
-            &packages,
-            &format!("to build the image of {}", image.service),
-        )? {
-            return Ok(());
-        }
-
-        let scratch =
-            tempfile::Builder::new().prefix("image-of-testenv-").tempdir().map_err(no_scratch)?;
-        let _guard = Guard::new(scratch.path())?; // half a gigabyte should not stay because of a Ctrl-C
-        copy_all(&recipe, scratch.path())?;
-        let failed = |what: &str, words: String| {
-            Error::new(format!("{}: {what} failed", image.service))
-                .cause(words)
-                .fix(format!("see {}", quoted(&shown)))
-        };
-        let mut fetch = Command::new(scratch.path().join("fetch"));
-        step(
-            &format!("{}: fetching packages ({shown}/fetch)", image.service),
-            fetch.current_dir(scratch.path()),
-            BUILD_LIMIT,
-        )?
-        .map_err(|words| failed("fetching", words))?;
-        let local = image.local();
-        let mut build = Command::new("docker");
-        // The classic builder: the engine of Debian has no other.
-        build
-            .env("DOCKER_BUILDKIT", "0")
-            .args(["build", "--network", "none", "--tag", &local])
-            .arg(scratch.path());
-        step(&format!("{}: building {local}", image.service), &mut build, BUILD_LIMIT)?
-            .map_err(|words| failed("building", words))?;
-        say::out(format_args!("{}: {local} is built", image.service));
-        self.done += 1;
-        Ok(())
-    }
-}
-
-/// Copies a folder with its contents and their rights: `fetch` must stay executable.
-fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
-    let copied = || -> std::io::Result<()> {
-        let mut folders = vec![from.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder)? {
-                let path = entry?.path();
-                let place = to.join(path.strip_prefix(from).expect("it was found below it"));
-                if path.is_dir() {
-                    std::fs::create_dir_all(place)?;
-                    folders.push(path);
-                } else {
-                    std::fs::copy(&path, place)?;
-                }
-            }
-        }
-        Ok(())
-    };
-    copied().map_err(|e| {
-        Error::new(format!("cannot copy {} to {}", from.display(), to.display())).cause(e)
-    })
 }

@@ -18,12 +18,16 @@ mod parts {
     pub(crate) mod docker;
     pub(crate) mod kafka;
     pub(crate) mod postgres;
+    pub(crate) mod proxy;
     pub(crate) mod redis;
     pub(crate) mod s3;
     pub(crate) mod templates;
 }
 #[cfg(feature = "integration")]
-use parts::{docker, kafka, postgres, redis, s3, templates};
+use parts::{docker, kafka, postgres, proxy, redis, s3, templates};
+
+#[cfg(feature = "integration")]
+mod echo;
 
 fn main() {
     hear_signals();
@@ -34,6 +38,8 @@ fn main() {
         ["member", millis] => member(Duration::from_millis(millis.parse().unwrap())),
         #[cfg(feature = "integration")]
         ["crowd", count] => redis::crowd(count.parse().unwrap()),
+        #[cfg(feature = "integration")]
+        ["crowd of proxies", count] => proxy::crowd(count.parse().unwrap()),
         [resource, end] => {
             let _held_until_the_end = make(resource);
             say(resource);
@@ -93,6 +99,8 @@ const PLAYS: &[fn(&str) -> Option<Held>] = &[
     kafka::play,
     #[cfg(feature = "integration")]
     postgres::play,
+    #[cfg(feature = "integration")]
+    proxy::play,
     #[cfg(feature = "integration")]
     redis::play,
     #[cfg(feature = "integration")]

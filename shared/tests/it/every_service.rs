@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::process::Stdio;
 use std::task::{Context, Waker};
 
-use testenv::tools::{KAFKA, POSTGRES, REDIS, S3, Service};
+use testenv::tools::{KAFKA, POSTGRES, REDIS, S3, Service, TOXIPROXY};
 
+use crate::echo::Echo;
 use crate::lab::{self, Lab, PROMISED, listeners};
 
 /// A service, and how a test of it is played.
@@ -93,6 +94,19 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         drop_late: || drop_late(testenv::fresh_bucket()),
         stranger: None,
         content: crate::p4_s3::buckets,
+    },
+    Subject {
+        service: &TOXIPROXY,
+        part: "proxy",
+        ways: &["docker", "native"],
+        opens: "curl http://127.0.0.1:",
+        ask: || ask(testenv::fresh_proxy("127.0.0.1:9")),
+        drop_late: || {
+            let upstream = Echo::start();
+            drop_late(testenv::fresh_proxy(upstream.address));
+        },
+        stranger: None,
+        content: crate::p4_proxy::names,
     },
 ];
 

@@ -1,9 +1,11 @@
 //! The harness's promises, one file for each. `actor.rs` has the processes that they start.
 
+mod echo;
 mod faults;
 mod lab;
 mod p10_only_ours;
 mod p3_kafka;
+mod p3_proxy;
 mod p3_s3;
 mod p4_nothing_is_left;
 mod p5_live_runs;
@@ -60,6 +62,8 @@ mod p4_in_the_way;
 #[cfg(feature = "integration")]
 mod p4_postgres;
 #[cfg(feature = "integration")]
+mod p4_proxy;
+#[cfg(feature = "integration")]
 mod p4_redis;
 #[cfg(feature = "integration")]
 mod p4_s3;
@@ -69,6 +73,8 @@ mod p6_failed_tests;
 mod p6_postgres;
 #[cfg(feature = "integration")]
 mod p8_postgres;
+#[cfg(feature = "integration")]
+mod p8_proxy;
 #[cfg(feature = "integration")]
 mod p8_redis;
 #[cfg(feature = "integration")]

@@ -186,6 +186,38 @@ const MATRIX: &[Row] = &[
         no_secret: By(&[p11_secrets::the_credentials_of_a_given_s3_server_are_a_secret]),
         kept: KEPT,
     },
+    Row {
+        service: "toxiproxy",
+        one_server_of_a_kind: By(&[
+            p4_proxy::sixteen_processes_racing_a_cold_start_start_one_toxiproxy_of_each_way,
+        ]),
+        migrated_once: NotOfIt("a proxy has no schema"),
+        private: By(&[
+            p3_proxy::what_is_done_to_one_proxy_is_not_done_to_another,
+            p4_proxy::more_tests_than_the_container_has_ports_get_a_proxy_each,
+        ]),
+        nothing_left: By(&[
+            p4_proxy::nothing_is_left_of_a_toxiproxy_in_a_container_after_every_kind_of_end,
+            p4_proxy::nothing_is_left_of_a_native_toxiproxy_after_every_kind_of_end,
+            p4_proxy::no_proxy_of_ours_is_left_on_a_given_toxiproxy_after_every_kind_of_end,
+        ]),
+        never_early: OF_RUNS,
+        next_command: By(&[every_service::a_failed_test_hands_over_the_next_commands]),
+        loopback: By(&[
+            every_service::a_server_of_ours_listens_on_loopback_only_and_is_closed_to_others,
+        ]),
+        cure: By(&[
+            every_service::what_is_asked_for_outside_a_runtime_is_refused_with_the_cure,
+            p8_proxy::a_toxiproxy_of_another_version,
+            p8_proxy::a_toxiproxy_url_that_leads_nowhere,
+        ]),
+        quiet_drop: By(&[every_service::what_a_test_was_given_can_be_dropped_without_a_runtime]),
+        only_ours: By(&[
+            p4_proxy::no_proxy_of_ours_is_left_on_a_given_toxiproxy_after_every_kind_of_end,
+        ]),
+        no_secret: By(&[p3_proxy::the_password_of_an_upstream_is_said_nowhere]),
+        kept: KEPT,
+    },
 ];
 
 /// What `TESTENV_REUSE` promises, tried for every service by each of these.

@@ -1,0 +1,331 @@
+//! The part of a run's server that is specific to Toxiproxy.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use testcontainers_modules::testcontainers::core::ContainerPort;
+use testcontainers_modules::testcontainers::{ContainerRequest, GenericImage, ImageExt};
+use tokio::sync::OnceCell;
+
+use super::super::upstream::{Upstream, is_loopback};
+use super::api::{Api, Refused};
+use super::place;
+use crate::address::Address;
+use crate::docker::{self, Chosen};
+use crate::provider::{PROVIDER_VAR, docker_is_local};
+use crate::run::{DIR_VAR, Run, on_own_thread};
+use crate::server::{self, Data, Origin, Process, Secrets, Served, Server};
+use crate::service::{Service, TOXIPROXY};
+use crate::{Error, cure, secret, wait};
+
+const API: u16 = 8474;
+
+/// `published` makes tests use the published ports of a Toxiproxy in a container, also where they can
+/// reach the container itself.
+const PORTS_VAR: &str = "TESTENV_TOXIPROXY_PORTS";
+
+/// A container that can be reached answers within a millisecond.
+const DIRECT_LIMIT: Duration = Duration::from_millis(300);
+
+/// How many ports for proxies the container publishes, behind that of the API, if tests cannot reach
+/// the container itself. Each one costs 25 ms when the container starts and 70 ms when it is removed: 16 of them start in 0.6 s, 32 in 1.1 s.
+const ROOM: usize = 16;
+
+/// The API's port, and those for proxies.
+static PORTS: [ContainerPort; ROOM + 1] = {
+    let mut ports = [ContainerPort::Tcp(API); ROOM + 1];
+    let mut at = 1;
+    while at <= ROOM {
+        ports[at] = ContainerPort::Tcp(API + at as u16);
+        at += 1;
+    }
+    ports
+};
+
+/// What is not there in earlier versions: the reset of a connection.
+const OLDEST: (u32, u32) = (2, 2);
+
+/// The server of the run, and how its proxies are reached.
+pub(super) struct Toxiproxy {
+    pub(super) run: &'static Run,
+    pub(super) server: Server,
+    pub(super) api: Api,
+    pub(super) ports: Ports,
+    /// Whether it runs in a container of ours, which has a 127.0.0.1 of its own.
+    is_inside: bool,
+    /// Servers of the run as the container reaches them, which takes the engine 10 ms to say.
+    inside: Mutex<HashMap<String, String>>,
+}
+
+/// On which ports proxies listen.
+pub(super) enum Ports {
+    /// On any of the address `listen`, which tests reach at `host`.
+    Any { listen: String, host: String },
+    /// On these of a container, at these addresses. The engine accepts connections there, also for
+    /// a proxy that does not, and ends those in the usual way that were reset.
+    Few(Vec<(u16, String)>),
+}
+
+/// The server of the run. The first proxy of the process asks for it.
+pub(super) async fn of_the_run() -> Result<&'static Toxiproxy, Error> {
+    static SERVER: OnceCell<Toxiproxy> = OnceCell::const_new();
+    SERVER.get_or_try_init(|| on_own_thread(connect)).await
+}
+
+async fn connect() -> Result<Toxiproxy, Error> {
+    let (run, server) = server::connect::<OfToxiproxy>().await?;
+    let (host, port) = place(&server);
+    let is_inside = match server.origin {
+        Origin::Owned => !run.is_native(TOXIPROXY.name),
+        Origin::Kept => true,
+        Origin::External => false,
+    };
+    let published = match is_inside {
+        true if !docker::on_engine(docker::is_among_containers()).await? => {
+            docker::publisher(run, port).await?
+        }
+        _ => None,
+    };
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let ports = match published {
+        Some(found) => {
+            // Before it looks for the first name: it reads its list of name servers every five seconds only.
+            docker::join(run, &found.container).await?;
+            match found.ip {
+                Some(ip) if is_reached(&ip).await => Ports::Any { listen: ip.clone(), host: ip },
+                _ => {
+                    expect_ports(found.published.len())?;
+                    let inner = found.published.into_iter().filter(|(inner, _)| *inner != API);
+                    let at = |at: u16| format!("{bracketed}:{at}");
+                    Ports::Few(inner.map(|(inner, published)| (inner, at(published))).collect())
+                }
+            }
+        }
+        None => {
+            let is_here = !is_inside && is_loopback(&format!("{bracketed}:{port}"));
+            let listen = if is_here { "127.0.0.1" } else { "0.0.0.0" };
+            Ports::Any { listen: listen.to_owned(), host: bracketed }
+        }
+    };
+    let api = Api::new(&server.address)?;
+    Ok(Toxiproxy { run, server, api, ports, is_inside, inside: Mutex::default() })
+}
+
+fn is_published() -> bool {
+    std::env::var(PORTS_VAR).is_ok_and(|ports| ports == "published")
+}
+
+/// Whether this process reaches the container itself, as it does if the engine runs on this Linux.
+/// Then proxies have as many ports as they like, and a reset is one.
+async fn is_reached(ip: &str) -> bool {
+    if is_published() || !docker_is_local() {
+        return false;
+    }
+    match TOXIPROXY.address(&format!("http://{ip}:{API}")).map(|at| Api::new(&at)) {
+        Ok(Ok(api)) => wait::within(DIRECT_LIMIT, api.version()).await.is_some_and(|it| it.is_ok()),
+        _ => false,
+    }
+}
+
+impl Toxiproxy {
+    /// The address of an upstream as the server reaches it.
+    pub(super) async fn target(&self, upstream: &Upstream) -> Result<String, Error> {
+        let (run, place) = (self.run, upstream.place());
+        if !upstream.is_loopback() {
+            return Ok(place.to_owned());
+        }
+        if !self.is_inside {
+            let (host, port) = super::place(&self.server);
+            if is_loopback(&format!("{host}:{port}")) {
+                return Ok(place.to_owned());
+            }
+            let var = TOXIPROXY.url_var;
+            return Err(unreachable(place, "Toxiproxy runs on another machine")
+                .fix(format!("name the upstream as {host} reaches it"))
+                .fix(format!("`unset {var}`, with {PROVIDER_VAR}=native")));
+        }
+        let lock = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(place) {
+            return Ok(known.clone());
+        }
+        let asked = place.to_owned();
+        let found = on_own_thread(async move || docker::inside(run, &asked).await);
+        let found = found.await.map_err(|error| {
+            unreachable(place, "Toxiproxy runs in a container")
+                .tried(error.to_string().replace('\n', ";"))
+                .fix(format!("export {PROVIDER_VAR}=native"))
+                .fix(format!("export {}=<a Toxiproxy of this machine>", TOXIPROXY.url_var))
+        })?;
+        lock().insert(place.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+/// Fails if the container was started for tests that reach it, and has no ports for others.
+fn expect_ports(count: usize) -> Result<(), Error> {
+    if count > 1 {
+        return Ok(());
+    }
+    Err(Error::new("Toxiproxy's container cannot be reached, and publishes no ports for proxies")
+        .fix(format!("export {PORTS_VAR}=published"))
+        .fix(format!("export {PROVIDER_VAR}=native"))
+        .fix(format!("{}, if the container is a kept one", cure::command("reuse stop"))))
+}
+
+fn unreachable(place: &str, cause: &str) -> Error {
+    Error::new(format!("Toxiproxy cannot reach {place}, the upstream of the proxy"))
+        .cause(format!("{cause}, and {place} is an address that only this machine has"))
+}
+
+struct OfToxiproxy;
+
+/// The name of a proxy that is never enabled. A native server that has it is the one that this
+/// process has started; Toxiproxy itself has no password by which it could be known.
+static SIGN: OnceLock<String> = OnceLock::new();
+
+impl Served for OfToxiproxy {
+    const SERVICE: &'static Service = &TOXIPROXY;
+    const PORT: ContainerPort = ContainerPort::Tcp(API);
+    const DATA: Data = Data::At(&[]);
+    /// Measured 0.05 to 0.4 s on two cores; a loaded machine takes several times that.
+    const START_LIMIT: Duration = Duration::from_secs(60);
+    const SETTINGS: &'static [&'static str] = &["16 ports"];
+    type Image = GenericImage;
+
+    async fn ports() -> Result<&'static [ContainerPort], Error> {
+        let direct = !is_published() && docker::reaches_containers().await?;
+        Ok(if direct { &PORTS[..1] } else { &PORTS })
+    }
+
+    fn container(image: &Chosen, _: &Secrets, _: bool) -> ContainerRequest<GenericImage> {
+        let image = GenericImage::new(&image.name, &image.tag);
+        PORTS
+            .iter()
+            .fold(image, |image, port| image.with_exposed_port(*port))
+            .with_cmd(["-host=0.0.0.0"])
+    }
+
+    /// Toxiproxy has no password: our servers listen on loopback or in a network of the engine.
+    fn url(_: &str, place: &str) -> String {
+        format!("http://{place}")
+    }
+
+    async fn process(
+        run: &'static Run,
+        programs: &[PathBuf],
+        _: &Secrets,
+    ) -> Result<Process, Error> {
+        let [program] = programs else { unreachable!("the service names one program") };
+        let sign = SIGN.get_or_init(|| format!("testenv-{}", run.token()));
+        let file = run.dir().join("toxiproxy-config.json");
+        let config = format!(
+            r#"[{{"name": "{sign}", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": false}}]"#
+        );
+        secret::write(&file, &config).map_err(|cause| {
+            Error::new(format!("cannot write {}", file.display()))
+                .cause(cause)
+                .fix(format!("export {DIR_VAR}=<a directory of yours with space left>"))
+        })?;
+        let file = file.to_string_lossy().into_owned();
+        let arguments = move |port: u16| {
+            let fixed = ["-host=127.0.0.1".to_owned(), format!("-config={file}")];
+            Ok(fixed.into_iter().chain([format!("-port={port}")]).collect())
+        };
+        Ok(Process {
+            program: program.clone(),
+            arguments: Box::new(arguments),
+            user: None,
+            port_taken: "address already in use",
+        })
+    }
+
+    async fn answers(address: &Address) -> Result<(), String> {
+        let api = Api::new(address).map_err(|error| error.to_string())?;
+        version(&api).await?;
+        match SIGN.get() {
+            Some(sign) if !api.has(sign).await => Err("another Toxiproxy answers there".into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
+        let api = Api::new(address)?;
+        let (name, var) = (&TOXIPROXY, TOXIPROXY.url_var);
+        let refused = |what: &str, cause: String| {
+            let error = Error::new(what).cause(cause);
+            match origin {
+                Origin::External => error
+                    .tried(format!("{var}={address}"))
+                    .fix(format!("export {var}={}, of a Toxiproxy from version 2.2 on", name.dialect.example))
+                    .fix(format!("`unset {var}` to have a server started for the run")),
+                Origin::Owned | Origin::Kept => error.fix(format!(
+                    "use Toxiproxy {}: unset {}, and take an older toxiproxy-server out of the PATH",
+                    name.image.tag,
+                    name.image.override_var()
+                )),
+            }
+        };
+        let said =
+            version(&api).await.map_err(|why| refused("no Toxiproxy server answers", why))?;
+        match number(&said) {
+            Some(version) if version.0 != OLDEST.0 || version < OLDEST => Err(refused(
+                "the Toxiproxy server has another version than the harness needs",
+                format!("it is {said}, and 2.x from {}.{} on is needed", OLDEST.0, OLDEST.1),
+            )),
+            // A build of one's own: it calls itself `git`.
+            _ => Ok(said.split_whitespace().collect::<Vec<_>>().join("-")),
+        }
+    }
+}
+
+/// What a Toxiproxy says of its version: as JSON from version 2.5 on, as a word before.
+async fn version(api: &Api) -> Result<String, String> {
+    let no_toxiproxy = |said: &str| {
+        let said: String = said.chars().filter(|c| !c.is_control()).take(40).collect();
+        format!("it answers, but not as Toxiproxy does: `{said}`")
+    };
+    match api.version().await {
+        Ok(said) => {
+            // What 2.5 and 2.6 say is not quite JSON.
+            let word = match said.split_once("\"version\"") {
+                Some((_, rest)) => rest.split('"').nth(1).unwrap_or_default(),
+                None => said.trim(),
+            }
+            .to_owned();
+            let is_word = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
+            match !word.is_empty() && word.len() < 40 && word.chars().all(is_word) {
+                true => Ok(word),
+                false => Err(no_toxiproxy(&said)),
+            }
+        }
+        Err(Refused::Said(_, words)) => Err(no_toxiproxy(&words)),
+        Err(Refused::Silent(why)) => Err(why),
+    }
+}
+
+/// The first two numbers of a version.
+fn number(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{API, OfToxiproxy, PORTS, ROOM, Served, number};
+
+    #[test]
+    fn the_container_has_as_many_ports_as_its_settings_say() {
+        assert_eq!(OfToxiproxy::SETTINGS, [format!("{ROOM} ports")]);
+        assert_eq!(PORTS.first().map(|port| port.as_u16()), Some(API));
+        assert_eq!(PORTS.last().map(|port| port.as_u16()), Some(API + 16));
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert_eq!(number("2.12.0"), Some((2, 12)));
+        assert_eq!(number("v3.0.0-rc1"), Some((3, 0)));
+        assert_eq!(number("git"), None);
+    }
+}
