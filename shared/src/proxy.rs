@@ -307,9 +307,6 @@ async fn make(upstream: &str, test: String) -> Result<Proxy, Error> {
     wait::expect_runtime("a proxy")?;
     let _until_it_is_made = HeldClock::new();
     let upstream = Upstream::read(upstream)?;
-    let asked = upstream.clone();
-    let there = tokio::task::spawn_blocking(move || asked.expect_there());
-    there.await.map_err(|cause| Error::new("nobody asked for the upstream").cause(cause))??;
     let line = network::make(&test, &upstream).await?;
     let held = Held::new(TOXIPROXY.name, test);
     Ok(Proxy { upstream, delays: Mutex::default(), held, line: Some(line) })

@@ -53,6 +53,7 @@ pub(super) async fn make(_test: &str, upstream: &Upstream) -> Result<Line, Error
             "embedded, a proxy in this process (the feature `integration` is off)",
         );
     });
+    runtime::run(upstream.clone().expect_there()).await?;
     let upstream: Arc<str> = upstream.place().into();
     let state = Arc::new(watch::Sender::new(State::default()));
     let (address, door) = open("127.0.0.1:0".parse().expect("an address"), &upstream, &state)

@@ -42,29 +42,73 @@ pub(super) struct Line {
 }
 
 pub(super) async fn make(test: &str, upstream: &Upstream) -> Result<Line, Error> {
-    let toxiproxy = server::of_the_run().await?;
-    let target = toxiproxy.target(upstream).await?;
+    // To begin with, before a server is started; later together with the proxy.
+    let mut there = Some(upstream.clone().expect_there());
+    let toxiproxy = match server::known() {
+        Some(toxiproxy) => toxiproxy,
+        None => {
+            ask(&mut there).await?;
+            server::of_the_run().await?
+        }
+    };
+    let target = match toxiproxy.target(upstream).await {
+        Ok(target) => target,
+        // An upstream that is nowhere is in no container, either.
+        Err(error) => return Err(ask(&mut there).await.err().unwrap_or(error)),
+    };
     let name = unique(test, toxiproxy.run.token());
     if !toxiproxy.server.is_owned() {
         ledger::note(toxiproxy.run.dir(), TOXIPROXY.name, &name, &toxiproxy.server.note())?;
     }
     runtime::run(async move {
-        match &toxiproxy.ports {
-            Ports::Any { listen, host } => {
-                let port = toxiproxy.api.create(&name, &format!("{listen}:0"), &target).await;
-                let port = port.map_err(|refused| refused.words(&toxiproxy.api))?;
-                let address = format!("{host}:{port}");
-                let line = Line { toxiproxy, name, address, lease: None };
-                line.expect_reachable().await?;
-                Ok(line)
+        let there = async {
+            match there {
+                Some(there) => there.await,
+                None => Ok(()),
             }
-            Ports::Few(few) => {
-                let (lease, address) = lease::create(toxiproxy, few, &name, &target).await?;
-                Ok(Line { toxiproxy, name, address, lease: Some(lease) })
+        };
+        let (there, made) = tokio::join!(there, create(toxiproxy, name, target));
+        match (there, made) {
+            (Ok(()), made) => made,
+            (Err(error), Ok(line)) => {
+                line.remove();
+                Err(error)
             }
+            (Err(error), Err(_)) => Err(error),
         }
     })
     .await
+}
+
+/// Asks whether the upstream is there, unless that was asked before.
+async fn ask(
+    there: &mut Option<impl Future<Output = Result<(), Error>> + Send + 'static>,
+) -> Result<(), Error> {
+    match there.take() {
+        Some(there) => runtime::run(there).await,
+        None => Ok(()),
+    }
+}
+
+async fn create(
+    toxiproxy: &'static Toxiproxy,
+    name: String,
+    target: String,
+) -> Result<Line, Error> {
+    match &toxiproxy.ports {
+        Ports::Any { listen, host } => {
+            let port = toxiproxy.api.create(&name, &format!("{listen}:0"), &target).await;
+            let port = port.map_err(|refused| refused.words(&toxiproxy.api))?;
+            let address = format!("{host}:{port}");
+            let line = Line { toxiproxy, name, address, lease: None };
+            line.expect_reachable().await?;
+            Ok(line)
+        }
+        Ports::Few(few) => {
+            let (lease, address) = lease::create(toxiproxy, few, &name, &target).await?;
+            Ok(Line { toxiproxy, name, address, lease: Some(lease) })
+        }
+    }
 }
 
 impl Line {
@@ -96,10 +140,7 @@ impl Line {
         if self.toxiproxy.server.is_owned() {
             return Ok(());
         }
-        let address = self.address.clone();
-        let reached = tokio::task::spawn_blocking(move || reachable(&address, REACH_LIMIT));
-        let reached = reached.await.unwrap_or_else(|error| Err(error.to_string()));
-        let Err(why) = reached else { return Ok(()) };
+        let Err(why) = reachable(&self.address, REACH_LIMIT).await else { return Ok(()) };
         remove_now(&self.toxiproxy.api, &self.name).await;
         ledger::forget(self.toxiproxy.run.dir(), TOXIPROXY.name, &self.name);
         let var = TOXIPROXY.url_var;

@@ -4,11 +4,13 @@
 //! the host and the port, because the rest may be a password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Error;
-use crate::address::{Address, Dialect, Form};
-use crate::provider::{REACH_LIMIT, reach};
+use tokio::net::TcpStream;
+
+use crate::provider::REACH_LIMIT;
+use crate::{Error, wait};
 
 /// The usual ports, by scheme. (With TLS a client compares the certificate's name, too.)
 const PORTS: &[(&str, u16)] = &[
@@ -23,16 +25,6 @@ const PORTS: &[(&str, u16)] = &[
     ("https", 443),
     ("wss", 443),
 ];
-
-/// For the question whether anybody listens.
-static PLACE: Dialect = Dialect {
-    name: "upstream",
-    port: 0,
-    example: "<host>:<port>",
-    schemes: &[],
-    tls: &[],
-    form: Form::Brokers,
-};
 
 /// An upstream, in the three parts of its text.
 #[derive(Clone)]
@@ -123,29 +115,41 @@ impl Upstream {
         is_loopback(&self.place)
     }
 
-    /// Makes sure that somebody listens there. Blocks for up to [`REACH_LIMIT`].
-    pub(super) fn expect_there(&self) -> Result<(), Error> {
-        let missing = |cause: String| {
+    /// Whether the host is a name, which somebody has to know.
+    pub(super) fn is_name(&self) -> bool {
+        number(&self.place).is_none()
+    }
+
+    /// Makes sure that somebody listens there. Call it on a runtime that has a network.
+    pub(super) async fn expect_there(self) -> Result<(), Error> {
+        reachable(&self.place, REACH_LIMIT).await.map_err(|cause| {
             Error::new(format!("nobody listens at {}, the upstream of the proxy", self.place))
                 .cause(cause)
                 .fix("start the server before the proxy: fresh_proxy(…) connects to it once")
-        };
-        Address::read(&PLACE, &self.place)
-            .and_then(|address| reach(&address, REACH_LIMIT))
-            .map_err(missing)
+        })
     }
 }
 
 /// Whether `host:port` is on this machine, as this machine names it.
 pub(super) fn is_loopback(place: &str) -> bool {
-    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
-    let number = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|number| number.is_loopback())
+    number(place).map_or_else(
+        || place.to_ascii_lowercase().starts_with("localhost:"),
+        |number| number.is_loopback(),
+    )
 }
 
-/// Waits until somebody listens at `host:port`, or says who does not.
-pub(super) fn reachable(place: &str, limit: Duration) -> Result<(), String> {
-    Address::read(&PLACE, place).and_then(|address| reach(&address, limit))
+/// The host of `host:port`, if it is a number.
+fn number(place: &str) -> Option<IpAddr> {
+    place.rsplit_once(':')?.0.trim_matches(['[', ']']).parse().ok()
+}
+
+/// Connects to `host:port` once.
+pub(super) async fn reachable(place: &str, limit: Duration) -> Result<(), String> {
+    match wait::within(limit, TcpStream::connect(place)).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err(format!("no answer within {} ms", limit.as_millis())),
+    }
 }
 
 impl fmt::Display for Upstream {

@@ -2,6 +2,10 @@
 //! and nothing is left, however the run ends. On a given server, the proxies of others stay.
 
 use std::process::Child;
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use testenv::Direction;
 
 use crate::lab::engine::started;
 use crate::lab::{self, Lab, PROMISED, sixteen_race};
@@ -92,6 +96,36 @@ fn a_hundred_tests_at_once_get_a_proxy_each() {
         assert!(crowd.success());
         lab.expect_nothing_left(PROMISED);
     }
+}
+
+#[tokio::test]
+async fn servers_of_the_run_are_reached_through_proxies() {
+    const DELAY: Duration = Duration::from_millis(300);
+    let (db, redis) = (testenv::fresh_db().await, testenv::fresh_redis().await);
+    let to_db = testenv::fresh_proxy(db.url()).await;
+    let to_redis = testenv::fresh_proxy(redis.url()).await;
+    to_db.latency(Direction::Downstream, DELAY).await.unwrap();
+
+    let mut connection = sqlx::PgConnection::connect(&to_db.url()).await.unwrap();
+    let start = Instant::now();
+    let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(&mut connection).await.unwrap();
+    let took = start.elapsed();
+    let client = redis::Client::open(to_redis.url()).unwrap();
+    let mut client = client.get_multiplexed_async_connection().await.unwrap();
+    let pong: String = redis::cmd("PING").query_async(&mut client).await.unwrap();
+
+    assert_eq!((one, pong.as_str()), (1, "PONG"));
+    assert!(took >= DELAY, "{took:?}");
+}
+
+#[test]
+fn a_broker_in_a_container_is_refused_because_its_clients_go_around_a_proxy() {
+    let lab = Lab::new();
+
+    let (said, _) = lab::complaint(&lab, "proxy to kafka", &[DOCKER]);
+
+    assert!(said.contains("a broker sends its clients to an address that only"), "{said}");
+    lab.expect_nothing_left(PROMISED);
 }
 
 #[test]

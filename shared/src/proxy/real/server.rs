@@ -53,10 +53,21 @@ pub(super) struct Toxiproxy {
     pub(super) server: Server,
     pub(super) api: Api,
     pub(super) ports: Ports,
-    /// Whether it runs in a container of ours, which has a 127.0.0.1 of its own.
-    is_inside: bool,
+    place: Place,
     /// Servers of the run as the container reaches them, which takes the engine 10 ms to say.
     inside: Mutex<HashMap<String, String>>,
+}
+
+/// Where the server is, which decides what it can reach.
+enum Place {
+    /// On this machine: it has the tests' 127.0.0.1.
+    Here,
+    /// In this container of ours, which joins the network of the run when that is needed.
+    Container { name: String, joined: OnceCell<()> },
+    /// In a container on the network of the container in which the tests run.
+    BesideTests,
+    /// On another machine.
+    Elsewhere,
 }
 
 /// On which ports proxies listen.
@@ -70,9 +81,15 @@ pub(super) enum Ports {
 
 /// The server of the run. The first proxy of the process asks for it.
 pub(super) async fn of_the_run() -> Result<&'static Toxiproxy, Error> {
-    static SERVER: OnceCell<Toxiproxy> = OnceCell::const_new();
     SERVER.get_or_try_init(|| on_own_thread(connect)).await
 }
+
+/// The same, if an earlier proxy of the process has asked for it.
+pub(super) fn known() -> Option<&'static Toxiproxy> {
+    SERVER.get()
+}
+
+static SERVER: OnceCell<Toxiproxy> = OnceCell::const_new();
 
 async fn connect() -> Result<Toxiproxy, Error> {
     let (run, server) = server::connect::<OfToxiproxy>().await?;
@@ -82,35 +99,30 @@ async fn connect() -> Result<Toxiproxy, Error> {
         Origin::Kept => true,
         Origin::External => false,
     };
-    let published = match is_inside {
-        true if !docker::on_engine(docker::is_among_containers()).await? => {
-            docker::publisher(run, port).await?
-        }
-        _ => None,
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let among_containers = is_inside && docker::on_engine(docker::is_among_containers()).await?;
+    let found = match is_inside && !among_containers {
+        true => docker::publisher(run, port).await?,
+        false => None,
     };
-    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    let ports = match published {
+    let (place, ports) = match found {
         Some(found) => {
-            // Before it looks for the first name: it reads its list of name servers every five seconds only.
-            docker::join(run, &found.container).await?;
-            match found.ip {
+            let ports = match found.ip {
                 Some(ip) if is_reached(&ip).await => Ports::Any { listen: ip.clone(), host: ip },
-                _ => {
-                    expect_ports(found.published.len())?;
-                    let inner = found.published.into_iter().filter(|(inner, _)| *inner != API);
-                    let at = |at: u16| format!("{bracketed}:{at}");
-                    Ports::Few(inner.map(|(inner, published)| (inner, at(published))).collect())
-                }
-            }
+                _ => Ports::Few(of_proxies(&host, found.published)?),
+            };
+            (Place::Container { name: found.container, joined: OnceCell::new() }, ports)
+        }
+        None if !is_inside && is_loopback(&format!("{host}:{port}")) => {
+            (Place::Here, Ports::Any { listen: "127.0.0.1".to_owned(), host })
         }
         None => {
-            let is_here = !is_inside && is_loopback(&format!("{bracketed}:{port}"));
-            let listen = if is_here { "127.0.0.1" } else { "0.0.0.0" };
-            Ports::Any { listen: listen.to_owned(), host: bracketed }
+            let place = if is_inside { Place::BesideTests } else { Place::Elsewhere };
+            (place, Ports::Any { listen: "0.0.0.0".to_owned(), host })
         }
     };
     let api = Api::new(&server.address)?;
-    Ok(Toxiproxy { run, server, api, ports, is_inside, inside: Mutex::default() })
+    Ok(Toxiproxy { run, server, api, ports, place, inside: Mutex::default() })
 }
 
 fn is_published() -> bool {
@@ -129,49 +141,82 @@ async fn is_reached(ip: &str) -> bool {
     }
 }
 
-impl Toxiproxy {
-    /// The address of an upstream as the server reaches it.
-    pub(super) async fn target(&self, upstream: &Upstream) -> Result<String, Error> {
-        let (run, place) = (self.run, upstream.place());
-        if !upstream.is_loopback() {
-            return Ok(place.to_owned());
-        }
-        if !self.is_inside {
-            let (host, port) = super::place(&self.server);
-            if is_loopback(&format!("{host}:{port}")) {
-                return Ok(place.to_owned());
-            }
-            let var = TOXIPROXY.url_var;
-            return Err(unreachable(place, "Toxiproxy runs on another machine")
-                .fix(format!("name the upstream as {host} reaches it"))
-                .fix(format!("`unset {var}`, with {PROVIDER_VAR}=native")));
-        }
-        let lock = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(place) {
-            return Ok(known.clone());
-        }
-        let asked = place.to_owned();
-        let found = on_own_thread(async move || docker::inside(run, &asked).await);
-        let found = found.await.map_err(|error| {
-            unreachable(place, "Toxiproxy runs in a container")
-                .tried(error.to_string().replace('\n', ";"))
-                .fix(format!("export {PROVIDER_VAR}=native"))
-                .fix(format!("export {}=<a Toxiproxy of this machine>", TOXIPROXY.url_var))
-        })?;
-        lock().insert(place.to_owned(), found.clone());
-        Ok(found)
+/// The published ports of a container, but for that of its API.
+fn of_proxies(host: &str, published: Vec<(u16, u16)>) -> Result<Vec<(u16, String)>, Error> {
+    let of_proxies = published.into_iter().filter(|(inner, _)| *inner != API);
+    let ports: Vec<_> = of_proxies.map(|(inner, at)| (inner, format!("{host}:{at}"))).collect();
+    if !ports.is_empty() {
+        return Ok(ports);
     }
-}
-
-/// Fails if the container was started for tests that reach it, and has no ports for others.
-fn expect_ports(count: usize) -> Result<(), Error> {
-    if count > 1 {
-        return Ok(());
-    }
+    // It was started for tests that reach it.
     Err(Error::new("Toxiproxy's container cannot be reached, and publishes no ports for proxies")
         .fix(format!("export {PORTS_VAR}=published"))
         .fix(format!("export {PROVIDER_VAR}=native"))
         .fix(format!("{}, if the container is a kept one", cure::command("reuse stop"))))
+}
+
+impl Toxiproxy {
+    /// The address of an upstream as the server reaches it.
+    pub(super) async fn target(&'static self, upstream: &Upstream) -> Result<String, Error> {
+        let place = upstream.place();
+        match &self.place {
+            Place::Container { name, joined } if upstream.is_loopback() => {
+                self.inside(place, name, joined).await
+            }
+            Place::Container { name, joined } if upstream.is_name() => {
+                self.join(name, joined).await?;
+                Ok(place.to_owned())
+            }
+            Place::BesideTests if upstream.is_loopback() => Err(unreachable(
+                place,
+                "Toxiproxy runs in a container beside that of the tests",
+            )
+            .fix("let the upstream listen on 0.0.0.0, and name it by its container's address")),
+            Place::Elsewhere if upstream.is_loopback() => {
+                let (host, _) = super::place(&self.server);
+                let var = TOXIPROXY.url_var;
+                Err(unreachable(place, "Toxiproxy runs on another machine")
+                    .fix(format!("name the upstream as {host} reaches it"))
+                    .fix(format!("`unset {var}`, with {PROVIDER_VAR}=native")))
+            }
+            _ => Ok(place.to_owned()),
+        }
+    }
+
+    /// The address of a server of the run, over the run's network.
+    async fn inside(
+        &'static self,
+        place: &str,
+        name: &'static str,
+        joined: &'static OnceCell<()>,
+    ) -> Result<String, Error> {
+        let lock = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(place) {
+            return Ok(known.clone());
+        }
+        let (run, asked) = (self.run, place.to_owned());
+        let found = on_own_thread(async move || docker::inside(run, &asked).await);
+        let found = found.await.map_err(|error| {
+            // Its cure is for those who want to reach a server of the run.
+            let said = error.to_string();
+            let said = said.lines().map(str::trim).filter(|line| !line.starts_with("to fix: "));
+            unreachable(place, "Toxiproxy runs in a container")
+                .tried(said.collect::<Vec<_>>().join("; "))
+                .fix(format!("export {PROVIDER_VAR}=native"))
+                .fix(format!("export {}=<a Toxiproxy of this machine>", TOXIPROXY.url_var))
+        })?;
+        self.join(name, joined).await?;
+        lock().insert(place.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Connects the container to the run's network, before it looks for its first name: it reads
+    /// its list of name servers only every five seconds.
+    async fn join(&self, name: &'static str, joined: &OnceCell<()>) -> Result<(), Error> {
+        let run = self.run;
+        let join = || on_own_thread(async move || docker::join(run, name).await);
+        joined.get_or_try_init(join).await.copied()
+    }
 }
 
 fn unreachable(place: &str, cause: &str) -> Error {

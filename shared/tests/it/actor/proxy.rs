@@ -13,6 +13,12 @@ pub(crate) fn play(part: &str) -> Option<Held> {
     match part {
         "proxy" => return held(runtime().block_on(fresh_proxy(Echo::start().address))),
         "proxy to itself" => return held(runtime().block_on(fresh_proxy(loopback()))),
+        "proxy to kafka" => {
+            return held(runtime().block_on(async {
+                let topic = testenv::fresh_topic().await;
+                (fresh_proxy(topic.brokers()).await, topic)
+            }));
+        }
         "sixteen proxies" => return held(runtime().block_on(many(16))),
         "a proxy after the other" => {
             for _ in 0..30 {
