@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 mod bucket;
 #[path = "services/cold.rs"]
 mod cold;
+#[path = "../tests/it/echo.rs"]
+mod echo;
+#[path = "services/proxy.rs"]
+mod proxy;
 #[path = "services/topic.rs"]
 mod topic;
 
@@ -30,6 +34,7 @@ fn main() {
     println!("profile {profile}, {SAMPLES} samples of ours, milliseconds");
     topic::bench();
     bucket::bench();
+    proxy::bench();
     cold::bench();
 }
 
@@ -42,6 +47,10 @@ struct Instead {
 
 /// Prints ours beside the others. `goal` is for the median of ours, in milliseconds.
 fn compare(name: &str, goal: f64, ours: &[Duration], others: &[Instead]) {
+    if others.is_empty() {
+        let mine = p(ours, 50);
+        println!("{name}: p50: ours {mine:.1}, goal {goal} ms: {}", met(mine <= goal));
+    }
     for other in others {
         for percent in [50, 95] {
             let (mine, theirs) = (p(ours, percent), p(&other.samples, percent));

@@ -1,4 +1,4 @@
-//! 200 tests that each want a server, of all services. `tests/it/p1_one_server.rs` counts the servers
+//! 200 tests that each want a server, 40 of each service. `tests/it/p1_one_server.rs` counts the servers
 //! that they get. Each test finds what it wrote itself, and nothing else.
 
 use std::time::Duration;
@@ -30,6 +30,7 @@ forty_tests! {
     redis: crate::a_key_is_the_only_one;
     kafka: crate::a_message_is_the_only_one;
     s3: crate::an_object_is_the_only_one;
+    toxiproxy: crate::a_network_is_cut_for_one_test_only;
 }
 
 async fn a_row_is_the_first(test: &str) {
@@ -72,4 +73,23 @@ async fn an_object_is_the_only_one(test: &str) {
         listed.contents().iter().filter_map(|object| object.key()).collect::<Vec<_>>(),
         [test]
     );
+}
+
+/// Its upstream is a server of the run: Toxiproxy may be in a container.
+async fn a_network_is_cut_for_one_test_only(test: &str) {
+    use ::redis::AsyncCommands;
+    let redis = testenv::fresh_redis().await;
+    let (cut, whole) =
+        tokio::join!(testenv::fresh_proxy(redis.url()), testenv::fresh_proxy(redis.url()));
+
+    cut.cut().await.unwrap();
+
+    let open = async |proxy: &testenv::Proxy| {
+        let client = ::redis::Client::open(proxy.url()).unwrap();
+        client.get_multiplexed_async_connection().await
+    };
+    assert!(open(&cut).await.is_err());
+    let () = open(&whole).await.unwrap().set(test, "").await.unwrap();
+    let keys: Vec<String> = redis.connection().await.keys("*").await.unwrap();
+    assert_eq!(keys, [test]);
 }

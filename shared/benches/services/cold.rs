@@ -16,6 +16,8 @@ const STARTS: &[(&str, &[&str], Option<f64>)] = &[
     ("redis", &["docker", "native"], None),
     ("kafka", &["docker"], Some(4000.0)),
     ("s3", &["docker"], Some(4000.0)),
+    #[cfg(feature = "integration")]
+    ("toxiproxy", &["docker", "native"], Some(1000.0)),
 ];
 
 /// Whether this process is the one that [`once`] starts. It has done its work then.
@@ -40,6 +42,8 @@ async fn ask(service: &str) {
         "redis" => drop(testenv::fresh_redis().await),
         "kafka" => drop(testenv::fresh_topic().await),
         "s3" => drop(testenv::fresh_bucket().await),
+        #[cfg(feature = "integration")]
+        "toxiproxy" => drop(testenv::fresh_proxy(crate::echo::Echo::start().address).await),
         _ => unreachable!("{COLD} names services"),
     }
 }

@@ -24,7 +24,7 @@ fn passed(mut command: Command, words: &[&str]) {
 /// 25 tests that want a broker, and 40 of each service.
 const TESTS: [&str; 4] = ["--test", "many", "--test", "many_services"];
 
-const SERVICES: [&str; 4] = ["kafka", "postgres", "redis", "s3"];
+const SERVICES: [&str; 5] = ["kafka", "postgres", "redis", "s3", "toxiproxy"];
 
 #[test]
 pub(crate) fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
@@ -33,7 +33,7 @@ pub(crate) fn two_hundred_tests_under_cargo_test_start_one_server_of_a_kind() {
     let started = started(&lab, || {
         let mut cargo = cargo(&lab);
         cargo.arg("test").args(SUITE).args(TESTS);
-        passed(cargo, &["25 passed", "160 passed"]);
+        passed(cargo, &["25 passed", "200 passed"]);
     });
 
     assert_eq!(started, SERVICES);
@@ -47,7 +47,7 @@ pub(crate) fn two_hundred_processes_under_nextest_start_one_server_of_a_kind() {
     let started = started(&lab, || {
         let mut cargo = cargo(&lab);
         cargo.args(["nextest", "run"]).args(SUITE).args(TESTS);
-        passed(cargo, &["185 passed"]);
+        passed(cargo, &["225 passed"]);
     });
 
     assert_eq!(started, SERVICES);
