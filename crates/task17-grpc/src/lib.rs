@@ -1,4 +1,4 @@
-#![doc = "[before]: ../task15_shared_broker/index.html\n[next]: ../task18_http_stubs/index.html\n"]
+#![doc = "[before]: ../task16_s3/index.html\n[next]: ../task18_http_stubs/index.html\n"]
 // In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
