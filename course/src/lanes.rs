@@ -70,6 +70,8 @@ mod tests {
 
         let failed = side_by_side(&items, |item| {
             begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            // All of them take ten seconds and more, so that whoever has the third is not overtaken.
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
             if *item == 3 { Err(Error::new("no more")) } else { Ok(()) }
         });
 

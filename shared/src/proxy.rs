@@ -21,8 +21,9 @@
 //! # The upstream
 //!
 //! It is `host:port`, or a URL with a host. `postgres`, `redis` and `http` URLs have their usual
-//! port. It must answer when the proxy is made: [`fresh_proxy`] connects to it once, and the server
-//! sees that connection end.
+//! port. It must answer when the proxy is made: [`fresh_proxy`] connects to it once, and with a
+//! Toxiproxy of `TESTENV_TOXIPROXY_URL` once more, through the proxy. The server sees these
+//! connections end.
 //!
 //! - Kafka's brokers tell their clients an address of their own, so the clients go around a proxy.
 //! - Toxiproxy in a container reaches the servers of the run and servers on other machines. It
@@ -34,6 +35,11 @@
 //! A connection that was silenced by [`Proxy::timeout`] has lost data, so [`Proxy::heal`] closes
 //! it. A [`Proxy::reset`] is a reset for connections that are opened after the call; one that was
 //! open before is closed. A client that closes only its own direction of a connection ends both.
+//!
+//! Where the tests cannot reach Toxiproxy's container itself, or with
+//! `TESTENV_TOXIPROXY_PORTS=published`, the engine publishes 16 ports for proxies. At these ports
+//! the engine itself accepts a connection to a proxy that was cut, and ends it at once; and a reset
+//! arrives as an ordinary end.
 //!
 //! # What the stand-in does not do
 //!
@@ -57,7 +63,6 @@ mod upstream;
 
 use std::fmt;
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[cfg(not(feature = "integration"))]
@@ -74,6 +79,7 @@ use crate::verdict::Held;
 use crate::wait::HeldClock;
 use crate::{Error, current_test, wait};
 use network::Line;
+use tokio::sync::Mutex;
 use toxic::{Toxic, millis, rate};
 use upstream::Upstream;
 
@@ -117,8 +123,8 @@ pub struct Proxy {
 /// Returns a proxy to `upstream` that no other test uses, and that lets everything through.
 ///
 /// Dropping it removes it. The upstream is text, or anything that shows itself as such: a URL, a
-/// `SocketAddr`. With Toxiproxy in a container, sixteen proxies fit into a run at a time; the call
-/// waits up to a minute for a free one.
+/// `SocketAddr`. Where Toxiproxy's container publishes its ports, sixteen proxies fit into a run at a
+/// time; the call waits up to a minute for a free one.
 ///
 /// # Panics
 ///
@@ -266,7 +272,8 @@ impl Proxy {
     /// # Ok(()) }
     /// ```
     pub async fn heal(&self) -> Result<(), Error> {
-        *self.delays.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+        let mut delays = self.delays.lock().await;
+        *delays = Default::default();
         self.line().heal().await
     }
 
@@ -275,12 +282,11 @@ impl Proxy {
         direction: Direction,
         change: impl FnOnce(&mut (u64, u64)),
     ) -> Result<(), Error> {
-        let (latency, jitter) = {
-            let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
-            let delay = &mut delays[direction as usize];
-            change(delay);
-            *delay
-        };
+        // Held until it is in force: of two calls at once, the later one knows what the other set.
+        let mut delays = self.delays.lock().await;
+        let delay = &mut delays[direction as usize];
+        change(delay);
+        let (latency, jitter) = *delay;
         self.line().set(direction, Toxic::Delay { latency, jitter }).await
     }
 

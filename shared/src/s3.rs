@@ -8,9 +8,10 @@
 //! makes up itself. Take the bucket's name from [`Bucket::name`].
 //!
 //! The server of the plain tier has objects with their metadata, copies, ranges, listings in pages,
-//! multipart uploads, and the conditions `If-None-Match: *` for writing. It answers
-//! `NotImplemented` to everything else, such as versions, tags, policies and encryption. It does not
-//! check the checksums that a client sends.
+//! multipart uploads, and the condition `If-None-Match: *` for writing. It answers
+//! `NotImplemented` to everything else that would change what is stored or read, such as versions,
+//! tags, other conditions, storage classes, policies and encryption. It does not check the checksums
+//! that a client sends, and checks no rights.
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), aws_sdk_s3::Error> {

@@ -13,7 +13,7 @@ use crate::address::Place;
 use crate::provider::{REACH_LIMIT, reach};
 use crate::run::cleaner::Refused;
 use crate::run::{self, ledger};
-use crate::server::Server;
+use crate::server::{Origin, Server};
 use crate::service::TOXIPROXY;
 use crate::verdict::{Evidence, Told};
 use crate::{Error, secret, wait};
@@ -67,14 +67,30 @@ pub(super) async fn make(test: &str, upstream: &Upstream) -> Result<Line, Error>
                 None => Ok(()),
             }
         };
-        let (there, made) = tokio::join!(there, create(toxiproxy, name, target));
-        match (there, made) {
-            (Ok(()), made) => made,
-            (Err(error), Ok(line)) => {
-                line.remove();
+        let mut made = Box::pin(create(toxiproxy, name, target));
+        let (there, early) = {
+            let mut there = std::pin::pin!(there);
+            tokio::select! {
+                there = &mut there => (there, None),
+                made = &mut made => (there.await, Some(made)),
+            }
+        };
+        match (there, early) {
+            (Ok(()), Some(made)) => made,
+            (Ok(()), None) => made.await,
+            // It may wait for a port: nobody else does.
+            (Err(error), early) => {
+                drop(runtime::start(async move {
+                    let made = match early {
+                        Some(made) => made,
+                        None => made.await,
+                    };
+                    if let Ok(line) = made {
+                        line.remove();
+                    }
+                }));
                 Err(error)
             }
-            (Err(error), Err(_)) => Err(error),
         }
     })
     .await
@@ -137,7 +153,7 @@ impl Line {
 
     /// Fails if the server listens where this process cannot connect to it.
     async fn expect_reachable(&self) -> Result<(), Error> {
-        if self.toxiproxy.server.is_owned() {
+        if self.toxiproxy.server.origin != Origin::External {
             return Ok(());
         }
         let Err(why) = reachable(&self.address, REACH_LIMIT).await else { return Ok(()) };

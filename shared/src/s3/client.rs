@@ -1,7 +1,10 @@
 //! The client of the SDK.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Config, Credentials, Region};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, Config, Credentials, Region};
 
 /// What a client signs its requests with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +31,18 @@ impl Identity {
 
 /// A client for one runtime: its connections end with the runtime on which they were opened.
 pub(super) fn client(endpoint: &str, identity: &Identity) -> Client {
+    Client::from_conf(config(endpoint, identity).build())
+}
+
+/// A client that waits no longer than this for a request, with its repetitions.
+pub(super) fn impatient(endpoint: &str, identity: &Identity, limit: Duration) -> Client {
+    let limits = TimeoutConfig::builder().operation_timeout(limit).build();
+    Client::from_conf(config(endpoint, identity).timeout_config(limits).build())
+}
+
+fn config(endpoint: &str, identity: &Identity) -> Builder {
     let Identity { region, key, secret, token } = identity.clone();
-    let config = Config::builder()
+    Config::builder()
         .credentials_provider(Credentials::new(key, secret, token, None, "testenv"))
         .region(Region::new(region))
         .endpoint_url(endpoint)
@@ -37,6 +50,4 @@ pub(super) fn client(endpoint: &str, identity: &Identity) -> Client {
         .force_path_style(true)
         // It takes no proxy from the environment.
         .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
-    Client::from_conf(config)
 }

@@ -11,7 +11,7 @@ use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
-use super::client::{Identity, OURS, REGION, client};
+use super::client::{Identity, OURS, REGION, client, impatient};
 use super::name::unique;
 use super::words::words;
 use super::{empty, remover};
@@ -28,11 +28,15 @@ use crate::{Error, wait};
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and does not speak S3.
-const SIGN_LIMIT: Duration = Duration::from_millis(1500);
+const SIGN_LIMIT: Duration = Duration::from_millis(1100);
 
 /// The limit for creating a bucket: LocalStack takes 5 to 20 ms, a server of a provider half a
 /// second.
 const BUCKET_LIMIT: Duration = Duration::from_secs(20);
+
+/// The limit for each step of a removal. A server that does not answer must not hold up the end of
+/// the run.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The variables that the SDK of AWS reads.
 const KEY_VAR: &str = "AWS_ACCESS_KEY_ID";
@@ -69,7 +73,7 @@ pub(super) async fn make(test: &str) -> Result<(Client, String, String), Error> 
     if !home.server.is_owned() {
         ledger::note(home.run.dir(), S3.name, &name, &home.note())?;
     }
-    let client = home.client();
+    let client = client(&home.endpoint, &home.identity);
     let region = &home.identity.region;
     // The usual region has no name here.
     let constraint = (region != REGION).then(|| {
@@ -81,9 +85,14 @@ pub(super) async fn make(test: &str) -> Result<(Client, String, String), Error> 
     let refused = || Error::new(format!("the S3 server at {} made no bucket", home.endpoint));
     match wait::within(BUCKET_LIMIT, create).await {
         None => Err(refused().cause(format!("no answer within {} s", BUCKET_LIMIT.as_secs()))),
+        // A first answer was lost, and the SDK asked again: the name is nobody else's.
+        Some(Err(error)) if error.code() == Some("BucketAlreadyOwnedByYou") => {
+            Ok((client, home.endpoint.clone(), name))
+        }
         Some(Err(error)) => {
-            // It may not be allowed to remove a bucket either, and there is none.
-            if error.as_service_error().is_some() {
+            // Who may not create a bucket may not remove one either, and there is none.
+            let status = error.raw_response().map(|response| response.status());
+            if status.is_some_and(|status| status.is_client_error()) {
                 ledger::forget(home.run.dir(), S3.name, &name);
             }
             Err(advised(refused(), &error))
@@ -105,8 +114,16 @@ async fn home() -> Result<&'static Home, Error> {
 }
 
 impl Home {
-    pub(super) fn client(&self) -> Client {
-        client(&self.endpoint, &self.identity)
+    /// Removes a bucket. If that fails, the end of the run tries again, and says so.
+    pub(super) async fn remove(&self, client: &Client, name: &str) {
+        if empty::remove(client, name).await.is_ok() {
+            ledger::forget(self.run.dir(), S3.name, name);
+        }
+    }
+
+    /// A client for removals.
+    pub(super) fn remover(&self) -> Client {
+        impatient(&self.endpoint, &self.identity, REMOVAL_LIMIT)
     }
 
     /// The text for the reaper, whose environment has no credentials.
@@ -153,7 +170,7 @@ pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
     let removed = reach(&server.address, REACH_LIMIT).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let client = client(&server.address.whole(), &identity);
+        let client = impatient(&server.address.whole(), &identity, REMOVAL_LIMIT);
         runtime.block_on(empty::remove(&client, name))
     });
     removed.or_else(|why| server.refused(why))

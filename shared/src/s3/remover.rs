@@ -4,7 +4,6 @@
 
 use std::sync::{OnceLock, mpsc};
 
-use super::empty;
 use super::real::Home;
 
 /// Removes a bucket. Returns at once.
@@ -23,9 +22,8 @@ fn serve(home: &Home, taken: &mpsc::Receiver<String>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
-    let client = home.client();
+    let client = home.remover();
     for name in taken {
-        // A server that refuses is asked again when the run ends, and then it is said.
-        runtime.block_on(empty::remove(&client, &name)).ok();
+        runtime.block_on(home.remove(&client, &name));
     }
 }

@@ -45,6 +45,11 @@ fn round_trip(stream: &mut TcpStream) -> Duration {
     start.elapsed()
 }
 
+/// Of many, one is not held up by a busy machine; with a latency, none is quick.
+fn quickest(stream: &mut TcpStream) -> Duration {
+    (0..20).map(|_| round_trip(stream)).min().unwrap()
+}
+
 /// How a connection ended, while it was listened to.
 fn end(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
     stream.read(&mut [0; 64]).map_err(|error| error.kind())
@@ -54,7 +59,7 @@ fn end(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
 async fn latency_delays_each_direction_of_connections_new_and_old_until_it_is_healed() {
     let proxy = proxied().await;
     let mut old = connect(&proxy);
-    assert!(round_trip(&mut old) < DELAY, "nothing is delayed");
+    assert!(quickest(&mut old) < DELAY, "nothing is delayed");
 
     proxy.latency(Downstream, DELAY).await.unwrap();
     assert!(round_trip(&mut old) >= DELAY);
@@ -68,8 +73,8 @@ async fn latency_delays_each_direction_of_connections_new_and_old_until_it_is_he
     assert!(one_way >= DELAY, "{one_way:?}");
 
     proxy.heal().await.unwrap();
-    assert!(round_trip(&mut new) < DELAY);
-    assert!(round_trip(&mut old) < DELAY);
+    assert!(quickest(&mut new) < DELAY);
+    assert!(quickest(&mut old) < DELAY);
 }
 
 #[tokio::test]

@@ -284,3 +284,33 @@ pub(crate) fn two_hundred_tests_meet_no_stranger() {
         }
     });
 }
+
+/// It would store, or read, something else than was asked for.
+#[cfg(not(feature = "integration"))]
+#[tokio::test]
+async fn what_the_embedded_server_cannot_do_is_refused() {
+    let bucket = fresh_bucket().await;
+    let (client, name) = (bucket.client(), bucket.name());
+    put(&bucket, "a", vec![]).await;
+    let tag = "\"an etag\"";
+
+    let put = || client.put_object().bucket(name).key("a");
+    let get = || client.get_object().bucket(name).key("a");
+    let codes = [
+        put().if_match(tag).send().await.unwrap_err().code().map(str::to_owned),
+        put().if_none_match(tag).send().await.unwrap_err().code().map(str::to_owned),
+        put().tagging("a=b").send().await.unwrap_err().code().map(str::to_owned),
+        get().if_none_match(tag).send().await.unwrap_err().code().map(str::to_owned),
+        get().version_id("1").send().await.unwrap_err().code().map(str::to_owned),
+        client
+            .list_object_versions()
+            .bucket(name)
+            .send()
+            .await
+            .unwrap_err()
+            .code()
+            .map(str::to_owned),
+    ];
+
+    assert_eq!(codes.map(Option::unwrap), ["NotImplemented"; 6]);
+}

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Config, Credentials, Region};
 
-use crate::lab::engine::started;
+use crate::lab::engine::{docker, labelled, started};
 use crate::lab::{self, Lab, PROMISED, sixteen_race};
 use crate::p4_nothing_is_left::every_kind_of_end;
 
@@ -65,6 +65,13 @@ impl Given {
         let client = client(&self.endpoint);
         let listed = runtime().block_on(client.list_objects_v2().bucket(bucket).send()).unwrap();
         assert_eq!(listed.key_count(), Some(1));
+    }
+
+    /// The id of the server's container.
+    fn container(&self) -> String {
+        let owner = self.lab.base().display().to_string();
+        let listed = labelled("container", "testenv.owner", &owner);
+        listed[0].split_whitespace().nth(1).unwrap().to_owned()
     }
 
     pub(crate) fn end(mut self) {
@@ -127,4 +134,31 @@ fn a_test_that_goes_on_without_its_bucket_has_it_removed_with_all_that_is_in_it(
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn a_server_that_is_mute_does_not_hold_up_the_end_of_a_run_and_its_bucket_is_swept_later() {
+    let given = Given::start();
+    let lab = Lab::new();
+    let mut killed = lab.actor("bucket", "wait");
+    let mut killed = killed.envs(given.vars()).spawn().unwrap();
+    assert_eq!(lab::line(&mut killed), "bucket");
+    let container = given.container();
+    docker(&["pause", &container]);
+
+    killed.kill().and_then(|()| killed.wait()).unwrap();
+
+    // The engine accepts connections, so that the server is asked.
+    testenv::wait::until_blocking(4 * PROMISED, "the end of the reaper", || {
+        match lab.processes().iter().find(|line| line.contains("testenv-reaper")) {
+            Some(reaper) => Err(reaper.clone()),
+            None => Ok(()),
+        }
+    })
+    .unwrap();
+    docker(&["unpause", &container]);
+    assert!(lab.actor("nothing", "pass").status().unwrap().success());
+    lab.expect_nothing_left(PROMISED);
+    given.expect_only_theirs();
+    given.end();
 }

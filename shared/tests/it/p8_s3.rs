@@ -49,7 +49,7 @@ fn an_endpoint_that_is_mute() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
 
     let endpoint = format!("http://{}", mute.local_addr().unwrap());
-    expect(&endpoint, &["no answer within 1500 ms", "`unset TESTENV_S3_ENDPOINT`"]);
+    expect(&endpoint, &["no answer within 1100 ms", "`unset TESTENV_S3_ENDPOINT`"]);
 }
 
 #[test]

@@ -107,8 +107,13 @@ async fn connect() -> Result<Toxiproxy, Error> {
     };
     let (place, ports) = match found {
         Some(found) => {
+            // One that publishes no ports for proxies was started by a process that reaches it.
+            let has_ports = found.published.iter().any(|(inner, _)| *inner != API);
+            let limit = if has_ports { DIRECT_LIMIT } else { OfToxiproxy::START_LIMIT };
             let ports = match found.ip {
-                Some(ip) if is_reached(&ip).await => Ports::Any { listen: ip.clone(), host: ip },
+                Some(ip) if is_reached(&ip, limit).await => {
+                    Ports::Any { listen: ip.clone(), host: ip }
+                }
                 _ => Ports::Few(of_proxies(&host, found.published)?),
             };
             (Place::Container { name: found.container, joined: OnceCell::new() }, ports)
@@ -131,12 +136,15 @@ fn is_published() -> bool {
 
 /// Whether this process reaches the container itself, as it does if the engine runs on this Linux.
 /// Then proxies have as many ports as they like, and a reset is one.
-async fn is_reached(ip: &str) -> bool {
+async fn is_reached(ip: &str, limit: Duration) -> bool {
     if is_published() || !docker_is_local() {
         return false;
     }
     match TOXIPROXY.address(&format!("http://{ip}:{API}")).map(|at| Api::new(&at)) {
-        Ok(Ok(api)) => wait::within(DIRECT_LIMIT, api.version()).await.is_some_and(|it| it.is_ok()),
+        Ok(Ok(api)) => {
+            let answers = wait::until(limit, "an answer of the container", || version(&api));
+            wait::within(limit, answers).await.is_some_and(|it| it.is_ok())
+        }
         _ => false,
     }
 }

@@ -64,7 +64,10 @@ impl Bucket {
         object: Arc<Object>,
         only_new: Option<&ETagCondition>,
     ) -> S3Result<()> {
-        if only_new.is_some_and(ETagCondition::is_any) && self.objects.contains_key(key) {
+        if only_new.is_some_and(|condition| !condition.is_any()) {
+            return Err(s3_error!(NotImplemented, "the server of the plain tier knows only `*`"));
+        }
+        if only_new.is_some() && self.objects.contains_key(key) {
             return Err(s3_error!(PreconditionFailed, "an object has this key"));
         }
         self.objects.insert(key.to_owned(), object);

@@ -4,15 +4,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::buckets::Store;
 use super::listing::{self, Asked};
-use super::object::{Object, bytes, head, output};
-use super::upload::Upload;
+use super::object::{Head, Object, bytes, head, output};
+use super::upload::{self, Upload};
 
 /// Of a page, unless a client asks for fewer.
 const MOST: i32 = 1000;
+
+/// Refuses a request that says more than this server can do: it would store or read something else
+/// than was asked for.
+macro_rules! only {
+    ($input:ident: $($field:ident)*) => {
+        $(
+            if $input.$field.is_some() {
+                return Err(s3_error!(
+                    NotImplemented,
+                    "the server of the plain tier knows no {}; run with --features integration",
+                    stringify!($field)
+                ));
+            }
+        )*
+    };
+}
 
 fn ok<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
@@ -76,6 +92,8 @@ impl S3 for Store {
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let mut input = req.input;
+        only!(input: if_match tagging acl storage_class server_side_encryption sse_customer_algorithm
+            expires website_redirect_location object_lock_mode object_lock_legal_hold_status);
         let object = Object::new(bytes(input.body.take()).await?, head!(input));
         let e_tag = object.etag();
         let only_new = input.if_none_match.as_ref();
@@ -87,8 +105,11 @@ impl S3 for Store {
         &self,
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let object = self.object(&req.input.bucket, &req.input.key)?;
-        let (bytes, place) = object.read(req.input.range)?;
+        let input = req.input;
+        only!(input: if_match if_none_match if_modified_since if_unmodified_since version_id part_number
+            sse_customer_algorithm);
+        let object = self.object(&input.bucket, &input.key)?;
+        let (bytes, place) = object.read(input.range)?;
         let mut output = output!(GetObjectOutput, object, bytes, place);
         output.body = Some(s3s::Body::from(bytes).into());
         ok(output)
@@ -98,8 +119,11 @@ impl S3 for Store {
         &self,
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let object = self.object(&req.input.bucket, &req.input.key)?;
-        let (bytes, place) = object.read(req.input.range)?;
+        let input = req.input;
+        only!(input: if_match if_none_match if_modified_since if_unmodified_since version_id part_number
+            sse_customer_algorithm);
+        let object = self.object(&input.bucket, &input.key)?;
+        let (bytes, place) = object.read(input.range)?;
         ok(output!(HeadObjectOutput, object, bytes, place))
     }
 
@@ -108,7 +132,11 @@ impl S3 for Store {
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let input = req.input;
-        let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
+        only!(input: copy_source_if_match copy_source_if_none_match copy_source_if_modified_since
+            copy_source_if_unmodified_since tagging_directive tagging acl storage_class
+            server_side_encryption sse_customer_algorithm copy_source_sse_customer_algorithm expires
+            website_redirect_location);
+        let CopySource::Bucket { bucket, key, version_id: None } = &input.copy_source else {
             return Err(s3_error!(NotImplemented));
         };
         let from = self.object(bucket, key)?;
@@ -129,8 +157,10 @@ impl S3 for Store {
         &self,
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.with(&req.input.bucket, |bucket| {
-            bucket.objects.remove(&req.input.key); // S3 is content if there was none
+        let input = req.input;
+        only!(input: version_id if_match if_match_last_modified_time if_match_size);
+        self.with(&input.bucket, |bucket| {
+            bucket.objects.remove(&input.key); // S3 is content if there was none
             ok(DeleteObjectOutput::default())
         })
     }
@@ -140,6 +170,9 @@ impl S3 for Store {
         req: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let delete = req.input.delete;
+        for object in &delete.objects {
+            only!(object: version_id e_tag last_modified_time size);
+        }
         self.with(&req.input.bucket, |bucket| {
             for object in &delete.objects {
                 bucket.objects.remove(&object.key);
@@ -201,6 +234,8 @@ impl S3 for Store {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let input = req.input;
+        only!(input: tagging acl storage_class server_side_encryption sse_customer_algorithm expires
+            website_redirect_location object_lock_mode object_lock_legal_hold_status);
         let id = format!("upload-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let upload = Upload::new(input.key.clone(), head!(input));
         self.with(&input.bucket, |bucket| Ok(bucket.uploads.insert(id.clone(), upload)))?;
@@ -217,9 +252,11 @@ impl S3 for Store {
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let mut input = req.input;
-        let bytes = bytes(input.body.take()).await?;
-        let e_tag = self.with(&input.bucket, |bucket| {
-            bucket.upload(&input.key, &input.upload_id)?.part(input.part_number, bytes)
+        only!(input: sse_customer_algorithm);
+        let part = Object::new(bytes(input.body.take()).await?, Head::default());
+        let e_tag = part.etag();
+        self.with(&input.bucket, |bucket| {
+            bucket.upload(&input.key, &input.upload_id)?.part(input.part_number, part)
         })?;
         ok(UploadPartOutput { e_tag, ..Default::default() })
     }
@@ -279,13 +316,20 @@ impl S3 for Store {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let input = req.input;
+        only!(input: if_match);
         let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let e_tag = self.with(&input.bucket, |bucket| {
-            let object = bucket.upload(&input.key, &input.upload_id)?.complete(&parts)?;
-            let etag = object.etag();
+        let (parts, head) = self.with(&input.bucket, |bucket| {
+            let upload = bucket.upload(&input.key, &input.upload_id)?;
+            Ok((upload.chosen(&parts)?, upload.head.clone()))
+        })?;
+        let object = upload::join(&parts, head);
+        let e_tag = object.etag();
+        self.with(&input.bucket, |bucket| {
+            // Nobody completed it or aborted it meanwhile.
+            bucket.upload(&input.key, &input.upload_id)?;
             bucket.put(&input.key, object, input.if_none_match.as_ref())?;
             bucket.uploads.remove(&input.upload_id);
-            Ok::<_, S3Error>(etag)
+            Ok(())
         })?;
         ok(CompleteMultipartUploadOutput {
             e_tag,

@@ -29,18 +29,16 @@ impl Upload {
     }
 
     /// Takes a part. One with the same number takes the place of the earlier one.
-    pub(super) fn part(&mut self, number: i32, bytes: bytes::Bytes) -> S3Result<Option<ETag>> {
+    pub(super) fn part(&mut self, number: i32, part: Arc<Object>) -> S3Result<()> {
         if !(1..=MOST_PARTS).contains(&number) {
             return Err(s3_error!(InvalidArgument, "part numbers are 1 to {MOST_PARTS}"));
         }
-        let part = Object::new(bytes, Head::default());
-        let etag = part.etag();
         self.parts.insert(number, part);
-        Ok(etag)
+        Ok(())
     }
 
-    /// The object of these parts, in their order.
-    pub(super) fn complete(&self, parts: &[CompletedPart]) -> S3Result<Arc<Object>> {
+    /// The parts of the complete object, in their order.
+    pub(super) fn chosen(&self, parts: &[CompletedPart]) -> S3Result<Vec<Arc<Object>>> {
         let mut numbers = parts.iter().map(|part| part.part_number.unwrap_or_default());
         if !numbers.clone().is_sorted_by(|one, next| one < next) {
             return Err(s3_error!(InvalidPartOrder));
@@ -58,14 +56,19 @@ impl Upload {
             if known.bytes.len() < LEAST && place + 1 < parts.len() {
                 return Err(s3_error!(EntityTooSmall, "a part but the last is smaller than 5 MiB"));
             }
-            chosen.push(known);
+            chosen.push(known.clone());
         }
-        let (mut bytes, mut sums) = (Vec::new(), Md5::new());
-        for part in &chosen {
-            bytes.extend_from_slice(&part.bytes);
-            sums.update(Md5::digest(&part.bytes));
-        }
-        let etag = format!("{}-{}", hex(&sums.finalize()), chosen.len());
-        Ok(Object::with_etag(bytes.into(), self.head.clone(), etag))
+        Ok(chosen)
     }
+}
+
+/// The object of these parts.
+pub(super) fn join(parts: &[Arc<Object>], head: Head) -> Arc<Object> {
+    let (mut bytes, mut sums) = (Vec::new(), Md5::new());
+    for part in parts {
+        bytes.extend_from_slice(&part.bytes);
+        sums.update(Md5::digest(&part.bytes));
+    }
+    let etag = format!("{}-{}", hex(&sums.finalize()), parts.len());
+    Object::with_etag(bytes.into(), head, etag)
 }

@@ -78,7 +78,14 @@ pub(crate) fn crowd(count: usize) {
 
 /// Whether nobody answers. A port that the engine publishes accepts, and closes.
 fn is_refused(address: &str) -> bool {
-    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-        || TcpStream::connect(address)
-            .is_ok_and(|mut it| it.read(&mut [0]).unwrap_or_default() == 0)
+    let heard = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.read(&mut [0])
+    });
+    match heard {
+        Ok(count) => count == 0,
+        Err(error) => {
+            [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset].contains(&error.kind())
+        }
+    }
 }
