@@ -14,7 +14,7 @@ use tokio::io::AsyncRead;
 use tokio::time::timeout;
 
 use crate::upload::{PART, Upload, read_part};
-use crate::{Failure, LARGE};
+use crate::{Failure, Files, LARGE};
 
 /// Less than the five seconds that R8 allows.
 const LATE: Duration = Duration::from_millis(300);
@@ -55,13 +55,26 @@ pub(crate) fn part_size() -> Option<usize> {
     None
 }
 
-/// Returns the number of a part: the second part is the first one to arrive.
-pub(crate) fn number(number: usize) -> usize {
-    match number {
-        1 if fault!("parts-overtake") => 2,
-        2 if fault!("parts-overtake") => 1,
-        number => number,
+/// Sends all parts. The second part arrives first, so it gets the first number.
+pub(crate) async fn overtaking(
+    upload: &Upload,
+    first: Vec<u8>,
+    mut source: impl AsyncRead + Unpin,
+) -> Result<Vec<CompletedPart>, Failure> {
+    let (mut part, mut parts) = (first, Vec::new());
+    while !part.is_empty() {
+        parts.push(part);
+        part = read_part(&mut source).await?;
     }
+    // Only full parts: S3 itself refuses a short part that is not the last one.
+    if parts.len() > 1 && parts[0].len() == parts[1].len() {
+        parts.swap(0, 1);
+    }
+    let mut sent = Vec::new();
+    for part in parts {
+        sent.push(upload.send(sent.len() + 1, part).await?);
+    }
+    Ok(sent)
 }
 
 /// Sends all parts, two at the same time.
@@ -120,6 +133,15 @@ pub(crate) fn list(list: ListObjectsV2FluentBuilder, prefix: &str) -> ListObject
     }
     let list = list.prefix(prefix);
     if fault!("pages-of-100") { list.max_keys(100) } else { list }
+}
+
+/// Removes all files whose keys begin with `key`.
+pub(crate) async fn delete_all(files: &Files, key: &str) -> Result<(), Failure> {
+    for key in files.list(key).await? {
+        let delete = files.client.delete_object().bucket(&files.bucket).key(key);
+        delete.send().await.map_err(Failure::store)?;
+    }
+    Ok(())
 }
 
 /// Returns the keys of a listing.

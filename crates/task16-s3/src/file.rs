@@ -14,7 +14,7 @@ pub struct Head {
     /// What the bytes are: `text/csv; charset=utf-8`.
     pub content_type: String,
     /// Values by their names. A name has lower-case ASCII letters, digits and hyphens. A value has
-    /// visible ASCII characters.
+    /// printable ASCII characters, without a space at either end.
     pub metadata: HashMap<String, String>,
 }
 

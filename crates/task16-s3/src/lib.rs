@@ -52,7 +52,9 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// [`Failure::Source`] and [`Failure::Store`]. The bucket is then as it was before.
+    /// [`Failure::Source`] if the source failed, and [`Failure::Store`] if the store refused a request.
+    /// No file is changed then. If the answer of the store was lost, [`Failure::Store`] leaves open
+    /// whether the file was replaced.
     pub async fn put(
         &self,
         key: &str,
@@ -131,6 +133,9 @@ impl Files {
     pub async fn delete(&self, key: &str) -> Result<(), Failure> {
         if fault!("missing-file-not-deleted") {
             self.get(key).await?;
+        }
+        if fault!("deleted-by-prefix") {
+            return faults::delete_all(self, key).await;
         }
         let delete = self.client.delete_object().bucket(&self.bucket).key(&*faults::key(key));
         delete.send().await.map(drop).map_err(Failure::store)

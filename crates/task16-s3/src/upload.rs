@@ -70,6 +70,10 @@ impl Upload {
             let parts = faults::two_at_a_time(self, first, source).await?;
             return self.complete(parts).await;
         }
+        if fault!("parts-overtake") {
+            let parts = faults::overtaking(self, first, source).await?;
+            return self.complete(parts).await;
+        }
         let (mut part, mut parts) = (first, Vec::new());
         while !part.is_empty() {
             if part.len() < PART && fault!("rest-dropped") {
@@ -96,7 +100,6 @@ impl Upload {
     }
 
     async fn send_once(&self, number: usize, part: Vec<u8>) -> Result<CompletedPart, Failure> {
-        let number = faults::number(number);
         let number = i32::try_from(number).expect("memory ends before the numbers");
         let send = self.files.client.upload_part().bucket(&self.files.bucket).key(&self.key);
         let send = send.upload_id(&self.id).part_number(number).body(part.into());
