@@ -42,6 +42,9 @@ impl Past {
 }
 
 pub(crate) fn ttl(ttl: Duration) -> Duration {
+    if fault!("a-month-at-most") {
+        return ttl.min(Duration::from_secs(30 * 86_400));
+    }
     if fault!("milliseconds-as-seconds") {
         return Duration::from_secs(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
     }
