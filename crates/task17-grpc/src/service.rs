@@ -72,7 +72,7 @@ async fn say(_in_progress: Call, request: SayRequest) -> Result<SayReply, Status
 /// Makes each reply when it is due. Dropping the stream ends the call.
 fn repeat(call: Call, request: RepeatRequest) -> BoxStream<RepeatReply> {
     let deadline = if fault!("deadline-of-the-headers") { None } else { call.deadline };
-    let last = faults::last(request.times.min(MOST_REPLIES));
+    let last = faults::last(request.times, MOST_REPLIES);
     // An interval of zero panics.
     let pace = Duration::from_millis(request.interval_ms.into()).max(Duration::from_nanos(1));
     Box::pin(stream! {
