@@ -31,8 +31,11 @@ pub(crate) fn listed(answer: Result<Vec<Payment>, Failure>) -> Result<Vec<Paymen
     }
 }
 
-/// Returns the JSON of a payment in another layout.
+/// Returns another body for a payment.
 pub(crate) fn body(payment: &NewPayment) -> Option<Vec<u8>> {
+    if fault!("body-is-a-form") {
+        return Some(format!("order={}&cents={}", payment.order, payment.cents).into());
+    }
     if fault!("body-on-several-lines") {
         return serde_json::to_vec_pretty(payment).ok();
     }

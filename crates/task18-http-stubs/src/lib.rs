@@ -61,7 +61,8 @@ impl<W: AsyncFn(Duration)> Payments<W> {
 
     /// Returns the payments of an order, in the order of the API's answer.
     ///
-    /// The order may hold any character. It is not `.` or `..`: no URL can have these as a segment.
+    /// The order is not `.` or `..`, and it holds no control characters: the type [`Url`] drops
+    /// these from a segment.
     ///
     /// # Errors
     ///
@@ -134,7 +135,8 @@ impl<W: AsyncFn(Duration)> Payments<W> {
             .or_else(|| self.settings.delays.get(retries).copied());
         let delay = delay.filter(|_| is_passing)?;
         let asked = if fault!("retry-after-ignored") { None } else { failure.retry_after() };
-        let pause = delay.max(asked.unwrap_or_default());
+        let least = if fault!("retry-after-shortens") { Duration::ZERO } else { delay };
+        let pause = asked.map_or(delay, |asked| asked.max(least));
         let is_too_long = asked > Some(self.settings.longest_wait) && !fault!("waits-an-hour");
         (!is_too_long).then(|| if fault!("waits-a-little-longer") { pause * 5 / 4 } else { pause })
     }

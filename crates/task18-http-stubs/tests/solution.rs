@@ -192,6 +192,19 @@ async fn the_api_may_ask_for_a_longer_wait() {
 }
 
 #[tokio::test]
+async fn a_shorter_wait_that_the_api_asks_for_does_not_shorten_the_delay() {
+    let api = Api::start().await;
+    api.answer_once(ResponseTemplate::new(429).insert_header("Retry-After", "0")).await;
+    api.answer(list()).await;
+
+    within(api.client().of_order("7")).await.unwrap();
+
+    let waits = api.waits.borrow();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert!((DELAYS[0]..=DELAYS[0] * 3 / 2).contains(&waits[0]), "{waits:?}");
+}
+
+#[tokio::test]
 async fn an_api_that_asks_for_an_hour_is_not_waited_for() {
     let api = Api::start().await;
     api.answer_once(ResponseTemplate::new(503).insert_header("Retry-After", "3600")).await;
