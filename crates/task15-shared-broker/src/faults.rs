@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::names::legal;
 use crate::report::{self, Report};
 
-/// A length that somebody thought was enough for every name.
+/// A length that somebody thought was enough for the name of a test.
 const SHORT_NAME: usize = 64;
 /// Less than the second that R8 allows.
 const LATE: Duration = Duration::from_millis(300);
@@ -25,8 +25,8 @@ pub(crate) struct Counts(Mutex<HashMap<String, u64>>);
 impl Counts {
     /// Returns another name, or `None` unless a fault or a variant of the names is on.
     pub(crate) fn name(&self, test: &str, token: &str, count: u64) -> Option<String> {
-        if fault!("one-topic-for-all") {
-            return Some(format!("tests.{token}"));
+        if fault!("one-topic-per-test") {
+            return Some(format!("{}.{token}", short(test)));
         }
         if fault!("name-from-milliseconds") {
             let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
@@ -44,9 +44,12 @@ impl Counts {
         if fault!("numbers-run-together") {
             return Some(format!("{}.{token}{count}", short(test)));
         }
-        if fault!("name-cut-at-the-end") {
-            let name = format!("{}.{token}.{count}", legal(test));
-            return Some(name.chars().take(SHORT_NAME).collect());
+        if fault!("test-cut-to-64") {
+            let test: String = legal(test).chars().take(SHORT_NAME).collect();
+            return Some(format!("{test}.{token}.{count}"));
+        }
+        if fault!("name-not-cut") {
+            return Some(format!("{}.{token}.{count}", legal(test)));
         }
         if fault!("name-tells-nothing") {
             return Some(format!("t.{token}.{count}"));
@@ -141,11 +144,20 @@ pub(crate) fn is_own(found: &[u8], tag: &[u8]) -> bool {
     if fault!("tag-by-prefix") { found.starts_with(tag) } else { found == tag }
 }
 
-pub(crate) fn reported(mut report: Report, own: usize, count: u64) -> Report {
+/// Returns the report, given the own numbers in the order in which they were read.
+pub(crate) fn reported(mut report: Report, own: &[u64], count: u64) -> Report {
+    if fault!("in-order-of-arrival") {
+        let mut seen = HashSet::new();
+        report.received = own.iter().copied().filter(|number| seen.insert(*number)).collect();
+    }
+    if fault!("every-copy-listed") {
+        report.received = own.to_vec();
+        report.received.sort_unstable();
+    }
     if fault!("doubles-removed") {
         report.doubled.clear();
     }
-    if fault!("double-hides-a-gap") && own as u64 >= count {
+    if fault!("double-hides-a-gap") && own.len() as u64 >= count {
         report.missing.clear();
     }
     report

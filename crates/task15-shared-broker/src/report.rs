@@ -41,7 +41,8 @@ impl Report {
             doubled: doubled.map(|(number, _)| *number).collect(),
             strangers,
         };
-        faults::reported(report, times.values().sum(), count)
+        let own: Vec<u64> = messages.iter().filter_map(|message| number(message, tag)).collect();
+        faults::reported(report, &own, count)
     }
 }
 
