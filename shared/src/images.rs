@@ -32,6 +32,7 @@ pub(crate) const KAFKA: Image =
 /// LocalStack: of all that it serves, S3.
 pub(crate) const S3: Image =
     Image { service: "s3", name: "localstack/localstack", tag: "4.12.0", local_tag: "4.12.0" };
+
 /// Toxiproxy.
 pub(crate) const TOXIPROXY: Image = Image {
     service: "toxiproxy",

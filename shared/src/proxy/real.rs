@@ -157,8 +157,9 @@ impl Line {
             return Ok(());
         }
         let Err(why) = reachable(&self.address, REACH_LIMIT).await else { return Ok(()) };
-        remove_now(&self.toxiproxy.api, &self.name).await;
-        ledger::forget(self.toxiproxy.run.dir(), TOXIPROXY.name, &self.name);
+        if remove_now(&self.toxiproxy.api, &self.name).await {
+            ledger::forget(self.toxiproxy.run.dir(), TOXIPROXY.name, &self.name);
+        }
         let var = TOXIPROXY.url_var;
         Err(Error::new(format!("the proxies of the Toxiproxy of {var} cannot be reached"))
             .cause(format!("{why}, where it says that one listens"))

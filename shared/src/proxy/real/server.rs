@@ -30,7 +30,8 @@ const PORTS_VAR: &str = "TESTENV_TOXIPROXY_PORTS";
 const DIRECT_LIMIT: Duration = Duration::from_millis(300);
 
 /// How many ports for proxies the container publishes, behind that of the API, if tests cannot reach
-/// the container itself. Each one costs 25 ms when the container starts and 70 ms when it is removed: 16 of them start in 0.6 s, 32 in 1.1 s.
+/// the container itself. Each one costs 25 ms when the container starts and 70 ms when it is
+/// removed: 16 of them start in 0.6 s, 32 in 1.1 s.
 const ROOM: usize = 16;
 
 /// The API's port, and those for proxies.
