@@ -21,6 +21,14 @@ pub(crate) fn name() -> String {
     }
 }
 
+/// The beginning of a test's name for the name of something on a server: letters, digits, dots,
+/// underscores and hyphens, and no more than `limit` of them.
+pub(crate) fn legal(test: &str, limit: usize) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+    let words = test.replace("::", ".");
+    words.chars().map(|c| if legal(c) { c } else { '-' }).take(limit).collect()
+}
+
 /// Whether this process runs only one test. Processes of nextest do, and so does one that was told
 /// which test to run.
 pub(crate) fn is_only() -> bool {

@@ -162,8 +162,6 @@ impl Evidence for Used {
         TOLD
     }
 
-    fn keep(&mut self) {}
-
     fn let_go(&mut self) {
         store::let_go(&self.name);
     }

@@ -38,10 +38,11 @@ pub(crate) trait Evidence: Send {
     /// How many such objects may wait in a process. The limit holds separately for tests that
     /// panicked and for others.
     fn room(&self) -> usize;
-    /// Keeps the object after the process, because its test failed.
-    fn keep(&mut self);
+    /// Keeps the object after the process, because its test failed. Nothing has to be done for one
+    /// that stays by itself.
+    fn keep(&mut self) {}
     /// Allows the object to be removed.
-    fn let_go(&mut self);
+    fn let_go(&mut self) {}
     /// Whether the object is still kept. Another process of the run may have needed its room.
     fn is_there(&self) -> bool {
         true

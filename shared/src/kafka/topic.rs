@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rdkafka::producer::FutureProducer;
 
+use crate::current_test::legal;
 use crate::verdict::{Evidence, Held, Told};
 
 /// Kafka allows 249 characters; the rest is for what makes the name unique.
@@ -69,10 +70,6 @@ impl Evidence for Used {
         TOLD
     }
 
-    fn keep(&mut self) {}
-
-    fn let_go(&mut self) {}
-
     fn told(&self) -> Told {
         self.told.clone()
     }
@@ -82,13 +79,7 @@ impl Evidence for Used {
 /// process and a count tell topics apart.
 pub(super) fn unique(test: &str, token: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
-    let test: String = test
-        .replace("::", ".")
-        .chars()
-        .map(|c| if c == '.' { c } else { legal(c) })
-        .take(NAME_LIMIT)
-        .collect();
+    let test = legal(test, NAME_LIMIT);
     format!("{test}.{token}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 

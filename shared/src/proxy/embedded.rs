@@ -124,10 +124,6 @@ impl Evidence for Used {
         TOLD
     }
 
-    fn keep(&mut self) {}
-
-    fn let_go(&mut self) {}
-
     fn told(&self) -> Told {
         Told {
             stays: "proxy is gone: it ran in this process".to_owned(),

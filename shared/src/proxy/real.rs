@@ -10,6 +10,7 @@ use super::runtime;
 use super::toxic::{Direction, Toxic};
 use super::upstream::{Upstream, reachable};
 use crate::address::Place;
+use crate::current_test::legal;
 use crate::provider::{REACH_LIMIT, reach};
 use crate::run::cleaner::Refused;
 use crate::run::{self, ledger};
@@ -223,8 +224,6 @@ impl Evidence for Used {
         SPARE
     }
 
-    fn keep(&mut self) {}
-
     fn let_go(&mut self) {
         if let Some(line) = self.line.take() {
             line.remove();
@@ -253,13 +252,7 @@ pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
 
 /// A name that no other proxy has: on a server that several runs share, the token tells runs apart.
 fn unique(test: &str, token: &str) -> String {
-    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let test: String = test
-        .replace("::", ".")
-        .chars()
-        .map(|c| if c == '.' { c } else { legal(c) })
-        .take(NAME_LIMIT)
-        .collect();
+    let test = legal(test, NAME_LIMIT);
     format!("{test}.{token}-{}", secret::word())
 }
 
