@@ -2,7 +2,7 @@
 //!
 //! The servers are real, each with a port, a password and data of its own. They are processes in a
 //! container of the run or, without a Docker engine, processes of this machine. Each server begins
-//! with a copy of a prepared cluster, so a start takes a quarter of a second instead of two.
+//! with a copy of a prepared cluster, so a start takes a tenth of a second instead of two.
 //!
 //! Invariant: every server also belongs to the run of this course's harness, so the run's reaper
 //! removes it, however the tests end.

@@ -5,47 +5,45 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Mutex;
 
-use testcontainers_modules::testcontainers::bollard::Docker;
-use testcontainers_modules::testcontainers::bollard::exec::StartExecOptions;
-use testcontainers_modules::testcontainers::bollard::models::ExecConfig;
-use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 use testcontainers_modules::testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers_modules::testcontainers::{GenericImage, ImageExt};
 use testenv::tools::Run;
 use testenv::tools::announce;
 use testenv::tools::docker;
 use testenv::{Error, tools, wait};
+use tokio::time::timeout;
 
 use super::engine::{BAKE, KILL, SERVE, START_LIMIT};
-use super::locked;
+use super::{locked, server};
+use crate::execute;
 
-/// Four tests at a time have up to four servers each, twice while the last ones end.
+/// That of the control server, and those of the others: four tests at a time have up to four servers each, twice while the last ones end.
 const PORTS: &[ContainerPort] = &ports();
 
 const MEMORY: &str = "/machine";
 const SERVICE: &str = "lab";
 
+/// Becomes the control server's shell, which collects the processes of the others.
+const CONTROL: &str = r#"cp -R "$0" /machine/control
+postgres -D /machine/control -p 6000 -c listen_addresses=* -c unix_socket_directories= &
+wait"#;
+
 pub(super) struct Engine {
     run: &'static Run,
-    client: Docker,
-    container: String,
     /// The ports on this side, in the order of [`PORTS`].
     addresses: Vec<String>,
+    /// The URL of the control server, a PostgreSQL that runs programs in the container. The engine's own `exec` takes ten times the processor time.
+    control: String,
     /// By a server's name, which port it has; the lock on a file says so to other processes, and to nobody once this one has ended.
     taken: Mutex<HashMap<String, (usize, File)>>,
 }
 
 impl Engine {
     pub(super) async fn open(run: &'static Run) -> Result<Engine, Error> {
-        let client = docker_client_instance().await.map_err(|cause| unanswered(&cause))?;
         let addresses = run.once(SERVICE, start_container).await?;
-        Ok(Engine {
-            run,
-            client,
-            container: format!("testenv-{}-{SERVICE}", run.token()),
-            addresses: addresses.split_whitespace().map(str::to_owned).collect(),
-            taken: Mutex::default(),
-        })
+        let addresses: Vec<_> = addresses.split_whitespace().map(str::to_owned).collect();
+        let control = server::url(&addresses[0], run.token());
+        Ok(Engine { run, addresses, control, taken: Mutex::default() })
     }
 
     pub(super) async fn start(&self, name: &str, settings: &[&str]) -> Result<String, Error> {
@@ -53,13 +51,12 @@ impl Engine {
             wait::until(START_LIMIT, "a free port", async || self.free_port()).await?;
         let address = self.addresses[place].clone();
         locked(&self.taken, |taken| taken.insert(name.to_owned(), (place, lock)));
-        // What a process left there that ended before its servers.
-        self.clear(place).await?;
         let (data, port) = (data(place), PORTS[place].as_u16().to_string());
-        let mut command = vec!["bash", "-c", SERVE, "/machine/cluster", &data, "-p", &port];
-        command.extend(["-c", "listen_addresses=*"]);
-        command.extend(settings);
-        self.begin(&command).await.map(|_| address)
+        let mut server = vec!["/machine/cluster", &data, "-p", &port, "-c", "listen_addresses=*"];
+        server.extend(settings);
+        let begin = format!("setsid {} </dev/null >/dev/null 2>&1 &", shell(SERVE, &server));
+        // What a process left there that ended before its servers.
+        self.execute(&format!("{}; {begin}", clear(place))).await.map(|()| address)
     }
 
     /// Runs a script for the server: its data is in `$0`.
@@ -67,7 +64,7 @@ impl Engine {
         let place = locked(&self.taken, |taken| taken.get(name).map(|(place, _)| *place));
         if let Some(place) = place {
             // A server that has ended takes no signal.
-            let _refused = self.finish(&["bash", "-c", script, &data(place)]).await;
+            let _refused = self.execute(&shell(script, &[&data(place)])).await;
         }
     }
 
@@ -75,43 +72,21 @@ impl Engine {
         let taken = locked(&self.taken, |taken| taken.remove(name));
         if let Some((place, _held_until_it_is_gone)) = taken {
             // What is left is cleared before the next start.
-            let _left = self.clear(place).await;
+            let _left = self.execute(&clear(place)).await;
         }
     }
 
-    async fn clear(&self, place: usize) -> Result<(), Error> {
-        let script = format!("{KILL}\nrm -rf \"$0\"");
-        self.finish(&["bash", "-c", &script, &data(place)]).await
-    }
-
-    /// Runs a command in the container and returns when it has ended, however it did.
-    async fn finish(&self, command: &[&str]) -> Result<(), Error> {
-        let id = self.begin(command).await?;
-        wait::until(START_LIMIT, "the end of a command in the container", async || {
-            match self.client.inspect_exec(&id).await {
-                Ok(command) if command.running == Some(true) => Err("it runs".to_owned()),
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await
-    }
-
-    async fn begin(&self, command: &[&str]) -> Result<String, Error> {
-        let config = ExecConfig {
-            cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
-            user: Some("postgres".to_owned()),
-            ..ExecConfig::default()
-        };
-        let made = self.client.create_exec(&self.container, config).await;
-        let id = made.map_err(|cause| unanswered(&cause))?.id;
-        let detached = Some(StartExecOptions { detach: true, ..StartExecOptions::default() });
-        let begun = self.client.start_exec(&id, detached).await;
-        begun.map(|_| id).map_err(|cause| unanswered(&cause))
+    /// Runs a command in the container and returns when it has ended.
+    async fn execute(&self, command: &str) -> Result<(), Error> {
+        let program = format!("COPY (SELECT WHERE false) TO PROGRAM $lab${command}$lab$");
+        match timeout(START_LIMIT, execute(&self.control, &program)).await {
+            Ok(ended) => ended.map_err(|cause| unanswered(&cause)),
+            Err(_) => Err(unanswered(&"the control server is silent")),
+        }
     }
 
     fn free_port(&self) -> Result<(usize, File), Error> {
-        for place in 0..PORTS.len() {
+        for place in 1..PORTS.len() {
             let path = self.run.dir().join(format!("lab-port-{place}"));
             let lock = File::create(&path).map_err(|cause| unanswered(&cause))?;
             if lock.try_lock().is_ok() {
@@ -133,12 +108,15 @@ async fn start_container(run: &'static Run) -> Result<String, Error> {
         .with_entrypoint("bash")
         .with_wait_for(WaitFor::message_on_stdout("baked"))
         .with_user("postgres")
-        .with_cmd(["-c", &format!("{BAKE}\nexec sleep infinity"), "/machine/cluster", run.token()]);
+        .with_cmd(["-c", &format!("{BAKE}\n{CONTROL}"), "/machine/cluster", run.token()]);
     let started = docker::start(run, SERVICE, request, PORTS, &[MEMORY], START_LIMIT).await?;
     let mut addresses = Vec::new();
     for port in PORTS {
         addresses.push(started.address(*port).await?);
     }
+    let control = server::url(&addresses[0], run.token());
+    wait::until(START_LIMIT, "the control server", async || execute(&control, "SELECT 1").await)
+        .await?;
     Ok(addresses.join(" "))
 }
 
@@ -146,10 +124,21 @@ fn data(place: usize) -> String {
     format!("{MEMORY}/{place}")
 }
 
-const fn ports() -> [ContainerPort; 32] {
-    let mut ports = [ContainerPort::Tcp(0); 32];
+fn clear(place: usize) -> String {
+    shell(&format!("{KILL}\nrm -rf \"$0\""), &[&data(place)])
+}
+
+/// A shell command: the script with its arguments, from `$0` on.
+fn shell(script: &str, arguments: &[&str]) -> String {
+    let quoted = |word: &&str| format!("'{}'", word.replace('\'', r"'\''"));
+    let words: Vec<_> = [script].iter().chain(arguments).map(quoted).collect();
+    format!("sh -c {}", words.join(" "))
+}
+
+const fn ports() -> [ContainerPort; 33] {
+    let mut ports = [ContainerPort::Tcp(0); 33];
     let mut at: u16 = 0;
-    while at < 32 {
+    while at < 33 {
         ports[at as usize] = ContainerPort::Tcp(6000 + at);
         at += 1;
     }

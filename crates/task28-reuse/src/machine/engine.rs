@@ -19,20 +19,25 @@ pub(super) const START_LIMIT: Duration = Duration::from_secs(60);
 pub(super) const BAKE: &str = r#"set -eu
 initdb --username=postgres --auth=trust --encoding=UTF8 --no-sync --wal-segsize=1 --pgdata="$0"
 echo 'host all all all md5' > "$0/pg_hba.conf"
-echo "ALTER ROLE postgres PASSWORD '$1'" | postgres --single -D "$0" -c password_encryption=md5 postgres
+postgres --single -D "$0" -c password_encryption=md5 postgres <<END
+ALTER ROLE postgres PASSWORD '$1'
+ALTER DATABASE template0 IS_TEMPLATE false
+DROP DATABASE template0
+END
 echo baked"#;
 
-/// Makes a copy of the cluster `$0` in `$1`, and becomes the server with the remaining arguments.
+/// Makes a copy of the cluster `$0` in `$1`, and becomes the server with the remaining arguments. Of the processes of a usual server it has those that it needs.
 pub(super) const SERVE: &str = r#"set -eu
 mkdir -m 700 "$1"; cd "$1"; cp -R "$0/." .
 data=$1; shift
-exec postgres -D "$data" -c unix_socket_directories= -c password_encryption=md5 "$@""#;
+exec postgres -D "$data" -c unix_socket_directories= -c password_encryption=md5 -c shared_buffers=8MB \
+  -c autovacuum=off -c wal_level=minimal -c max_wal_senders=0 -c max_logical_replication_workers=0 "$@""#;
 
 /// Ends the server whose data is in `$0`, at once but not by SIGKILL, which would leave its shared memory behind.
 pub(super) const KILL: &str = r#"if server=$(head -n 1 "$0/postmaster.pid"); then
   kill -CONT "$server"; kill -QUIT "$server"
   while kill -0 "$server"; do sleep 0.02; done
-fi"#;
+fi 2>/dev/null"#;
 
 pub(super) const FREEZE: &str = r#"kill -STOP "$(head -n 1 "$0/postmaster.pid")""#;
 
