@@ -31,6 +31,9 @@ const SPARE: usize = 4;
 /// A program that uses a port for a moment, as the port of a connection of its own.
 const PORT_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long the end of a run waits for a server that does not answer.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
+
 const POLL: Duration = Duration::from_millis(100);
 
 /// A proxy of Toxiproxy.
@@ -243,9 +246,11 @@ pub(super) fn remove(_token: &str, name: &str, note: &str) -> Result<(), Refused
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         let api = Api::new(&server.address).map_err(|error| error.to_string())?;
-        runtime
-            .block_on(api.call(name, Call::Remove))
-            .map_err(|refused| refused.words(&api).to_string())
+        let call = wait::within(REMOVAL_LIMIT, api.call(name, Call::Remove));
+        match runtime.block_on(call) {
+            Some(removed) => removed.map_err(|refused| refused.words(&api).to_string()),
+            None => Err(format!("no answer in {REMOVAL_LIMIT:?}")),
+        }
     });
     removed.or_else(|why| server.refused(why))
 }

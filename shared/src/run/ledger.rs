@@ -52,13 +52,18 @@ pub(crate) fn forget(run: &Path, kind: &str, name: &str) {
 /// of everything that refused, for the reaper's log.
 pub(super) fn remove_all(run: &Path) -> Result<(), String> {
     let token = super::layout::token(run);
-    let mut refused = Vec::new();
+    let (mut refused, mut silent) = (Vec::new(), Silent::default());
     for file in files(run) {
         let label = label(&file);
-        let removed = std::fs::read_to_string(&file)
-            .map_err(|error| Refused::Stays(error.to_string()))
-            .and_then(|text| remove(&token, &label, &text));
         let Some((kind, name)) = label.split_once('.') else { continue };
+        let removed = match std::fs::read_to_string(&file) {
+            Ok(text) if silent.has(kind, &text) => {
+                refused.push(format!("{kind} {name}: not tried, its server is silent"));
+                continue;
+            }
+            Ok(text) => silent.watch(kind, &text, || remove(&token, &label, &text)),
+            Err(error) => Err(Refused::Stays(error.to_string())),
+        };
         match removed {
             Ok(()) => drop(std::fs::remove_file(&file)),
             Err(Refused::Stays(why)) => {
@@ -72,6 +77,42 @@ pub(super) fn remove_all(run: &Path) -> Result<(), String> {
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
+}
+
+/// A server refuses in milliseconds. One that takes longer may take as long for each of a hundred
+/// objects, and the end of the run would wait for all of them.
+const SILENT: Duration = Duration::from_secs(2);
+
+/// The servers that kept silent when an object was to be removed from them.
+#[derive(Default)]
+struct Silent(HashSet<String>);
+
+impl Silent {
+    fn has(&self, kind: &str, text: &str) -> bool {
+        self.0.contains(&server(kind, text))
+    }
+
+    /// Removes an object, and notes whether its server kept silent.
+    fn watch(
+        &mut self,
+        kind: &str,
+        text: &str,
+        remove: impl FnOnce() -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let asked = Instant::now();
+        let removed = remove();
+        if removed.is_err() && is_external(kind) && asked.elapsed() > SILENT {
+            self.0.insert(server(kind, text));
+        }
+        removed
+    }
+}
+
+/// The kind and the server of an object, without what else its note says of it.
+fn server(kind: &str, text: &str) -> String {
+    // The origin of the server, facts about it, and its address.
+    let note = text.split_whitespace().take(3);
+    [kind].into_iter().chain(note).collect::<Vec<_>>().join(" ")
 }
 
 /// How long a note that disappeared is remembered. Whoever cleans a temporary directory by force
@@ -122,8 +163,13 @@ impl Copy {
     pub(super) fn remove_all(&self, token: &str) {
         let mut labels: Vec<&String> = self.notes.keys().collect();
         labels.sort_by_key(|label| order(label));
+        let mut silent = Silent::default();
         for label in labels {
-            remove(token, label, &self.notes[label].text).ok(); // the next run's sweep tries again
+            let (kind, text) =
+                (label.split('.').next().unwrap_or_default(), &self.notes[label].text);
+            if !silent.has(kind, text) {
+                silent.watch(kind, text, || remove(token, label, text)).ok(); // the next run's sweep tries again
+            }
         }
     }
 }
@@ -243,6 +289,28 @@ mod tests {
 
         remove_all(run.path()).unwrap();
         assert!(!file(run.path(), "postgres", "a").exists());
+    }
+
+    /// It takes connections, and answers on none.
+    #[test]
+    fn a_server_that_is_silent_holds_up_the_end_of_a_run_once_however_much_is_noted() {
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = mute.local_addr().unwrap();
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir(run.path())).unwrap();
+        for (name, user, then) in
+            [("a", "u", ""), ("b", "u", ""), ("c", "u", " failed"), ("d", "v", "")]
+        {
+            let server = format!("external 150000 postgres://{user}:p@{place}/postgres{then}");
+            note(run.path(), "postgres", name, &server).unwrap();
+        }
+
+        let refused = remove_all(run.path()).unwrap_err();
+
+        assert_eq!(refused.lines().count(), 4, "{refused}");
+        mute.set_nonblocking(true).unwrap();
+        assert_eq!(mute.incoming().map_while(Result::ok).count(), 2, "one of each user: {refused}");
+        assert_eq!(super::files(run.path()).len(), 4, "the next run tries again");
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Lab {
     }
 
     /// The processes that noted themselves as servers.
-    fn native_pids(&self) -> Vec<i32> {
+    pub(crate) fn native_pids(&self) -> Vec<i32> {
         let dirs = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
         let notes = dirs(self.base()).flat_map(|run| dirs(run.path().join("ledger")));
         let native = notes.filter(|note| note.file_name().to_string_lossy().starts_with("native."));
@@ -174,13 +174,13 @@ impl Lab {
     }
 
     fn expect_no_reaper_of(&self, run: &str) {
-        self.expect_reapers(0, run);
+        self.expect_reapers(PROMISED, 0, run);
     }
 
     /// Waits until so many reapers are left, of runs whose names begin so.
-    pub(crate) fn expect_reapers(&self, count: usize, run: &str) {
+    pub(crate) fn expect_reapers(&self, limit: Duration, count: usize, run: &str) {
         let mark = format!("testenv-reaper {run}");
-        wait::until_blocking(PROMISED, "the end of the reaper", || {
+        wait::until_blocking(limit, "the end of the reaper", || {
             let processes = self.processes().into_iter();
             let reapers: Vec<String> = processes.filter(|line| line.contains(&mark)).collect();
             if reapers.len() == count { Ok(()) } else { Err(reapers.join(", ")) }

@@ -198,7 +198,7 @@ fn a_run_behind_another_mount_of_the_same_path_is_not_swept() {
         if lab.base().exists() { Err("there") } else { Ok(()) }
     })
     .unwrap();
-    lab.expect_reapers(1, "");
+    lab.expect_reapers(PROMISED, 1, "");
     assert_eq!(containers().len(), 1, "the live run's container is there");
     drop(live.stdin.take());
     live.wait().unwrap();

@@ -4,6 +4,8 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sqlx::Connection;
 use testenv::Direction;
 
@@ -190,6 +192,28 @@ fn a_proxy_of_a_passed_test_goes_with_it_and_not_with_the_run() {
     assert!(left <= 4, "{left} of 30");
     drop(test.stdin.take());
     test.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(names(&given.url), theirs);
+    given.end();
+}
+
+/// To wait for each of the sixteen would take minutes.
+#[test]
+fn a_given_toxiproxy_that_is_mute_holds_up_the_end_of_a_run_once_and_is_swept_later() {
+    let given = Given::start(NATIVE);
+    let theirs = names(&given.url);
+    let signal = |signal| kill(Pid::from_raw(given.lab.native_pids()[0]), signal).unwrap();
+    let lab = Lab::new();
+    let mut killed = lab.actor("sixteen proxies", "wait");
+    let mut killed = killed.env("TESTENV_TOXIPROXY_URL", &given.url).spawn().unwrap();
+    assert_eq!(lab::line(&mut killed), "sixteen proxies");
+    signal(Signal::SIGSTOP);
+
+    killed.kill().and_then(|()| killed.wait()).unwrap();
+
+    lab.expect_reapers(4 * PROMISED, 0, "");
+    signal(Signal::SIGCONT);
+    assert!(lab.actor("nothing", "pass").status().unwrap().success());
     lab.expect_nothing_left(PROMISED);
     assert_eq!(names(&given.url), theirs);
     given.end();

@@ -149,13 +149,7 @@ fn a_server_that_is_mute_does_not_hold_up_the_end_of_a_run_and_its_bucket_is_swe
     killed.kill().and_then(|()| killed.wait()).unwrap();
 
     // The engine accepts connections, so that the server is asked.
-    testenv::wait::until_blocking(4 * PROMISED, "the end of the reaper", || {
-        match lab.processes().iter().find(|line| line.contains("testenv-reaper")) {
-            Some(reaper) => Err(reaper.clone()),
-            None => Ok(()),
-        }
-    })
-    .unwrap();
+    lab.expect_reapers(4 * PROMISED, 0, "");
     docker(&["unpause", &container]);
     assert!(lab.actor("nothing", "pass").status().unwrap().success());
     lab.expect_nothing_left(PROMISED);
