@@ -19,6 +19,17 @@ pub(crate) fn play(part: &str) -> Option<Held> {
                 (fresh_proxy(topic.brokers()).await, topic)
             }));
         }
+        "redis through a proxy" => {
+            return held(runtime().block_on(async {
+                let redis = testenv::fresh_redis().await;
+                let proxy = fresh_proxy(redis.url()).await;
+                let client = redis::Client::open(proxy.url()).unwrap();
+                let mut client = client.get_multiplexed_async_connection().await.unwrap();
+                let pong: String = redis::cmd("PING").query_async(&mut client).await.unwrap();
+                assert_eq!(pong, "PONG");
+                (proxy, redis)
+            }));
+        }
         "sixteen proxies" => return held(runtime().block_on(many(16))),
         "a proxy after the other" => {
             for _ in 0..30 {
