@@ -28,6 +28,7 @@ mod lint;
 mod setup;
 mod test_all;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -93,6 +94,9 @@ enum Word {
         /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
         #[arg(long)]
         install: bool,
+        /// Takes images from the files of this folder, and keeps them there (for the cache of a CI)
+        #[arg(long, value_name = "FOLDER")]
+        images: Option<PathBuf>,
     },
     /// Sets up, then runs all tests of the workspace, in both tiers
     TestAll {
@@ -162,7 +166,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             tasks::warn_of_a_space(&course.root);
             Ok(tools::doctor())
         }
-        Some(Word::Setup { install }) => setup::setup(&course, install),
+        Some(Word::Setup { install, images }) => setup::setup(&course, install, images),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
         Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
         Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),

@@ -1,5 +1,6 @@
 //! `setup`: provides what the harness provides, and what else the course needs.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use testenv::Error;
@@ -21,8 +22,13 @@ const NEXTEST: CargoProgram = CargoProgram {
 };
 
 /// Provides what is missing. The exit code is 0 when nothing is missing afterwards.
-pub(crate) fn setup(course: &Course, install: bool) -> Result<ExitCode, Error> {
-    let mut setup = Setup::new(install).recipes(course.root.join("shared/images"));
+pub(crate) fn setup(
+    course: &Course,
+    install: bool,
+    images: Option<PathBuf>,
+) -> Result<ExitCode, Error> {
+    let recipes = course.root.join("shared/images");
+    let mut setup = Setup::new(install).recipes(recipes).archive(images);
     // The harness's own tests also run native servers, even if something else serves the tasks.
     setup.tools(&[BUILD_TOOLS, TOOLS].concat(), true, "to build and run the tests")?;
     setup.cargo_program(&NEXTEST)?;

@@ -13,7 +13,7 @@ use crate::{setup, suite};
 /// integration tier is not run, which counts as a failure too.
 pub(crate) fn test_all(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let start = Instant::now();
-    let provided = match setup::setup(course, install) {
+    let provided = match setup::setup(course, install, None) {
         Ok(code) => code == ExitCode::SUCCESS,
         Err(error) => {
             say::note(format_args!("{}: {error}", paint(BAD, "error")));

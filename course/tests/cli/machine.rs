@@ -60,7 +60,11 @@ impl Machine {
 
     /// Sets up Kafka alone: of the others it is said that somebody else runs them.
     fn sets_up_kafka(&self) -> Said {
-        let mut command = self.command(&["setup"]);
+        self.sets_up_kafka_with(&[])
+    }
+
+    fn sets_up_kafka_with(&self, options: &[&str]) -> Said {
+        let mut command = self.command(&[&["setup"], options].concat());
         for service in SERVICES.iter().filter(|service| service.name != KAFKA.name) {
             command.env(service.url_var, "127.0.0.1:1");
         }
@@ -187,6 +191,48 @@ fn a_setup_without_an_engine_names_what_to_type_and_does_nothing() {
 #[test]
 fn a_setup_with_every_image_does_nothing_and_says_so() {
     Machine::with_client("exit 0").course(&["setup"]).says(0, &["nothing to do"]);
+}
+
+/// What a CI service keeps between two machines: the second one pulls nothing.
+#[test]
+fn a_setup_keeps_images_in_a_folder_and_takes_them_from_there() {
+    let client = "case \"$1\" in
+        image) for last; do :; done; [ -f \"there $(basename $last)\" ] && exit 0; echo 'Error: No such image: x' >&2; exit 1 ;;
+        pull) [ -f offline ] && exit 1; for last; do :; done; touch \"there $(basename $last)\" ;;
+        save) echo \"an image: $4\" > \"$3\" ;;
+        load) read -r _ _ name < \"$4\" && [ -n \"$name\" ] && touch \"there $(basename $name)\" ;;
+    esac";
+    let first = Machine::with_client(client);
+    let folder = first.workspace.temp().join("kept images");
+    let options = ["--images", folder.to_str().unwrap()];
+    first.sets_up_kafka_with(&options).says(0, &["is pulled", "keeping apache/kafka:"]);
+    let files = || std::fs::read_dir(&folder).unwrap().flatten().map(|file| file.path());
+    let kept: Vec<PathBuf> = files().collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+
+    let second = Machine::with_client(client);
+    second.workspace.write("offline", "");
+    let said = second.sets_up_kafka_with(&options);
+
+    said.says(0, &["loading ", "is there", "everything is there now"]);
+    assert!(!second.workspace.read("calls").contains("save"), "it is kept already");
+
+    // Half of a file, as after a full disk.
+    std::fs::write(&kept[0], "").unwrap();
+    let third = Machine::with_client(client);
+    third.sets_up_kafka_with(&options).says(0, &["is no image", "is pulled"]);
+    assert_ne!(std::fs::read(&kept[0]).unwrap(), b"", "it is kept anew");
+}
+
+#[test]
+fn images_that_cannot_be_kept_are_an_error_with_the_cure() {
+    let machine =
+        Machine::with_client("case \"$1\" in save) echo 'no space left' >&2; exit 1 ;; esac");
+    let folder = machine.workspace.temp().join("full");
+
+    let said = machine.sets_up_kafka_with(&["--images", folder.to_str().unwrap()]);
+
+    said.says(2, &["images cannot be kept in", "no space left", "to fix: --images <a folder"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `testenv`: looks at this machine, provides the servers that tests need, and cleans up after them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,9 @@ enum Word {
         /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
         #[arg(long)]
         install: bool,
+        /// Takes images from the files of this folder, and keeps them there (for the cache of a CI)
+        #[arg(long, value_name = "FOLDER")]
+        images: Option<PathBuf>,
     },
     /// The servers that are kept between runs (`TESTENV_REUSE=1`)
     #[command(subcommand, after_help = EXIT_CODES)]
@@ -60,8 +64,8 @@ fn main() -> ExitCode {
 fn run(word: Word) -> Result<ExitCode, Error> {
     match word {
         Word::Doctor => Ok(tools::doctor()),
-        Word::Setup { install } => {
-            let mut setup = tools::Setup::new(install);
+        Word::Setup { install, images } => {
+            let mut setup = tools::Setup::new(install).archive(images);
             setup.tools(&tools::BUILD_TOOLS, false, "to build tests")?;
             setup.servers()?;
             Ok(setup.finish())

@@ -40,7 +40,8 @@ pub(crate) fn wanted(image: &Image) -> String {
     image.overridden().unwrap_or_else(|| image.pinned())
 }
 
-fn names(image: &Image) -> Vec<String> {
+/// The names under which an image may be there.
+pub(super) fn names(image: &Image) -> Vec<String> {
     image.overridden().map_or_else(|| vec![image.pinned(), image.local()], |only| vec![only])
 }
 

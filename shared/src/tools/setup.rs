@@ -1,6 +1,7 @@
 //! `setup`: provides what the tests on real servers need. What needs the administrator is only
 //! named, unless the user said `--install`.
 
+mod archive;
 mod recipe;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub struct CargoProgram {
 /// Provides what is missing, step by step. [`Setup::finish`] says what is still missing.
 pub struct Setup {
     recipes: PathBuf,
+    /// The folder of images as files. `None` if none are kept.
+    archive: Option<PathBuf>,
     /// `None` if nothing may be installed.
     installer: Option<Installer>,
     /// How many things were done.
@@ -67,6 +70,7 @@ impl Setup {
     pub fn new(may_install: bool) -> Setup {
         Setup {
             recipes: Path::new(FOLDER).join("images"),
+            archive: None,
             installer: may_install.then(Installer::new),
             done: 0,
             gaps: Vec::new(),
@@ -283,9 +287,15 @@ impl Setup {
                 .cause(why)
                 .fix("docker version")
         };
-        if let Some(name) = images::present(image, INSPECT_LIMIT).map_err(cannot)? {
+        let present = || images::present(image, INSPECT_LIMIT).map_err(cannot);
+        let mut found = present()?;
+        if found.is_none() && self.archive.is_some() {
+            self.load(image)?;
+            found = present()?;
+        }
+        if let Some(name) = found {
             say::out(format_args!("{}: {name} is there", image.service));
-            return Ok(());
+            return self.keep(image, &name);
         }
         let wanted = images::wanted(image);
         let pulled = step(
@@ -296,7 +306,7 @@ impl Setup {
         let Err(why) = pulled else {
             say::out(format_args!("{}: {wanted} is pulled", image.service));
             self.done += 1;
-            return Ok(());
+            return self.keep(image, &wanted);
         };
         if image.overridden().is_some() {
             let var = image.override_var();

@@ -50,7 +50,7 @@ impl Setup {
             .map_err(|words| self.failed(image.service, "building", words))?;
         say::out(format_args!("{}: {local} is built", image.service));
         self.done += 1;
-        Ok(())
+        self.keep(image, &local)
     }
 
     /// Makes the programs of a service, and puts them where the native way looks for them.
