@@ -8,6 +8,7 @@ use testenv::tools::{CargoProgram, SERVICES, Setup, process::cargo};
 
 use crate::say::{self, BAD, GOOD, STRONG, paint};
 use crate::tasks::Course;
+use crate::workflows;
 
 /// The name of a lint, and cargo's arguments for it.
 type Lint = (&'static str, &'static str);
@@ -48,25 +49,34 @@ fn lints() -> impl Iterator<Item = (String, String)> {
     LINTS.iter().map(|&(name, arguments)| (name.to_owned(), arguments.to_owned())).chain(clippy)
 }
 
+/// The name, the command, and the command as text.
+fn of_cargo(course: &Course, (name, arguments): (String, String)) -> (String, Command, String) {
+    let mut lint = Command::new(cargo());
+    lint.args(arguments.split(' ')).current_dir(&course.root);
+    let mut line = format!("cargo {arguments}");
+    if arguments.starts_with("doc ") {
+        lint.env("RUSTDOCFLAGS", "-Dwarnings");
+        line.insert_str(0, "RUSTDOCFLAGS=-Dwarnings ");
+    }
+    (name, lint, line)
+}
+
 /// Runs all lints, also when one fails. The exit code is 0 when all pass.
 pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install);
     setup.cargo_program(&DENY)?;
+    workflows::provide(course, &mut setup)?;
     if setup.lacks_something() {
         return Ok(setup.finish());
     }
     let mut failed = Vec::new();
-    for (name, arguments) in lints() {
+    for (name, mut lint, line) in
+        lints().map(|lint| of_cargo(course, lint)).chain(workflows::lints(course))
+    {
         let start = Instant::now();
-        let mut lint = Command::new(cargo());
-        lint.args(arguments.split(' ')).current_dir(&course.root);
-        let mut line = format!("cargo {arguments}");
-        if arguments.starts_with("doc ") {
-            lint.env("RUSTDOCFLAGS", "-Dwarnings");
-            line.insert_str(0, "RUSTDOCFLAGS=-Dwarnings ");
-        }
         say::note(format_args!("{}", paint(STRONG, &line)));
-        let status = lint.status().map_err(|e| Error::new("cannot run cargo").cause(e))?;
+        let status =
+            lint.status().map_err(|e| Error::new(format!("cannot run `{line}`")).cause(e))?;
         let how = if status.success() { paint(GOOD, "passed") } else { paint(BAD, "failed") };
         say::out(format_args!("{name}: {how} ({} s)", start.elapsed().as_secs()));
         if !status.success() {

@@ -23,6 +23,7 @@ mod reset;
 
 // The source: what is asked of every line.
 mod lint;
+mod workflows;
 
 // The machine: what the course needs beside what the harness provides.
 mod setup;

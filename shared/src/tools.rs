@@ -105,6 +105,6 @@ pub use doctor::doctor;
 #[cfg(feature = "tools")]
 pub use reuse::{list as reuse_list, stop as reuse_stop};
 #[cfg(feature = "tools")]
-pub use setup::{BUILD_TOOLS, CargoProgram, Setup, Tool};
+pub use setup::{BUILD_TOOLS, CargoProgram, Scripted, Setup, Tool};
 #[cfg(feature = "tools")]
 pub use sweep::sweep;

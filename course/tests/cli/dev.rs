@@ -72,12 +72,37 @@ fn what_is_off_is_said_again_at_the_end_of_many_tasks() {
     assert!(end.contains("off: the solution of task01-sum refuses the variant capitals"), "{end}");
 }
 
+/// A script whose text has changed runs again, and one that failed is not taken for done.
+#[test]
+fn without_the_programs_that_check_workflows_the_cure_is_said() {
+    let workspace = Workspace::new();
+    workspace.write("bin/cargo-deny", "");
+    workspace.write(".github/workflows/integration.yml", "on: push\n");
+    workspace.write("course/lints/workflows", "#!/bin/sh\nexit 1\n");
+    workspace.write("target/course/workflow-lints/made-by", "another script\n");
+    let path =
+        format!("{}:{}", workspace.root().join("bin").display(), std::env::var("PATH").unwrap());
+
+    let said = Said::of(&workspace.command(&["dev", "lint"]).env("PATH", path).output().unwrap());
+
+    said.says(1, &["missing: actionlint, zizmor", "to fix: cargo course dev lint --install"]);
+}
+
 #[test]
 fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
     let workspace = Workspace::new();
     workspace
         .write("cargo", "#!/bin/sh\necho \"$*\" >> calls\ncase $* in *kafka*) exit 1 ;; esac\n");
     workspace.write("bin/cargo-deny", "");
+    workspace.write(".github/workflows/integration.yml", "on: push\n");
+    workspace.write("course/lints/workflows", "");
+    workspace.write("target/course/workflow-lints/made-by", "");
+    for program in ["actionlint", "zizmor", "check-jsonschema"] {
+        let path = format!("target/course/workflow-lints/bin/{program}");
+        workspace.write(&path, "#!/bin/sh\ncase $0 in *zizmor) exit 14 ;; esac\n");
+        let path = workspace.root().join(path);
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
     let cargo = workspace.root().join("cargo");
     std::fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
     let path =
@@ -93,9 +118,12 @@ fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
             "clippy, no feature: passed",
             "clippy, kafka,integration: failed",
             "docs: passed",
+            "workflows, actionlint: passed",
+            "workflows, zizmor: failed",
+            "failed: cargo clippy",
         ],
     );
-    assert!(said.last_line().starts_with("failed: cargo clippy"), "{}", said.out);
+    assert_eq!(said.last_line(), "failed: zizmor --offline --no-progress .", "{}", said.out);
     let calls = workspace.read("calls");
     assert_eq!(calls.lines().next(), Some("fmt --all --check"));
     assert!(calls.contains("\ndeny check bans licenses sources\n"), "{calls}");

@@ -3,6 +3,9 @@
 
 mod archive;
 mod recipe;
+mod scripted;
+
+pub use scripted::Scripted;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -17,6 +17,9 @@ use crate::tools::{images, install};
 /// A recipe fetches a small system and builds it; 30 to 60 s on two cores with a near mirror.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 
+/// What recipes share that build with Go.
+const GO: &str = "go.sh";
+
 /// A copy of a recipe, with what it has fetched.
 struct Fetched {
     scratch: tempfile::TempDir,
@@ -100,6 +103,10 @@ impl Setup {
             tempfile::Builder::new().prefix("image-of-testenv-").tempdir().map_err(no_scratch)?;
         let guard = Guard::new(scratch.path())?;
         copy_all(&recipe, scratch.path())?;
+        let shared = self.recipes.join(GO);
+        if shared.is_file() {
+            std::fs::copy(&shared, scratch.path().join(GO)).map_err(no_scratch)?;
+        }
         let mut fetch = Command::new(scratch.path().join("fetch"));
         step(
             &format!("{service}: fetching packages ({}/fetch)", self.shown(service)),
