@@ -21,6 +21,30 @@ pub(crate) fn name() -> String {
     }
 }
 
+/// The full name of the test whose own thread this is, the same under every runner. A thread or a
+/// task that a test started is no test's own.
+#[cfg(feature = "seed")]
+pub(crate) fn of_thread() -> Option<String> {
+    let thread = std::thread::current();
+    let name = thread.name().filter(|name| *name != "main" && !name.starts_with("tokio-"))?;
+    // Under nextest and with `--exact`, the command line says which name is the test's.
+    exact().is_none_or(|test| test == name).then(|| name.to_owned())
+}
+
+/// The name of the test's binary as `Cargo.toml` has it: without the hash that cargo adds.
+#[cfg(feature = "seed")]
+pub(crate) fn binary() -> String {
+    let program = program();
+    match program.rsplit_once('-') {
+        Some((name, hash))
+            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            name.to_owned()
+        }
+        _ => program,
+    }
+}
+
 /// The beginning of a test's name for the name of something on a server: letters, digits, dots,
 /// underscores and hyphens, and no more than `limit` of them.
 pub(crate) fn legal(test: &str, limit: usize) -> String {

@@ -2,7 +2,10 @@
 //!
 //! A test names the values that matter to it. This module makes all other values. Unique values
 //! contain a counter and the number of the process, so that two rows never collide in a database
-//! that tests share. Values that are free to vary come from `TEST_SEED`.
+//! that tests share. Values that are free to vary come from the test's stream of [`seed`]: its
+//! n-th row has the same values in every run with the same seed.
+//!
+//! [`seed`]: crate::seed
 //!
 //! ```no_run
 //! # async fn test() {
@@ -20,15 +23,13 @@
 //!
 //! Invariant: the schema of `migrations/` accepts every row without one explicit value.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rand::{Rng, RngExt};
 use sqlx::FromRow;
 use sqlx::postgres::PgPool;
 
-/// The variable with the seed of every free choice. If it is not set, the seed is empty, and the
-/// choices are the same in every run.
-pub const SEED_VAR: &str = "TEST_SEED";
+pub use crate::seed::SEED_VAR;
 
 /// A row of `users`.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -86,7 +87,7 @@ pub struct NewOrder<'a> {
 pub fn user(db: &PgPool) -> NewUser<'_> {
     const NAMES: [&str; 8] = ["Ada", "Bela", "Chen", "Dora", "Emil", "Fatou", "Grace", "Hugo"];
     let count = next();
-    let name = NAMES[(free(count) % NAMES.len() as u64) as usize].to_owned();
+    let name = NAMES[free().random_range(0..NAMES.len())].to_owned();
     NewUser {
         db,
         email: format!("{}.{}.{count}@example.org", name.to_lowercase(), std::process::id()),
@@ -96,7 +97,7 @@ pub fn user(db: &PgPool) -> NewUser<'_> {
 
 /// Begins an order of `user`; `insert` writes it.
 pub fn order<'a>(db: &'a PgPool, user: &User) -> NewOrder<'a> {
-    let total_cents = (1 + free(next()) % 50_000).cast_signed();
+    let total_cents = free().random_range(1..=50_000);
     NewOrder { db, user_id: user.id, total_cents, status: "open".into() }
 }
 
@@ -164,10 +165,7 @@ fn next() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A number for a free choice: the same for the same seed, test and count.
-fn free(count: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (std::env::var(SEED_VAR).unwrap_or_default(), crate::current_test::name(), count)
-        .hash(&mut hasher);
-    hasher.finish()
+/// Numbers for a row's free choices. They do not shift the streams that the test draws itself.
+fn free() -> impl Rng {
+    crate::seed::of_this_thread("factories")
 }

@@ -25,6 +25,9 @@ pub mod proxy;
 #[cfg(feature = "s3")]
 pub mod s3;
 
+// What a test chooses at random.
+#[cfg(feature = "seed")]
+pub mod seed;
 #[cfg(all(feature = "integration", feature = "factories"))]
 pub mod factories;
 
@@ -60,7 +63,11 @@ pub mod tools;
 mod run;
 mod current_test;
 mod secret;
-#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+#[cfg(any(
+    feature = "embedded",
+    feature = "seed",
+    all(feature = "integration", feature = "service")
+))]
 mod verdict;
 
 /// What this binary can remove beside a run's own things.
@@ -94,6 +101,10 @@ fn before_main() {
     run::reap_if_asked(CLEANERS);
     fault::refuse_unknown();
     // A hundred tests fail under a fault.
-    #[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+    #[cfg(any(
+        feature = "embedded",
+        feature = "seed",
+        all(feature = "integration", feature = "service")
+    ))]
     verdict::keep_nothing_if(|| fault::selected().is_some());
 }

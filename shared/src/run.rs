@@ -58,6 +58,22 @@ where
     told.await.unwrap_or_else(|_| Err(Error::new("the harness panicked; its message is above")))
 }
 
+/// Returns what `work` returned in the process of the run that called this first, for a caller that
+/// cannot await. The caller may be inside a runtime, so the wait is on a thread of its own.
+pub(crate) fn once_blocking(
+    name: String,
+    work: impl FnOnce() -> String + Send + 'static,
+) -> Result<String, Error> {
+    let waits = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|cause| Error::new("cannot start a Tokio runtime").cause(cause))?;
+        runtime.block_on(async { Run::join()?.once(&name, async |_| Ok(work())).await })
+    });
+    let panicked = |_| Err(Error::new("the harness panicked; its message is above"));
+    waits.join().unwrap_or_else(panicked)
+}
+
 /// Takes the settings as they are, called before `main` and before anything changes them.
 pub(crate) fn note_settings() {
     join::asked();

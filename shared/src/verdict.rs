@@ -18,6 +18,7 @@
 //! Invariant: what waits here is bounded, whatever the tests do.
 
 mod exit;
+mod panics;
 mod source;
 mod words;
 
@@ -46,6 +47,10 @@ pub(crate) trait Evidence: Send {
     /// Whether the object is still kept. Another process of the run may have needed its room.
     fn is_there(&self) -> bool {
         true
+    }
+    /// The variable that the test needs in order to do the same again, as a shell takes it.
+    fn again_with(&self) -> Option<String> {
+        None
     }
     /// How a person can look at the object.
     fn told(&self) -> Told;
@@ -76,6 +81,8 @@ struct Left {
     test: String,
     at: Instant,
     has_panicked: bool,
+    /// It is nothing to look at, only something to know about the test.
+    is_note: bool,
     /// Dead once the thread that dropped the guard has ended.
     thread: Weak<()>,
     evidence: Box<dyn Evidence>,
@@ -84,6 +91,8 @@ struct Left {
 #[derive(Default)]
 struct Waiting {
     left: Vec<Left>,
+    /// What tests used without holding it, once for each test.
+    notes: Vec<Left>,
     /// How many guards of a service each test holds.
     held: HashMap<(&'static str, String), usize>,
     is_watched: bool,
@@ -143,6 +152,7 @@ impl Held {
             test: self.test.clone(),
             at: Instant::now(),
             has_panicked,
+            is_note: false,
             thread: ALIVE.try_with(Arc::downgrade).unwrap_or_default(),
             evidence: Box::new(evidence),
         });
@@ -158,6 +168,31 @@ impl Held {
         }
         let_go(going);
     }
+}
+
+/// Keeps what a failed test must know, for example its seed. It needs no guard and no room: it is
+/// printed if the test failed, and forgotten if not.
+pub(crate) fn note(service: &'static str, test: &str, evidence: impl Evidence + 'static) {
+    if nobody_looks() {
+        return;
+    }
+    let mut guard = lock();
+    let notes = &mut waiting(&mut guard).notes;
+    if notes.iter().any(|note| note.service == service && note.test == test) {
+        return;
+    }
+    notes.push(Left {
+        service,
+        test: test.to_owned(),
+        at: Instant::now(),
+        has_panicked: false, // known when the process ends
+        is_note: true,
+        thread: Weak::new(),
+        evidence: Box::new(evidence),
+    });
+    drop(guard);
+    exit::hear(settle);
+    panics::hear();
 }
 
 impl Waiting {
@@ -224,7 +259,12 @@ fn watch() {
 
 /// Called when the process ends, with its status if that is known.
 fn settle(status: Option<i32>) {
-    let left = std::mem::take(&mut waiting(&mut lock()).left);
+    let mut left = std::mem::take(&mut waiting(&mut lock()).left);
+    let mut notes = std::mem::take(&mut waiting(&mut lock()).notes);
+    for note in &mut notes {
+        note.has_panicked = panics::of(&note.test);
+    }
+    left.append(&mut notes);
     let (mut failed, passed) = match status {
         Some(0) => (Vec::new(), left),
         Some(_) if current_test::is_only() => (sure(left), Vec::new()),

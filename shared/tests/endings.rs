@@ -88,8 +88,7 @@ fn catches_a_panic() {
 #[test]
 fn shrinks() {
     let runtime = runtime();
-    let config =
-        ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() };
+    let config = testenv::seed::proptest(ProptestConfig::with_cases(8));
 
     proptest!(config, |(length in 1000_i64..1_000_000)| {
         runtime.block_on(async {

@@ -65,8 +65,11 @@ struct Started {
     dir: PathBuf,
 }
 
-/// The command that runs this test again, and no other test of its program.
-pub(crate) fn again(test: &str) -> String {
+/// The command that runs this test again, and no other test of its program, with these variables.
+pub(crate) fn again(test: &str, vars: &[String]) -> String {
+    let with = |command: String| {
+        vars.iter().rev().fold(command, |command, var| format!("{var} {command}"))
+    };
     let test = (test != super::program()).then_some(test);
     let own: Vec<String> = std::env::args().collect();
     let here = std::env::current_dir().unwrap_or_default();
@@ -78,9 +81,9 @@ pub(crate) fn again(test: &str) -> String {
                 Some(test) => narrowed(&runner.args, test, &own),
                 None => whole(&runner.args),
             };
-            from((!is_there).then_some(&runner.dir), &command)
+            from((!is_there).then_some(&runner.dir), &with(command))
         }
-        None => from(Some(&here), &direct(own, test)),
+        None => from(Some(&here), &with(direct(own, test))),
     }
 }
 

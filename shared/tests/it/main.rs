@@ -85,3 +85,5 @@ mod p8_the_cure_is_named;
 mod promises;
 #[cfg(feature = "integration")]
 mod reuse;
+#[cfg(feature = "integration")]
+mod seed;

@@ -1,19 +1,15 @@
 //! P3 as a property: no change in one database is seen in another, neither in one that is open
 //! meanwhile nor in one that is made later.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::test_runner::{Config, TestRunner};
 use sqlx::PgConnection;
 use sqlx::postgres::PgListener;
-use testenv::{Db, fresh_db};
+use testenv::{Db, fresh_db, seed};
 
 use crate::lab;
-
-/// As for the factories.
-const SEED_VAR: &str = "TEST_SEED";
 
 /// Something that a session does to its database. None undoes another.
 #[derive(Clone, Debug)]
@@ -180,16 +176,11 @@ async fn every_deed_is_seen_where_it_is_done() {
 #[test]
 pub(crate) fn whatever_is_done_in_a_database_is_seen_in_no_other() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let seed = std::env::var(SEED_VAR).map(|seed| seed.parse().expect("the seed is a number"));
-    let seed = seed.unwrap_or_else(|_| RandomState::new().hash_one(0));
-    let mut runner = TestRunner::new(Config {
+    let mut runner = TestRunner::new(seed::proptest(Config {
         cases: u32::try_from(lab::load(12, 200)).unwrap(),
-        rng_seed: RngSeed::Fixed(seed),
-        // The seed is said; a file beside the tests would be one more thing to keep.
-        failure_persistence: None,
         max_shrink_iters: 100,
         ..Config::default()
-    });
+    }));
     // What a listener and a pool need when they are dropped; they are dropped before it.
     let _context = runtime.enter();
 
@@ -209,6 +200,6 @@ pub(crate) fn whatever_is_done_in_a_database_is_seen_in_no_other() {
     });
 
     if let Err(error) = outcome {
-        panic!("{error}\nthe same deeds again: {SEED_VAR}={seed}");
+        panic!("{error}");
     }
 }

@@ -1,8 +1,9 @@
 //! P5: a live run is never reaped; two runs on one machine do not touch each other.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant};
+
+use testenv::seed::{self, rand::RngExt};
 
 use crate::lab::{self, Lab, PROMISED};
 
@@ -10,15 +11,15 @@ const AT_ONCE: usize = 8;
 
 /// The servers that the members of one run met, when members join and leave at random with gaps of up to `gap_ms`.
 fn servers_met(lab: &Lab, joins: usize, grace_ms: u64, gap_ms: u64) -> HashSet<String> {
-    let mut random = Random::new();
+    let mut random = seed::stream();
     let mut members = Vec::new();
     let mut met = HashSet::new();
     for _ in 0..joins {
-        if members.len() == AT_ONCE || random.below(4) == 0 {
+        if members.len() == AT_ONCE || random.random_ratio(1, 4) {
             met.extend(members.drain(..).map(server_of));
-            std::thread::park_timeout(Duration::from_millis(random.below(gap_ms)));
+            std::thread::park_timeout(Duration::from_millis(random.random_range(0..gap_ms)));
         }
-        let stay = random.below(80).to_string();
+        let stay = random.random_range(0..80).to_string();
         let mut member = lab.actor("member", &stay);
         member
             .env("TESTENV_RUN_ID", "joins and leaves")
@@ -88,20 +89,4 @@ fn sixteen_processes_racing_a_cold_start_meet_one_server() {
 
     assert_eq!(met.len(), 1, "{met:?} after {:?}", start.elapsed());
     lab.expect_nothing_left(PROMISED);
-}
-
-/// A xorshift generator, seeded by the standard library's random keys.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        Random(std::hash::RandomState::new().build_hasher().finish() | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }
