@@ -25,6 +25,10 @@ mod reset;
 mod lint;
 mod workflows;
 
+// The runs: how long the tests take.
+mod kept;
+mod report;
+
 // The machine: what the course needs beside what the harness provides.
 mod setup;
 mod test_all;
@@ -105,6 +109,9 @@ enum Word {
         #[arg(long)]
         install: bool,
     },
+    /// Shows the slowest tests of a run under nextest, median, P95, parallelism and trend
+    #[command(after_help = report::EXIT_CODES)]
+    Report(report::Options),
     /// The servers that are kept between runs (`TESTENV_REUSE=1`)
     #[command(subcommand)]
     Reuse(ReuseWord),
@@ -169,6 +176,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Some(Word::Setup { install, images }) => setup::setup(&course, install, images),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
+        Some(Word::Report(options)) => report::report(&course, &options),
         Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
         Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {
