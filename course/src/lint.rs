@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use testenv::Error;
-use testenv::tools::{CargoProgram, SERVICES, Setup, process::cargo};
+use testenv::tools::{CargoProgram, SERVICES, Setup, Tool, process::cargo};
 
 use crate::say::{self, BAD, GOOD, STRONG, paint};
 use crate::tasks::Course;
@@ -23,6 +23,11 @@ const LINTS: &[Lint] = &[
         "clippy, integration tier",
         "clippy --quiet --workspace --all-targets --features integration -- -D warnings",
     ),
+    (
+        "clippy, browser",
+        "clippy --quiet -p task25-report --all-targets --features browser -- -D warnings",
+    ),
+    ("the report in a browser", "test --quiet -p task25-report --features browser --test browser"),
     ("docs, no feature", "doc --quiet -p shared --no-deps"),
     ("docs", "doc --quiet --workspace --no-deps --features integration"),
     ("licences, bans, sources", "deny check bans licenses sources"),
@@ -35,6 +40,10 @@ const DENY: CargoProgram = CargoProgram {
     takes: "about a minute",
     cure: "dev lint --install",
 };
+
+/// With what the page of the report is looked at. One is enough.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+const CHROMIUM: Tool = ("chromium", &["chromium"]);
 
 /// The lints in their order.
 fn lints() -> impl Iterator<Item = (String, String)> {
@@ -66,6 +75,10 @@ pub(crate) fn lint(course: &Course, install: bool) -> Result<ExitCode, Error> {
     let mut setup = Setup::new(install);
     setup.cargo_program(&DENY)?;
     workflows::provide(course, &mut setup)?;
+    let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    if !BROWSERS.iter().any(runs) {
+        setup.tools(&[CHROMIUM], false, "to look at the page of a report")?;
+    }
     if setup.lacks_something() {
         return Ok(setup.finish());
     }

@@ -47,11 +47,9 @@ pub fn parse(xml: &str) -> Result<Run, Unreadable> {
     let mut reader = Reader::from_str(xml);
     let mut file = File::default();
     loop {
-        let event = reader.read_event().map_err(|cause| match file.open.last() {
+        let event = reader.read_event().map_err(|cause| match (file.open.last(), &cause) {
             // The reader met the end inside a tag or a comment.
-            Some(open) if reader.buffer_position() >= xml.len() as u64 => {
-                Unreadable::Cut(open.clone())
-            }
+            (Some(open), quick_xml::Error::Syntax(_)) => Unreadable::Cut(open.clone()),
             _ => not_xml(reader.error_position(), cause),
         });
         let at = reader.buffer_position();
@@ -231,4 +229,111 @@ fn attributes(element: &BytesStart<'_>) -> Result<Attributes, quick_xml::Error> 
 /// `1,234.5` is `None` too: in half of the world it is a little more than one.
 fn seconds(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Unreadable, parse};
+    use crate::{Outcome, Report, page, text};
+
+    /// As pytest 8 writes it.
+    const PYTEST: &str = r#"<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests">
+        <testsuite name="pytest" errors="0" failures="0" skipped="1" tests="2" time="0.250"
+            timestamp="2026-11-27T10:33:36.300123" hostname="h">
+        <testcase classname="tests.test_a" name="test_one[&quot;x&quot;]" time="0.125"/>
+        <testcase classname="tests.test_a" name="test_two" time="0.000"><skipped type="pytest.skip"
+            message="later">why</skipped></testcase></testsuite></testsuites>"#;
+
+    /// As libtest writes it with `--format junit`.
+    const LIBTEST: &str = r#"<?xml version="1.0" encoding="UTF-8"?><testsuites><testsuite name="test"
+        package="test" id="0" errors="0" failures="1" tests="1" skipped="0"><testcase
+        classname="unknown" name="fails" time="0.001"><failure message="no" type="assert"/></testcase>
+        <system-out><![CDATA[<testcase name="said"/>]]></system-out><system-err/></testsuite></testsuites>"#;
+
+    #[test]
+    fn files_of_other_runners_are_read_as_far_as_they_go() {
+        let pytest = parse(PYTEST).unwrap();
+        let libtest = parse(LIBTEST).unwrap();
+
+        assert_eq!(pytest.wall, Some(Duration::from_millis(250)));
+        assert_eq!(pytest.started.as_deref(), Some("2026-11-27T10:33:36.300123"));
+        assert_eq!(pytest.tests[0].name, r#"test_one["x"]"#);
+        assert_eq!((pytest.tests[1].outcome, pytest.tests[1].time), (Outcome::Skipped, None));
+        assert_eq!(pytest.summary().parallelism, Some(0.5));
+        assert_eq!((libtest.wall, libtest.tests.len()), (None, 1));
+        assert!(text(&Report::of(libtest)).contains("the file does not say how long"));
+    }
+
+    #[test]
+    fn a_suite_can_be_the_root_or_in_another_suite() {
+        let run = parse(
+            r#"<testsuite name="outer"><testcase name="a"/><testsuite name="inner"><testcase name="b"/>
+            </testsuite><testcase name="c"/></testsuite>"#,
+        );
+
+        let tests = run.unwrap().tests;
+
+        let suites: Vec<_> = tests.iter().map(|it| (it.suite.as_str(), it.name.as_str())).collect();
+        assert_eq!(suites, [("outer", "a"), ("inner", "b"), ("outer", "c")]);
+    }
+
+    #[test]
+    fn a_time_that_is_no_number_of_seconds_is_unknown() {
+        for time in ["1,234.5", "-1", "NaN", "inf", "", "soon", "1e300"] {
+            let xml =
+                format!(r#"<testsuite name="s"><testcase name="a" time="{time}"/></testsuite>"#);
+
+            assert_eq!(parse(&xml).unwrap().tests[0].time, None, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_whole_or_refused_wherever_it_is_cut() {
+        let ends = |text: &str| (1..text.len()).filter(|at| text.is_char_boundary(*at)).collect();
+        for whole in [PYTEST, LIBTEST] {
+            let ends: Vec<usize> = ends(whole);
+
+            let taken: Vec<&usize> =
+                ends.iter().filter(|at| parse(&whole[..**at]).is_ok()).collect();
+
+            assert_eq!(taken, Vec::<&usize>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_no_junit_file_is_named() {
+        let refusal = |text: &str| parse(text).unwrap_err();
+
+        assert!(matches!(refusal(" \n"), Unreadable::Empty));
+        assert!(
+            matches!(refusal("<html><body/></html>"), Unreadable::NotJunit(root) if root == "html")
+        );
+        assert!(matches!(refusal("test result: ok"), Unreadable::NotXml { .. }));
+        assert!(matches!(refusal("<testsuites></testsuite>"), Unreadable::NotXml { .. }));
+        assert!(
+            matches!(refusal("<testsuites><testsuite>"), Unreadable::Cut(at) if at == "testsuite")
+        );
+    }
+
+    /// 0.4 s on two cores in a debug build. Work that grows with the square of the tests takes minutes.
+    #[test]
+    fn ten_thousand_tests_are_read_summed_up_compared_and_shown() {
+        let test =
+            |nth| format!(r#"<testcase name="t{nth}" classname="s" time="0.{:03}"/>"#, nth % 997);
+        let tests: String = (0..10_000).map(test).collect();
+        let began = std::time::Instant::now();
+
+        let run = parse(&format!(
+            r#"<testsuites time="9"><testsuite name="s">{tests}</testsuite></testsuites>"#
+        ));
+        let run = run.unwrap();
+        let earlier = crate::Run { wall: None, ..run.clone() };
+        let report = Report { kept: vec![earlier; 5], ..Report::of(run) };
+        let shown = text(&report).len() + page(&report).len();
+
+        assert_eq!(report.run.summary().tests, 10_000);
+        assert!(shown > 0 && began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
 }

@@ -109,7 +109,7 @@ fn distribution(report: &Report) -> Option<Markup> {
     Some(html! {
         figure {
             (image("times-plot", &plot))
-            figcaption { "Each bar is 2 to 2.5 times as long as the one at its left. Less than 1 ms counts as 1 ms." }
+            figcaption { "The scale is logarithmic: the bars end at 1, 2, 5, 10, 20, 50 ms and so on. Tests of less than 1 ms are in the first bar." }
         }
     })
 }
@@ -125,8 +125,8 @@ fn trend_of(report: &Report) -> Markup {
             figure {
                 (image("trend-plot", &plot))
                 figcaption {
-                    span.key.sum {} "sum of times, solid line with dots; "
-                    span.key.wall {} "wall time, dashed line with triangles. Runs with other tests cannot be compared: see the number of tests."
+                    span.key.sum {} "sum of times (solid, dots) "
+                    span.key.wall {} "wall time (dashed, triangles). Compare only runs of the same tests: the table has their number."
                 }
             }
         }

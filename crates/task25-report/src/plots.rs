@@ -18,8 +18,8 @@ const SECOND: RGBColor = RGBColor(4, 4, 4);
 
 /// Narrow, because a phone shows it at 350 pixels: the letters stay readable.
 const SIZE: (u32, u32) = (480, 270);
-/// The library divides by 1.24: in the SVG this is 13.
-const LETTERS: f64 = 16.0;
+/// The library divides by 1.24: in the SVG this is 16, and on a phone 12.
+const LETTERS: f64 = 20.0;
 
 /// A plot, and what it shows in words.
 pub(crate) struct Plot {
@@ -115,10 +115,10 @@ struct Bin {
     tests: usize,
 }
 
-/// Bins between 1, 2, 5, 10, … milliseconds. What took less than one is in the first.
+/// Bins that end at 1, 2, 5, 10, … milliseconds.
 fn bins(times: &[Duration]) -> Vec<Bin> {
-    let edges = (0..8).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power)));
-    let edges: Vec<f64> = edges.collect();
+    let decades = (0..8).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power)));
+    let edges: Vec<f64> = [0.5].into_iter().chain(decades).collect(); // a logarithm has no zero
     let mut bins: Vec<Bin> =
         edges.windows(2).map(|pair| Bin { from: pair[0], to: pair[1], tests: 0 }).collect();
     for time in times {
@@ -135,6 +135,7 @@ fn bins(times: &[Duration]) -> Vec<Bin> {
 /// The label of an edge: `5 ms`, `20 s`.
 fn tick(millis: f64) -> String {
     match millis {
+        ..1.0 => "0 ms".into(),
         ..1000.0 => format!("{} ms", millis.round()),
         ..60_000.0 => format!("{} s", (millis / 1000.0).round()),
         _ => format!("{} min", (millis / 60_000.0).round()),

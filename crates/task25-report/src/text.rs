@@ -46,7 +46,8 @@ fn write_unhappy(report: &Report, to: &mut String) -> fmt::Result {
             writeln!(to, "\n{title}")?;
         }
         for test in tests {
-            writeln!(to, "  {}{}", show::label_of(test), mark(report, test))?;
+            let quarantine = if test.is_in(&report.quarantine) { " (in quarantine)" } else { "" };
+            writeln!(to, "  {}{quarantine}", show::label_of(test))?;
         }
     }
     Ok(())
