@@ -7,4 +7,5 @@ mod environment;
 mod grading;
 mod learning;
 mod machine;
+mod reporting;
 mod tier;

@@ -17,6 +17,18 @@ pub(crate) fn names_stay_encoded() -> bool {
     fault!("names-stay-encoded")
 }
 
+pub(crate) fn accepts_any_root() -> bool {
+    fault!("any-xml-accepted")
+}
+
+pub(crate) fn classname_does_not_count() -> bool {
+    fault!("classname-ignored")
+}
+
+pub(crate) fn reruns_do_not_count() -> bool {
+    fault!("reruns-not-counted")
+}
+
 pub(crate) fn an_error_is_no_failure() -> bool {
     fault!("error-passes")
 }
@@ -108,6 +120,10 @@ pub(crate) fn wall_of_none(busy: Duration) -> Option<Duration> {
     fault!("wall-is-the-sum").then_some(busy)
 }
 
+pub(crate) fn parallelism_of_a_part() -> bool {
+    fault!("parallelism-of-a-part")
+}
+
 pub(crate) fn ratio_of_nothing() -> bool {
     fault!("divides-by-zero")
 }
@@ -153,6 +169,10 @@ pub(crate) fn before(times: &[Duration]) -> Option<Duration> {
 
 pub(crate) fn before_a_new_test() -> Option<Duration> {
     fault!("new-is-slower").then_some(Duration::ZERO)
+}
+
+pub(crate) fn in_the_order_of_the_file() -> bool {
+    fault!("slower-unsorted")
 }
 
 pub(crate) fn suite_of(test: &Test) -> &str {

@@ -114,6 +114,7 @@ impl File {
         let in_test = self.open.last().is_some_and(|open| open == "testcase");
         match tag.as_str() {
             "testsuites" | "testsuite" if depth == 0 => self.root(attributes(element)?, &tag),
+            _ if depth == 0 && faults::accepts_any_root() => self.root(attributes(element)?, &tag),
             _ if depth == 0 => self.foreign_root = Some(tag.clone()),
             "testsuite" => {
                 let its = attributes(element)?;
@@ -127,7 +128,8 @@ impl File {
             }
             "testcase" if self.test.is_none() => {
                 let its = attributes(element)?;
-                let suite = its.classname.or_else(|| self.suites.last().cloned());
+                let classname = its.classname.filter(|_| !faults::classname_does_not_count());
+                let suite = classname.or_else(|| self.suites.last().cloned());
                 self.test = Some(Test {
                     suite: suite.unwrap_or_default(),
                     name: its.name.unwrap_or_default(),
@@ -160,6 +162,7 @@ impl File {
             "error" if faults::an_error_is_no_failure() => {}
             "failure" | "error" => test.outcome = Outcome::Failed,
             "skipped" => test.outcome = Outcome::Skipped,
+            "rerunFailure" | "rerunError" if faults::reruns_do_not_count() => {}
             "flakyFailure" | "flakyError" | "rerunFailure" | "rerunError" => {
                 test.retries += 1;
                 let time = attributes(element)?.time;

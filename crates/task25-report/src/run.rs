@@ -26,7 +26,8 @@ pub struct Test {
     pub name: String,
     /// How the test ended.
     pub outcome: Outcome,
-    /// The time of the last attempt. `None` if the test did not run, or the runner gives no time.
+    /// The time that the file gives for the test. With retries, nextest writes the attempt that passed, or the first
+    /// one. `None` if the test did not run, or the runner gives no time.
     #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
     pub time: Option<Duration>,
     /// How often the test was tried again.

@@ -47,7 +47,7 @@ impl Run {
         let skipped = count(Outcome::Skipped);
         let untimed = self.tests.iter().filter(|test| test.is_untimed()).count();
         let busy = self.tests.iter().filter_map(Test::busy).sum();
-        let known = untimed == 0 && !times.is_empty();
+        let known = (untimed == 0 || faults::parallelism_of_a_part()) && !times.is_empty();
         Summary {
             tests: self.tests.len(),
             failed: count(Outcome::Failed),

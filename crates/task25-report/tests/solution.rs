@@ -48,7 +48,8 @@ fn a_test_has_its_suite_and_its_name() {
     let xml = r#"<testsuites>
         <testsuite name="cart::it" time="3.000"><testcase name="it_starts" time="1.000"/></testsuite>
         <testsuite name="till::it" time="3.000"><testcase name="it_starts" time="2.000"/>
-            <testcase name="Vec&lt;T&gt;" time="3.000"/></testsuite>
+            <testcase name="Vec&lt;T&gt;" time="3.000"/>
+            <testcase name="it_ends" classname="till::unit" time="4.000"/></testsuite>
     </testsuites>"#;
 
     let mut tests = parse(xml).unwrap().tests;
@@ -58,6 +59,7 @@ fn a_test_has_its_suite_and_its_name() {
         test("cart::it", "it_starts", 1000),
         test("till::it", "it_starts", 2000),
         test("till::it", "Vec<T>", 3000),
+        test("till::unit", "it_ends", 4000),
     ];
     assert_eq!(tests, expected);
 }
@@ -74,6 +76,7 @@ fn what_has_no_time_counts_in_no_statistic() {
     assert_eq!((summary.tests, summary.skipped, summary.untimed), (4, 1, 2));
     assert_eq!((summary.median, summary.p95), (Some(ms(4000)), Some(ms(4000))));
     assert_eq!(summary.slowest.len(), 1);
+    assert_eq!(summary.parallelism, None);
 }
 
 #[test]
@@ -183,6 +186,15 @@ fn slower_means_slower_than_the_median_of_the_last_five() {
     let expected =
         Slower { suite: "shop::it".into(), name: "pays".into(), before: ms(20), now: ms(100) };
     assert_eq!(found, [expected]);
+}
+
+#[test]
+fn the_largest_increase_comes_first() {
+    let [before, now] = [[10, 10, 10], [20, 40, 30]].map(run_of);
+
+    let found = slower(&[before], &now);
+
+    assert_eq!(found.iter().map(|test| test.now).collect::<Vec<_>>(), [40, 30, 20].map(ms));
 }
 
 #[test]
