@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::plots::{self, Plot};
 use crate::summary::{Summary, times};
-use crate::text::{NO_TREND, RUNS, SHOWN, figures, headline, mark, trend};
+use crate::text::{NO_TREND, SHOWN, figures, headline, mark, trend};
 use crate::trend::{LAST, slower};
 use crate::{Outcome, Report, Test, faults, show};
 
@@ -132,7 +132,7 @@ fn trend_of(report: &Report) -> Markup {
         }
         div.scroll tabindex="0" role="region" aria-label="Figures of the last runs" {
             table {
-                caption { "The last " (runs.len()) " runs" @if runs.len() == RUNS { ", of more" } ", the latest at the top" }
+                caption { "The last " (runs.len()) " runs, the latest at the top" }
                 thead {
                     tr {
                         @for column in ["run", "tests", "failed", "wall", "sum", "median", "P95"] { th scope="col" { (column) } }

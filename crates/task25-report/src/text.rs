@@ -9,7 +9,7 @@ use crate::{Outcome, Report, Run, Test, show};
 /// How many of the tests that became slower are shown.
 pub(crate) const SHOWN: usize = 5;
 /// How many runs the trend shows: with one run a day, a month.
-pub(crate) const RUNS: usize = 30;
+const RUNS: usize = 30;
 /// What to do if no number of a trend can be told.
 pub(crate) const NO_TREND: &str =
     "No earlier run is kept. `cargo course report --keep` keeps a run.";
