@@ -72,11 +72,20 @@ fn what_is_off_is_said_again_at_the_end_of_many_tasks() {
     assert!(end.contains("off: the solution of task01-sum refuses the variant capitals"), "{end}");
 }
 
+/// Programs that the lints need, or look for.
+fn with_lints(workspace: &Workspace) {
+    for program in ["cargo-deny", "chromium"] {
+        workspace.write(&format!("bin/{program}"), "");
+        let path = workspace.root().join("bin").join(program);
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
 /// A script whose text has changed runs again, and one that failed is not taken for done.
 #[test]
 fn without_the_programs_that_check_workflows_the_cure_is_said() {
     let workspace = Workspace::new();
-    workspace.write("bin/cargo-deny", "");
+    with_lints(&workspace);
     workspace.write(".github/workflows/integration.yml", "on: push\n");
     workspace.write("course/lints/workflows", "#!/bin/sh\nexit 1\n");
     workspace.write("target/course/workflow-lints/made-by", "another script\n");
@@ -93,7 +102,7 @@ fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
     let workspace = Workspace::new();
     workspace
         .write("cargo", "#!/bin/sh\necho \"$*\" >> calls\ncase $* in *kafka*) exit 1 ;; esac\n");
-    workspace.write("bin/cargo-deny", "");
+    with_lints(&workspace);
     workspace.write(".github/workflows/integration.yml", "on: push\n");
     workspace.write("course/lints/workflows", "");
     workspace.write("target/course/workflow-lints/made-by", "");

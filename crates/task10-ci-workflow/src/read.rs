@@ -63,6 +63,9 @@ pub struct Step {
     pub with: BTreeMap<String, Value>,
     /// The script.
     pub run: Option<String>,
+    /// The variables of the script.
+    #[serde(default)]
+    pub env: BTreeMap<String, Value>,
     /// The shell of the script: that of the step, of its job or of the workflow.
     ///
     /// GitHub runs `bash` with `-e` and with `pipefail`. Without any `shell`, it runs Bash with `-e`
