@@ -29,6 +29,11 @@ mod workflows;
 mod kept;
 mod report;
 
+// A suite that several jobs share.
+mod runner;
+mod shard;
+mod speed_up;
+
 // The machine: what the course needs beside what the harness provides.
 mod setup;
 mod test_all;
@@ -51,6 +56,15 @@ Exit codes:
 
 A task is meant by its name (task07-kafka), its number (7) or its noun (kafka).
 Without one, the first task that is not complete is meant.
+";
+
+const SHARD_EXAMPLES: &str = "\
+Examples:
+  cargo course shard 1/2 --list
+  cargo course shard 1/2 -- --features integration
+  cargo course shard 2/2 --timings target/nextest/ci/junit.xml
+  cargo course shard 1/4 --by test
+  cargo course shard --speed-up 2
 ";
 
 /// Where you are in the course, and what to type next
@@ -112,6 +126,12 @@ enum Word {
     /// Shows the slowest tests of a run under nextest, median, P95, parallelism and trend
     #[command(after_help = report::EXIT_CODES)]
     Report(report::Options),
+    /// Runs one part of the suite, so that several jobs share it; or measures what that is worth
+    ///
+    /// A package or a test is in exactly one shard. nextest runs the shard if it is there, otherwise
+    /// `cargo test`. nextest runs no doc tests: one job runs them with `cargo test --doc`.
+    #[command(after_help = SHARD_EXAMPLES)]
+    Shard(shard::Options),
     /// The servers that are kept between runs (`TESTENV_REUSE=1`)
     #[command(subcommand)]
     Reuse(ReuseWord),
@@ -177,6 +197,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Setup { install, images }) => setup::setup(&course, install, images),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
         Some(Word::Report(options)) => report::report(&course, &options),
+        Some(Word::Shard(options)) => shard::shard(&course, &options),
         Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
         Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),
         Some(Word::Dev(DevWord::Check { tasks, limit })) => {

@@ -8,4 +8,5 @@ mod grading;
 mod learning;
 mod machine;
 mod reporting;
+mod shard;
 mod tier;
