@@ -34,12 +34,21 @@ impl OpenFiles {
     pub(crate) fn look() -> Option<OpenFiles> {
         let processes = std::fs::read_dir("/proc").ok()?.flatten();
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let files = pids.map(|pid: i32| (pid, of_process(pid)));
-        let files: HashMap<_, _> = files.filter(|(_, files)| !files.is_empty()).collect();
-        let mounts = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-        let here = mounts("self");
-        let elsewhere = files.keys().filter(|pid| mounts(&pid.to_string()) != here);
-        Some(OpenFiles { elsewhere: elsewhere.copied().collect(), files })
+        let mut files: HashMap<i32, Vec<Open>> =
+            pids.map(|pid| (pid, of_process(pid))).filter(|(_, files)| !files.is_empty()).collect();
+        let mounts = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
+        let here = mounts("self").ok();
+        let mut elsewhere = HashSet::new();
+        files.retain(|pid, _| match mounts(&pid.to_string()) {
+            Err(error) if is_gone(&error) => false,
+            mounts => {
+                if mounts.ok() != here {
+                    elsewhere.insert(*pid);
+                }
+                true
+            }
+        });
+        Some(OpenFiles { files, elsewhere })
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -51,10 +60,12 @@ impl OpenFiles {
     /// or cannot be seen from here.
     ///
     /// A file of this path that is not deleted belongs to a newer run. A process with other mounts
-    /// may see another path, so the last names of the path decide.
+    /// may see another path, so the last names of the path decide. The process that looks takes part
+    /// in nothing: it is the reaper of a newer run, which has deleted the directory of that run.
     pub(crate) fn hold(&self, run: &Path) -> bool {
         let members = run.join(MEMBERS);
         let is_held = |(pid, files): (&i32, &Vec<Open>)| match self.elsewhere.contains(pid) {
+            _ if *pid == std::process::id().cast_signed() => false,
             true => files.iter().any(|file| tail(&file.path) == tail(&members)),
             false => files.iter().any(|file| file.is_deleted && file.path == members),
         };
@@ -79,6 +90,14 @@ impl OpenFiles {
         let parent = |pid: &i32| super::process::parent(*pid).unwrap_or_default();
         orphans.iter().filter(|pid| !orphans.contains(&parent(pid))).copied().collect()
     }
+}
+
+/// Whether the process has ended since its files were listed: it holds none of them any more, and its
+/// mounts are not those of another container.
+#[cfg(target_os = "linux")]
+fn is_gone(error: &std::io::Error) -> bool {
+    let no_such_process = nix::errno::Errno::ESRCH as i32;
+    error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(no_such_process)
 }
 
 #[cfg(target_os = "linux")]
@@ -124,6 +143,24 @@ mod tests {
         }
     }
 
+    /// Between the look at its files and the look at its mounts. It was taken for one of another container.
+    #[test]
+    fn a_process_that_has_just_ended_is_gone() {
+        let ended = Ended(Command::new("true").spawn().unwrap());
+        let pid = ended.0.id();
+        let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        crate::wait::until_blocking(std::time::Duration::from_secs(20), "a zombie", || {
+            if stat().contains(") Z ") { Ok(()) } else { Err(stat()) }
+        })
+        .unwrap();
+        let mounts = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
+
+        assert!(is_gone(&mounts(pid).unwrap_err()), "nobody has collected it");
+        drop(ended);
+        assert!(is_gone(&mounts(pid).unwrap_err()), "collected");
+        assert!(mounts(std::process::id()).is_ok());
+    }
+
     #[test]
     fn who_reads_the_log_of_a_run_that_is_gone_is_no_server_of_it() {
         let dir = tempfile::tempdir().unwrap();
@@ -148,6 +185,11 @@ mod tests {
         };
 
         assert_eq!((is_one(&server), is_one(&reader)), (true, false));
+
+        // That run is over, too, and its reaper, which is this process, has removed its directory and looks on.
+        std::fs::remove_dir_all(&run).unwrap();
+        assert!(is_one(&server), "a reaper takes part in nothing");
+        std::fs::create_dir_all(run.join("ledger")).unwrap();
 
         // Only the log was deleted, of a run that lives and has the server in its notes.
         let line = Process::line(server.0.id().cast_signed()).unwrap();

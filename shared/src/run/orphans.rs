@@ -185,13 +185,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join(base::name()).join("deleted under us");
         std::fs::create_dir_all(&run).unwrap();
-        let member = std::fs::File::create(run.join(layout::MEMBERS)).unwrap();
+        let members = std::fs::File::create(run.join(layout::MEMBERS)).unwrap();
+        let mut member = std::process::Command::new("sleep");
+        let mut member = member.arg("60").stdin(members).spawn().unwrap();
         std::fs::remove_dir_all(dir.path().join(base::name())).unwrap();
         let owner = Owner::of(&run);
 
         assert!(!runs(OpenFiles::look()).is_over(&owner, "token"));
 
-        drop(member);
+        member.kill().and_then(|()| member.wait()).unwrap();
         assert_eq!(runs(OpenFiles::look()).is_over(&owner, "token"), cfg!(target_os = "linux"));
     }
 }

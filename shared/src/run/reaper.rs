@@ -154,14 +154,16 @@ fn reap(dir: &Path, told_to_end: &Receiver<()>) -> Result<(), Error> {
     let token = layout::token(dir);
     let mut run =
         WatchedRun { dir, token, members, notes: ledger::Copy::default(), held: Held::default() };
+    // A reaper that was itself started by a sweep leaves the rest to the run that sweeps. To be asked before the
+    // starter is told: a short run may be over a moment later.
+    let is_of_a_live_run = !run.is_left();
     writeln!(lock_file, "{}", std::process::id()).map_err(|cause| unwritable(&file, &cause))?;
 
     for serve in cleaner::all().iter().filter_map(|cleaner| cleaner.serve) {
         let dir = dir.to_owned();
         std::thread::spawn(move || serve(&dir));
     }
-    // A reaper that was itself started by a sweep leaves that to the run that sweeps.
-    let swept = (!run.is_left()).then(|| {
+    let swept = is_of_a_live_run.then(|| {
         let (own, (tell, swept)) = (dir.to_owned(), mpsc::channel());
         std::thread::spawn(move || {
             sweep::sweep_elsewhere(&own);
