@@ -211,9 +211,10 @@ async fn a_check_ends_although_strangers_keep_coming() {
     let topic = fresh_topic().await;
     let (own, noisy) = (Lane::new(&topic, "own"), Lane::new(&topic, "noisy"));
     let noise = async {
-        // The check looks once before: on a real broker, a look may not end while somebody sends.
-        timeout(A_LOOK, pending::<()>()).await.unwrap_err();
+        // The check looks once before, and looks end between two messages: on a real broker, a look may not
+        // end while somebody sends without a pause.
         loop {
+            timeout(A_LOOK, pending::<()>()).await.unwrap_err();
             noisy.send([0]).await.unwrap();
         }
     };
