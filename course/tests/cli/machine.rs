@@ -220,7 +220,7 @@ fn a_setup_keeps_images_in_a_folder_and_takes_them_from_there() {
     // Half of a file, as after a full disk.
     std::fs::write(&kept[0], "").unwrap();
     let third = Machine::with_client(client);
-    third.sets_up_kafka_with(&options).says(0, &["is no image", "is pulled"]);
+    third.sets_up_kafka_with(&options).says(0, &["cannot be loaded", "is pulled"]);
     assert_ne!(std::fs::read(&kept[0]).unwrap(), b"", "it is kept anew");
 }
 
@@ -233,6 +233,25 @@ fn images_that_cannot_be_kept_are_an_error_with_the_cure() {
     let said = machine.sets_up_kafka_with(&["--images", folder.to_str().unwrap()]);
 
     said.says(2, &["images cannot be kept in", "no space left", "to fix: --images <a folder"]);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "half of a file stays");
+}
+
+/// The engine may have refused for reasons of its own.
+#[test]
+fn a_kept_image_that_cannot_be_loaded_stays_until_there_is_another_one() {
+    let client = "case \"$1\" in
+        image) echo 'Error: No such image: x' >&2; exit 1 ;;
+        *) echo 'no room' >&2; exit 1 ;;
+    esac";
+    let machine = Machine::with_client(client);
+    let folder = machine.workspace.temp().join("kept");
+    let file = folder.join(format!("apache-kafka-{}.tar", KAFKA.image.tag));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(&file, "an image").unwrap();
+
+    machine.sets_up_kafka_with(&["--images", folder.to_str().unwrap()]).says(1, &["no room"]);
+
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "an image");
 }
 
 #[test]

@@ -298,7 +298,7 @@ impl Setup {
         }
         if let Some(name) = found {
             say::out(format_args!("{}: {name} is there", image.service));
-            return self.keep(image, &name);
+            return self.keep_if_missing(image, &name);
         }
         let wanted = images::wanted(image);
         let pulled = step(

@@ -17,7 +17,8 @@ use super::engine::{BAKE, KILL, SERVE, START_LIMIT};
 use super::{locked, server};
 use crate::execute;
 
-/// That of the control server, and those of the others: four tests at a time have up to four servers each, twice while the last ones end.
+/// The first port is the control server's. Four tests at a time have up to four servers each, and
+/// twice as many while the last ones end.
 const PORTS: &[ContainerPort] = &ports();
 
 const MEMORY: &str = "/machine";
@@ -32,7 +33,8 @@ pub(super) struct Engine {
     run: &'static Run,
     /// The ports on this side, in the order of [`PORTS`].
     addresses: Vec<String>,
-    /// The URL of the control server, a PostgreSQL that runs programs in the container. The engine's own `exec` takes ten times the processor time.
+    /// The URL of the control server, a PostgreSQL that runs programs in the container. The engine's
+    /// own `exec` takes ten times the processor time.
     control: String,
     /// By a server's name, which port it has; the lock on a file says so to other processes, and to nobody once this one has ended.
     taken: Mutex<HashMap<String, (usize, File)>>,

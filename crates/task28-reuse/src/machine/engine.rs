@@ -26,7 +26,8 @@ DROP DATABASE template0
 END
 echo baked"#;
 
-/// Makes a copy of the cluster `$0` in `$1`, and becomes the server with the remaining arguments. Of the processes of a usual server it has those that it needs.
+/// Makes a copy of the cluster `$0` in `$1`, and becomes the server with the remaining arguments. The
+/// server runs only the processes that it needs.
 pub(super) const SERVE: &str = r#"set -eu
 mkdir -m 700 "$1"; cd "$1"; cp -R "$0/." .
 data=$1; shift

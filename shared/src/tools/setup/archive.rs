@@ -23,7 +23,7 @@ impl Setup {
     }
 
     /// Loads the files that the folder has of an image. A file that cannot be loaded is passed over:
-    /// the image is provided as if there were none, and kept again.
+    /// the image is provided as if there were none, and replaces the file.
     pub(super) fn load(&mut self, image: &Image) -> Result<(), Error> {
         let names = images::names(image);
         let files: Vec<PathBuf> = names.iter().filter_map(|name| self.file(name)).collect();
@@ -33,20 +33,27 @@ impl Setup {
             let what = format!("{}: loading {}", image.service, file.display());
             match step(&what, &mut load, COPY_LIMIT)? {
                 Ok(()) => self.done += 1,
-                Err(why) => {
-                    say::note(format_args!("{} is no image: {why}", file.display()));
-                    std::fs::remove_file(&file).map_err(|cause| self.unwritable(&cause))?;
-                }
+                // It may be half of an image, or the engine has no room: it stays until it is replaced.
+                Err(why) => say::note(format_args!("{} cannot be loaded: {why}", file.display())),
             }
         }
         Ok(())
     }
 
-    /// Keeps the image with this name, unless the folder has it.
+    /// Keeps the image with this name, if the folder has no file of it.
+    pub(super) fn keep_if_missing(&self, image: &Image, name: &str) -> Result<(), Error> {
+        match self.file(name) {
+            Some(file) if !file.is_file() => self.keep(image, name),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the image with this name. A file of it that is there is replaced by a whole one.
     pub(super) fn keep(&self, image: &Image, name: &str) -> Result<(), Error> {
-        let Some(file) = self.file(name).filter(|file| !file.is_file()) else { return Ok(()) };
-        let (folder, scratch) = (file.parent().unwrap_or(&file), file.with_extension("part"));
+        let (Some(folder), Some(file)) = (&self.archive, self.file(name)) else { return Ok(()) };
         std::fs::create_dir_all(folder).map_err(|cause| self.unwritable(&cause))?;
+        let dir = tempfile::tempdir_in(folder).map_err(|cause| self.unwritable(&cause))?;
+        let scratch = dir.path().join("image");
         let mut save = Command::new("docker");
         save.args(["save", "--output"]).arg(&scratch).arg(name);
         let saved = step(&format!("{}: keeping {name}", image.service), &mut save, COPY_LIMIT)?;
