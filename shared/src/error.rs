@@ -3,7 +3,14 @@
 //! Invariant: an error that reaches a user names what was tried, the cause, and the command that
 //! cures it.
 
+mod heading;
+
 use std::fmt;
+
+pub use heading::Heading;
+
+/// What stands before the link to the manual.
+const MORE: &str = "\n  more: ";
 
 /// A failure of the environment, not of the code under test: for example, a server that cannot be
 /// started, or a directory that cannot be written.
@@ -30,12 +37,29 @@ pub struct Error {
     tried: Vec<String>,
     cause: Option<String>,
     fixes: Vec<String>,
+    heading: Option<Heading>,
 }
 
 impl Error {
     /// Says in a few words what was not available or could not be done.
     pub fn new(what: impl Into<String>) -> Error {
-        Error { what: what.into(), tried: Vec::new(), cause: None, fixes: Vec::new() }
+        Error {
+            what: what.into(),
+            tried: Vec::new(),
+            cause: None,
+            fixes: Vec::new(),
+            heading: None,
+        }
+    }
+
+    /// Like [`Error::new`], with a link to the place in the manual that says more.
+    pub fn under(heading: Heading, what: impl Into<String>) -> Error {
+        Error { heading: Some(heading), ..Error::new(what) }
+    }
+
+    /// An error of another process, word for word as that process told it.
+    pub(crate) fn told(text: String) -> Error {
+        Error::new(text)
     }
 
     /// Adds one thing that was tried, and how it ended.
@@ -46,7 +70,12 @@ impl Error {
 
     /// Names the cause, in the words of whoever refused.
     pub fn cause(mut self, cause: impl fmt::Display) -> Error {
-        self.cause = Some(cause.to_string());
+        // The link of an error that is itself the cause would be a second one.
+        let mut text = cause.to_string();
+        if let Some(at) = text.rfind(MORE) {
+            text.truncate(at);
+        }
+        self.cause = Some(text);
         self
     }
 
@@ -69,7 +98,10 @@ impl fmt::Display for Error {
         for fix in &self.fixes {
             write!(f, "\n  to fix: {fix}")?;
         }
-        Ok(())
+        match self.heading.and_then(Heading::link) {
+            Some(link) => write!(f, "{MORE}{link}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod error;
 pub mod fault;
 pub mod wait;
 
-pub use error::Error;
+pub use error::{Error, Heading};
 
 // One module a service, twins of each other.
 #[cfg(all(feature = "integration", feature = "postgres"))]

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Short compared with anything that a server does, and so long that 50 waiting tests do not keep a
 /// core busy.
@@ -75,8 +75,15 @@ pub async fn until<T, E: Display>(
     }
 }
 
+/// The pause before the next question. It grows with the time that was waited: what did not come soon
+/// is not expected at once, and on a busy machine, a hundred tests that ask every millisecond keep
+/// away what they wait for.
+fn pause(poll: Duration, waited: Duration) -> Duration {
+    poll.max(POLL.min(waited / 8))
+}
+
 /// Like [`until`], with a probe whose future is independent of others, which makes the wait
-/// [`Send`]. Asks every `poll`.
+/// [`Send`]. Asks every `poll` at first, later less often.
 pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>(
     poll: Duration,
     limit: Duration,
@@ -90,10 +97,11 @@ pub(crate) async fn until_every<T, E: Display, F: Future<Output = Result<T, E>>>
             Ok(found) => return Ok(found),
             Err(not_yet) => seen.note(&not_yet),
         }
-        if start.elapsed() + poll >= limit {
+        let pause = pause(poll, start.elapsed());
+        if start.elapsed() + pause >= limit {
             return Err(seen.timeout(limit, what, false));
         }
-        nap(poll).await;
+        nap(pause).await;
     }
 }
 
@@ -125,7 +133,7 @@ pub fn until_blocking<T, E: Display>(
     until_blocking_every(POLL, limit, what, probe)
 }
 
-/// Like [`until_blocking`], but asks every `poll`.
+/// Like [`until_blocking`], but asks every `poll` at first, later less often.
 pub(crate) fn until_blocking_every<T, E: Display>(
     poll: Duration,
     limit: Duration,
@@ -139,10 +147,11 @@ pub(crate) fn until_blocking_every<T, E: Display>(
             Ok(found) => return Ok(found),
             Err(not_yet) => seen.note(&not_yet),
         }
-        if start.elapsed() + poll >= limit {
+        let pause = pause(poll, start.elapsed());
+        if start.elapsed() + pause >= limit {
             return Err(seen.timeout(limit, what, false));
         }
-        nap_blocking(poll);
+        nap_blocking(pause);
     }
 }
 
@@ -200,7 +209,7 @@ impl HeldClock {
 pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     let inside = tokio::runtime::Handle::try_current().map(drop);
     inside.map_err(|_| {
-        Error::new(format!("{what} is available inside a Tokio runtime only"))
+        Error::under(Heading::Runtime, format!("{what} is available inside a Tokio runtime only"))
             .fix("write #[tokio::test] above the test, or block_on in a runtime")
     })
 }
@@ -211,8 +220,11 @@ pub(crate) fn expect_timer() -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nobody awaits it")]
     let timer = std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
     timer.map_err(|_| {
-        Error::new("a database is available in a Tokio runtime with a timer only")
-            .fix("write enable_all() where the runtime is built; #[tokio::test] does")
+        Error::under(
+            Heading::Runtime,
+            "a database is available in a Tokio runtime with a timer only",
+        )
+        .fix("write enable_all() where the runtime is built; #[tokio::test] does")
     })
 }
 
@@ -244,7 +256,7 @@ impl Seen {
             (Some(last), true) => format!("the look after \"{last}\" did not return"),
             (None, _) => "the first look did not return".into(),
         };
-        Error::new(format!("still missing after {limit:?}: {what}")).cause(seen)
+        Error::under(Heading::Missing, format!("still missing after {limit:?}: {what}")).cause(seen)
     }
 }
 
