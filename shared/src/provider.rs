@@ -17,9 +17,9 @@ pub use reach::REACH_LIMIT;
 pub(crate) use reach::first_byte;
 pub(crate) use reach::reach;
 
-use crate::Error;
 use crate::address::Address;
 use crate::programs;
+use crate::{Error, Heading};
 
 /// Forces a way: `docker` or `native`.
 pub const PROVIDER_VAR: &str = "TESTENV_PROVIDER";
@@ -56,7 +56,12 @@ impl Service {
         docker: impl FnOnce() -> Result<(), String>,
         native: impl FnOnce() -> Result<Vec<PathBuf>, String>,
     ) -> Result<Source, Error> {
-        let missing = || Error::new(format!("no {} server for the integration tier", self.name));
+        let missing = || {
+            Error::under(
+                Heading::Server,
+                format!("no {} server for the integration tier", self.name),
+            )
+        };
         let var = self.url_var;
         let correct =
             format!("correct {var}, or `unset {var}` to have a server started for the run");
@@ -150,8 +155,11 @@ impl Service {
 pub(crate) fn forced() -> Result<Option<String>, Error> {
     let forced = set(PROVIDER_VAR);
     if let Some(other) = forced.as_deref().filter(|way| !["docker", "native"].contains(way)) {
-        return Err(Error::new(format!("{PROVIDER_VAR}={other} is no way to a server"))
-            .fix(format!("export {PROVIDER_VAR}=docker, or =native, or unset it")));
+        return Err(Error::under(
+            Heading::Server,
+            format!("{PROVIDER_VAR}={other} is no way to a server"),
+        )
+        .fix(format!("export {PROVIDER_VAR}=docker, or =native, or unset it")));
     }
     Ok(forced)
 }

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::programs::{CACHE_VAR, cache};
+use crate::{Error, Heading};
 
 /// `1` keeps servers between runs, on a developer's machine only.
 pub(crate) const REUSE_VAR: &str = "TESTENV_REUSE";
@@ -109,7 +109,7 @@ fn cache_id() -> Result<String, Error> {
 }
 
 fn unwritable(path: &Path, cause: &io::Error) -> Error {
-    Error::new(format!("cannot read and write {}", path.display()))
+    Error::under(Heading::Kept, format!("cannot read and write {}", path.display()))
         .cause(cause)
         .fix(format!("export {CACHE_VAR}=<a directory of yours that can be written>"))
 }

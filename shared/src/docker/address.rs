@@ -4,15 +4,18 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 
 use super::client::{docker_client_instance, limited, query, query_limit};
 use super::here;
-use crate::Error;
 use crate::provider::{docker_host, docker_is_local, host_of};
+use crate::{Error, Heading};
 
 /// The address of a container's port, as `host:port`, as this process reaches it. The engine is
 /// asked each time, because a container that was started again has another address.
 pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
     let unknown = |cause: String| {
-        Error::new(format!("the container's port {port} has no address that the tests can reach"))
-            .cause(cause)
+        Error::under(
+            Heading::Docker,
+            format!("the container's port {port} has no address that the tests can reach"),
+        )
+        .cause(cause)
     };
     let engine = docker_client_instance().await.map_err(|error| unknown(error.to_string()))?;
     let what = format!("where the port {port} of {container} is");
@@ -42,6 +45,7 @@ fn host() -> Result<String, Error> {
         return Ok("127.0.0.1".into());
     }
     let engine = docker_host();
-    host_of(&engine)
-        .ok_or_else(|| Error::new(format!("the engine's address {engine} names no host")))
+    host_of(&engine).ok_or_else(|| {
+        Error::under(Heading::Docker, format!("the engine's address {engine} names no host"))
+    })
 }

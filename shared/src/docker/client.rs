@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 pub(super) use testcontainers_modules::testcontainers::bollard::query_parameters as query;
 pub(super) use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 
-use crate::Error;
 use crate::provider::{PROVIDER_VAR, docker_host};
+use crate::{Error, Heading};
 
 /// The runtime of the engine's client. The client keeps connections that die with the runtime that
 /// opened them, and a test's runtime ends with the test.
@@ -48,7 +48,7 @@ pub(crate) async fn limited<T>(
     request: impl Future<Output = T>,
 ) -> Result<T, Error> {
     tokio::time::timeout(limit, request).await.map_err(|_| {
-        Error::new(format!("the Docker engine at {} hangs", docker_host()))
+        Error::under(Heading::Docker, format!("the Docker engine at {} hangs", docker_host()))
             .cause(format!("no answer within {limit:?} to: {what}"))
             .fix("docker info, and restart the engine if that hangs too")
             .fix(format!("export {PROVIDER_VAR}=native"))

@@ -14,8 +14,8 @@ use testcontainers_modules::testcontainers::bollard::models::{
 use tokio::sync::OnceCell;
 
 use super::client::{docker_client_instance, is_missing, limited, query, query_limit};
-use crate::Error;
 use crate::provider::docker_is_local;
+use crate::{Error, Heading};
 
 /// The container that this process runs in.
 pub(super) struct Job {
@@ -34,9 +34,9 @@ pub(super) async fn job() -> Result<Option<&'static Job>, Error> {
 
 async fn ask() -> Result<Option<Job>, Error> {
     let Some(id) = own_id() else { return Ok(None) };
-    let engine = docker_client_instance()
-        .await
-        .map_err(|cause| Error::new("no client for the Docker engine").cause(cause))?;
+    let engine = docker_client_instance().await.map_err(|cause| {
+        Error::under(Heading::Harness, "no client for the Docker engine").cause(cause)
+    })?;
     // A container of another engine, such as the one in which this engine runs.
     let Some(mut own) = inspect(&engine, &id).await? else { return Ok(None) };
     let mode = |of: &ContainerInspectResponse| {
@@ -53,10 +53,12 @@ async fn ask() -> Result<Option<Job>, Error> {
     }
     let networks = own.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let Some(network) = first(networks) else {
-        let why = "the tests run in a container that cannot reach any other container";
-        return Err(Error::new(why)
-            .cause(format!("the container {id} has no network"))
-            .fix("docker run --network bridge, instead of --network none"));
+        return Err(Error::under(
+            Heading::Inside,
+            "the tests run in a container that cannot reach any other container",
+        )
+        .cause(format!("the container {id} has no network"))
+        .fix("docker run --network bridge, instead of --network none"));
     };
     Ok(Some(Job { id, network: Some(network) }))
 }
@@ -71,7 +73,9 @@ pub(crate) async fn reaches_containers() -> Result<bool, Error> {
     if !cfg!(target_os = "linux") || !docker_is_local() {
         return Ok(false);
     }
-    let failed = |cause: String| Error::new("the Docker engine has no bridge").cause(cause);
+    let failed = |cause: String| {
+        Error::under(Heading::Docker, "the Docker engine has no bridge").cause(cause)
+    };
     let engine = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
     let look = engine.inspect_network("bridge", None::<query::InspectNetworkOptions>);
     let Ok(bridge) = limited(query_limit(), "what its bridge is", look).await? else {
@@ -110,7 +114,8 @@ async fn inspect(engine: &Docker, id: &str) -> Result<Option<ContainerInspectRes
         Ok(own) => Ok(Some(own)),
         Err(error) if is_missing(&error) => Ok(None),
         Err(cause) => {
-            Err(Error::new(format!("the Docker engine does not say {what}")).cause(cause))
+            Err(Error::under(Heading::Docker, format!("the Docker engine does not say {what}"))
+                .cause(cause))
         }
     }
 }

@@ -10,9 +10,9 @@ use testcontainers_modules::testcontainers::bollard::models::CreateImageInfo;
 
 use super::client::{docker_client_instance, limited, query, query_limit};
 use super::credentials;
-use crate::Error;
 use crate::images::Image;
 use crate::provider::announce;
+use crate::{Error, Heading};
 
 /// A registry that answers sends its first data within this time. If a substitute is at hand, we
 /// wait no longer.
@@ -59,9 +59,9 @@ impl fmt::Display for Chosen {
 ///
 /// When no image is there and none can be pulled. The message names the commands that cure it.
 pub async fn resolve(image: &Image) -> Result<Chosen, Error> {
-    let engine = docker_client_instance()
-        .await
-        .map_err(|cause| Error::new("no client for the Docker engine").cause(cause))?;
+    let engine = docker_client_instance().await.map_err(|cause| {
+        Error::under(Heading::Harness, "no client for the Docker engine").cause(cause)
+    })?;
     match image.overridden() {
         Some(named) => overridden(&engine, image, &named).await,
         None => pinned_or_local(&engine, image).await,
@@ -102,7 +102,7 @@ async fn pinned_or_local(engine: &Docker, image: &Image) -> Result<Chosen, Error
 }
 
 fn missing(image: &Image, name: &str, why: &str) -> Error {
-    Error::new(format!("no image {name} for {}", image.service))
+    Error::under(Heading::Image, format!("no image {name} for {}", image.service))
         .tried(format!("docker pull {name}: {why}"))
 }
 
@@ -114,9 +114,11 @@ async fn is_there(engine: &Docker, name: &str) -> Result<bool, Error> {
         Ok(_) => Ok(true),
         // It is asked about a name that it takes for none, too.
         Err(EngineError::DockerResponseServerError { status_code: 400 | 404, .. }) => Ok(false),
-        Err(error) => Err(Error::new(format!("the Docker engine does not say {what}"))
-            .cause(error)
-            .fix(crate::cure::command("doctor"))),
+        Err(error) => {
+            Err(Error::under(Heading::Docker, format!("the Docker engine does not say {what}"))
+                .cause(error)
+                .fix(crate::cure::command("doctor")))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::client::{docker_client_instance, limited, query_limit};
 use super::image::Chosen;
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Directories with the options of their mounts.
 pub(crate) type Mounts = HashMap<String, String>;
@@ -23,13 +23,19 @@ const OPTIONS: &str = "rw,mode=1777";
 ///
 /// When the engine gives an error or no answer.
 pub(crate) async fn of(image: &Chosen, var: &str, usual: &str) -> Result<Mounts, Error> {
-    let engine = docker_client_instance()
-        .await
-        .map_err(|cause| Error::new("no client for the Docker engine").cause(cause))?;
+    let engine = docker_client_instance().await.map_err(|cause| {
+        Error::under(Heading::Harness, "no client for the Docker engine").cause(cause)
+    })?;
     let name = image.to_string();
     let what = format!("what the image {name} is made of");
     let look = limited(query_limit(), &what, engine.inspect_image(&name)).await?;
-    let config = look.map_err(|cause| Error::new(what).cause(cause))?.config.unwrap_or_default();
+    let config = look
+        .map_err(|cause| {
+            Error::under(Heading::Docker, format!("the Docker engine does not say {what}"))
+                .cause(cause)
+        })?
+        .config
+        .unwrap_or_default();
     let volumes: Vec<String> =
         config.volumes.map(|volumes| volumes.into_iter().collect()).unwrap_or_default();
     let variables = config.env.unwrap_or_default();

@@ -15,11 +15,11 @@ use testcontainers_modules::testcontainers::bollard::models::{
 use super::client::{docker_client_instance, limited, query, query_limit};
 use super::start::{JOB_LABEL, OWNER_LABEL, SERVICE_LABEL, TOKEN_LABEL, note};
 use super::{here, on_engine};
-use crate::Error;
 use crate::provider::{PROVIDER_VAR, docker_host, host_of};
 use crate::reuse;
 use crate::run::{Owner, Run};
 use crate::service::KAFKA;
+use crate::{Error, Heading};
 
 /// The usual cause of a refusal.
 const TOO_MANY: &str = "remove networks that nobody uses (docker network ls): an engine has addresses for about thirty";
@@ -36,7 +36,8 @@ pub async fn inside(run: &'static Run, address: &str) -> Result<String, Error> {
     // What stands before it may hold a password.
     let address = address.rsplit('@').next().unwrap_or_default();
     let unknown = |cause: &str| {
-        Error::new(format!("no container can reach a server at {address}")).cause(cause)
+        Error::under(Heading::Inside, format!("no container can reach a server at {address}"))
+            .cause(cause)
     };
     if here::job().await?.is_some_and(|job| job.network.is_some()) {
         // The tests and the run's containers are on one network already.
@@ -176,5 +177,5 @@ fn is_connected(error: &EngineError) -> bool {
 }
 
 fn refused(error: &dyn std::fmt::Display) -> Error {
-    Error::new("the Docker engine refuses a network for the run").cause(error)
+    Error::under(Heading::Docker, "the Docker engine refuses a network for the run").cause(error)
 }

@@ -28,7 +28,7 @@ use super::start::{self, Scope, Started};
 use crate::provider::{announce, docker_host};
 use crate::reuse::{LOCK, NAME, NOTE, REUSE_LABEL, REUSE_VAR, dir, open, owner, publish, users};
 use crate::run::{Run, held};
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// Another process starts the server, which may include a pull.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
@@ -123,7 +123,7 @@ impl Kept {
     pub(crate) async fn find(&self, port: ContainerPort) -> Result<Found, Error> {
         let container = self.container();
         let failed = |cause: String| {
-            Error::new(format!("the kept server {container} cannot be looked at"))
+            Error::under(Heading::Kept, format!("the kept server {container} cannot be looked at"))
                 .cause(cause)
                 .fix(crate::cure::command("doctor"))
         };

@@ -13,7 +13,7 @@ use super::client::limited;
 use super::{address, here, memory};
 use crate::provider::{docker_host, docker_is_local};
 use crate::run::{Owner, Run, ledger};
-use crate::{Error, cure};
+use crate::{Error, Heading, cure};
 
 /// The label with the run's token.
 pub const TOKEN_LABEL: &str = "testenv.run";
@@ -132,10 +132,12 @@ pub(super) async fn launch<I: Image>(
     let what = format!("the start of the {service} container");
     match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
         Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),
-        Err(cause) => Err(Error::new(format!("the {service} container did not get ready"))
-            .tried(format!("Docker at {}", docker_host()))
-            .cause(cause)
-            .fix(cure::command("doctor"))),
+        Err(cause) => {
+            Err(Error::under(Heading::Start, format!("the {service} container did not get ready"))
+                .tried(format!("Docker at {}", docker_host()))
+                .cause(cause)
+                .fix(cure::command("doctor")))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reach::{connect, within};
+use super::reach::{connect, within, words};
 use super::set;
 
 mod context;
@@ -129,17 +129,17 @@ pub fn ping_docker(limit: Duration) -> Result<(), String> {
 }
 
 fn ping(host: &str, limit: Duration) -> Result<(), String> {
-    let words = |error: std::io::Error| error.to_string();
+    let words = |error: std::io::Error| words(&error, limit);
     match host.split_once("://") {
         Some(("unix", path)) => {
             let stream = UnixStream::connect(path).map_err(words)?;
             stream.set_read_timeout(Some(limit)).map_err(words)?;
-            answered(stream)
+            answered(stream, limit)
         }
         Some(("tcp" | "http", _)) => {
             let stream = connect(&network_address(host).ok_or("no host:port")?, limit)?;
             // A TLS engine answers no plain request; testcontainers will say what is wrong with its certificates.
-            if set("DOCKER_TLS_VERIFY").is_some() { Ok(()) } else { answered(stream) }
+            if set("DOCKER_TLS_VERIFY").is_some() { Ok(()) } else { answered(stream, limit) }
         }
         Some(("ssh", _)) => Err(
             "the harness's client speaks no ssh, and could not reach the ports of servers there: run the tests on that machine, or `export TESTENV_PROVIDER=native`; the engine is"
@@ -149,12 +149,12 @@ fn ping(host: &str, limit: Duration) -> Result<(), String> {
     }
 }
 
-fn answered(mut stream: impl Read + Write) -> Result<(), String> {
+fn answered(mut stream: impl Read + Write, limit: Duration) -> Result<(), String> {
     let mut first = String::new();
     stream
         .write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
         .and_then(|()| BufReader::new(stream).read_line(&mut first))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| words(&error, limit))?;
     match first.split_whitespace().nth(1) {
         Some("200") => Ok(()),
         _ => Err(format!("no Docker engine answers (it said `{}`)", first.trim())),
@@ -163,7 +163,21 @@ fn answered(mut stream: impl Read + Write) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    use super::{ping, plain};
+
+    #[test]
+    fn an_engine_that_hangs_is_said_to_give_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("docker.sock");
+        let _listener = UnixListener::bind(&socket).unwrap();
+
+        let pinged = ping(&format!("unix://{}", socket.display()), Duration::from_millis(20));
+
+        assert_eq!(pinged, Err("no answer within 20 ms".to_owned()));
+    }
 
     #[test]
     fn an_address_is_told_in_the_spelling_that_every_client_understands() {

@@ -59,7 +59,7 @@ pub(crate) fn first_byte(
         let mut stream = open(&place, limit)?;
         let mut first = [0];
         let asked = stream.write_all(greeting).and_then(|()| stream.read_exact(&mut first));
-        asked.map_err(|error| error.to_string())?;
+        asked.map_err(|error| words(&error, limit))?;
         tell.send(first[0]).map_err(|error| error.to_string())
     })?;
     told.recv().map_err(|error| error.to_string())
@@ -75,9 +75,8 @@ fn open(place: &Place, limit: Duration) -> Result<Box<dyn Talk>, String> {
         }
         Place::Socket(path, port) => {
             let path = port.map_or(path.clone(), |port| path.join(format!(".s.PGSQL.{port}")));
-            let stream = UnixStream::connect(&path).map_err(|error| error.to_string())?;
-            let limited = stream.set_read_timeout(Some(limit));
-            limited.map_err(|error| error.to_string())?;
+            let stream = UnixStream::connect(&path).map_err(|error| words(&error, limit))?;
+            stream.set_read_timeout(Some(limit)).map_err(|error| words(&error, limit))?;
             Ok(Box::new(stream))
         }
     }
@@ -86,13 +85,13 @@ fn open(place: &Place, limit: Duration) -> Result<Box<dyn Talk>, String> {
 pub(super) fn connect(address: impl ToSocketAddrs, limit: Duration) -> Result<TcpStream, String> {
     let addresses = address.to_socket_addrs().map_err(|error| error.to_string())?;
     let mut last = "the name has no address".to_owned();
-    let words = |error: io::Error| error.to_string();
     for address in addresses {
         match TcpStream::connect_timeout(&address, limit) {
             Ok(stream) => {
-                return stream.set_read_timeout(Some(limit)).map(|()| stream).map_err(words);
+                let limited = stream.set_read_timeout(Some(limit));
+                return limited.map(|()| stream).map_err(|error| words(&error, limit));
             }
-            Err(error) => last = error.to_string(),
+            Err(error) => last = words(&error, limit),
         }
     }
     Err(last)
@@ -105,6 +104,15 @@ pub(super) fn within(
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || tell.send(ask()));
     told.recv_timeout(limit).unwrap_or_else(|_| Err(mute(limit)))
+}
+
+/// What an error of a stream with this limit says. At the limit, the system says `Resource temporarily
+/// unavailable`, which is no reason that anybody can act on.
+pub(super) fn words(error: &io::Error, limit: Duration) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => mute(limit),
+        _ => error.to_string(),
+    }
 }
 
 fn mute(limit: Duration) -> String {
@@ -135,6 +143,22 @@ mod tests {
         );
         let other = reach(POSTGRES.address(&format!("postgres:///db?host={path}"))).unwrap_err();
         assert!(other.contains("No such file"), "{other}");
+    }
+
+    #[test]
+    fn a_server_that_is_mute_is_said_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("redis.sock");
+        let (_socket, port) =
+            (UnixListener::bind(&socket), TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = port.local_addr().unwrap().port();
+        let limit = Duration::from_millis(20);
+
+        for place in [Place::Socket(socket, None), Place::Tcp("127.0.0.1".into(), port)] {
+            let mut stream = open(&place, limit).unwrap();
+            let error = stream.read_exact(&mut [0]).unwrap_err();
+            assert_eq!(words(&error, limit), "no answer within 20 ms", "{place}");
+        }
     }
 
     #[test]
