@@ -26,16 +26,16 @@ mod native;
 mod open_files;
 mod orphans;
 pub(crate) mod ledger;
-mod process;
+pub(crate) mod process;
 mod sweep;
 
-pub use join::{ID_VAR, RunGuard, hold_open};
+pub use join::{ID_VAR, RunGuard, START_VAR, hold_open};
 pub use layout::DIR_VAR;
 pub use member::Run;
 pub use reaper::GRACE_VAR;
 pub(crate) use reaper::grace;
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Does `work` on a thread of its own; what it awaits need not be [`Send`], and may outlive the runtime of the test that asked first.
 pub(crate) async fn on_own_thread<T, F>(
@@ -50,12 +50,16 @@ where
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let done = match runtime {
             Ok(runtime) => runtime.block_on(work()),
-            Err(cause) => Err(Error::new("cannot start a Tokio runtime").cause(cause)),
+            Err(cause) => {
+                Err(Error::under(Heading::Machine, "cannot start a Tokio runtime").cause(cause))
+            }
         };
         // Whoever asked may have run out of patience.
         drop(tell.send(done));
     });
-    told.await.unwrap_or_else(|_| Err(Error::new("the harness panicked; its message is above")))
+    told.await.unwrap_or_else(|_| {
+        Err(Error::under(Heading::Harness, "the harness panicked; its message is above"))
+    })
 }
 
 /// Returns what `work` returned in the process of the run that called this first, for a caller that
@@ -66,11 +70,13 @@ pub(crate) fn once_blocking(
 ) -> Result<String, Error> {
     let waits = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|cause| Error::new("cannot start a Tokio runtime").cause(cause))?;
+        let runtime = runtime.map_err(|cause| {
+            Error::under(Heading::Machine, "cannot start a Tokio runtime").cause(cause)
+        })?;
         runtime.block_on(async { Run::join()?.once(&name, async |_| Ok(work())).await })
     });
-    let panicked = |_| Err(Error::new("the harness panicked; its message is above"));
+    let panicked =
+        |_| Err(Error::under(Heading::Harness, "the harness panicked; its message is above"));
     waits.join().unwrap_or_else(panicked)
 }
 

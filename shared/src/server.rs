@@ -11,13 +11,45 @@ mod kept;
 mod process;
 mod served;
 
-use crate::Error;
+use std::future::Future;
+use std::thread;
+
 use crate::docker::reuse;
 use crate::provider::{Source, announce};
-use crate::run::{Run, held, on_own_thread};
+use crate::run::{Run, START_VAR, held, on_own_thread};
+use crate::{Error, Heading};
 
 pub(crate) use process::unprivileged;
 pub(crate) use served::*;
+
+/// A service, and how its server is started. Blocks.
+pub(crate) type Starter = (&'static str, fn() -> Result<(), Error>);
+
+/// Called before `main`.
+pub(crate) fn start_if_asked(starters: &'static [Starter]) {
+    let Ok(names) = std::env::var(START_VAR) else { return };
+    // A run of the tests that ended here would read as passed.
+    if !std::env::args_os().any(|argument| argument == "--list") {
+        return;
+    }
+    let asked = starters.iter().filter(|(name, _)| names.split(',').any(|asked| asked == *name));
+    // All at once: a broker starts as long as all others together.
+    let started: Vec<_> = asked.map(|(_, start)| thread::spawn(start)).collect();
+    let failed = started.into_iter().filter_map(|start| start.join().map_or(None, Result::err));
+    // The test that needs the server says it with its name.
+    let is_failed = failed.count() > 0;
+    #[expect(clippy::exit, reason = "the tests are not asked for")]
+    std::process::exit(i32::from(is_failed));
+}
+
+/// What a [`Starter`] waits for.
+pub(crate) fn start<T>(server: impl Future<Output = Result<T, Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| {
+        Error::under(Heading::Machine, "cannot start a Tokio runtime").cause(cause)
+    })?;
+    runtime.block_on(server).map(drop)
+}
 
 /// The server of the run. The first process that asks provides it. It is called once per process.
 pub(crate) async fn connect<S: Served>() -> Result<(&'static Run, Server), Error> {

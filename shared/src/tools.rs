@@ -35,7 +35,7 @@
 //! ```
 
 // A run, and what it is told by the environment.
-pub use crate::run::{DIR_VAR, GRACE_VAR, ID_VAR, Run, RunGuard, hold_open};
+pub use crate::run::{DIR_VAR, GRACE_VAR, ID_VAR, Run, RunGuard, START_VAR, hold_open};
 
 // The services, and where a server of each comes from.
 pub use crate::address::Address;

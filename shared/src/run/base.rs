@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::known;
 use super::layout::{self, DIR_VAR, MEMBERS, TOKEN};
 use crate::secret::word;
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// The start of a base's name. The user's number follows.
 pub(super) const PREFIX: &str = "testenv-runs-";
@@ -26,9 +26,11 @@ pub(super) const PREFIX: &str = "testenv-runs-";
 const LOCK: &str = ".lock";
 const MARK: &str = "testenv keeps its runs here, and removes this directory after the last.\n";
 
-/// The prefix of an incomplete directory. A complete directory gets its own name, so a process that
-/// died left this one.
+/// The prefix of an incomplete directory. A run has its own name only while it is complete, so a
+/// process that died left this one.
 const SCRATCH: &str = ".new-";
+/// A base is made and removed in less than a millisecond.
+const OLD: Duration = Duration::from_mins(1);
 
 /// The lock is held for the start of a process, which takes tens of milliseconds, by each of a
 /// hundred processes that start at once.
@@ -47,11 +49,14 @@ pub(crate) struct Base {
 impl Base {
     /// Creates the base if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Base, Error> {
-        let path = path();
+        Base::lock_at(&path())
+    }
+
+    fn lock_at(path: &Path) -> Result<Base, Error> {
         loop {
-            make(&path).map_err(|cause| unusable(&path, &cause))?;
-            known::note(&path);
-            if let Some(base) = Base::lock_existing(&path)? {
+            make(path).map_err(|cause| unusable(path, &cause))?;
+            known::note(path);
+            if let Some(base) = Base::lock_existing(path)? {
                 return Ok(base);
             }
             // Removed by the last run's reaper since it was made.
@@ -105,8 +110,18 @@ impl Base {
         })
     }
 
-    /// Removes what a process left that died while it created a run. That process held the lock
-    /// that we hold now.
+    /// Removes a run's directory. Whoever looks sees all of it or nothing, never a run without its
+    /// reaper's file or log.
+    pub(crate) fn remove_run(&self, dir: &Path) {
+        let scratch = scratch_in(&self.path);
+        // The next run's sweep tries again.
+        if std::fs::rename(dir, &scratch).is_ok() {
+            std::fs::remove_dir_all(scratch).ok();
+        }
+    }
+
+    /// Removes what a process left that died while it created or removed a run. That process held
+    /// the lock that we hold now.
     pub(crate) fn remove_scratch(&self) {
         let is_scratch = |dir: &PathBuf| {
             dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))
@@ -118,13 +133,12 @@ impl Base {
 
     /// Removes the base itself if only its mark is left in it.
     pub(crate) fn remove_if_empty(self) {
-        let mut entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        if entries.all(|entry| entry.file_name() == LOCK) {
-            // Whoever waits for the lock sees that its file is gone and makes a new base.
-            std::fs::remove_file(self.path.join(LOCK)).ok(); // gone already
-            std::fs::remove_dir(&self.path).ok(); // refused where somebody put a file in it
-            known::forget(&self.path);
+        if !has_only_its_mark(&self.path) {
+            return;
         }
+        // Whoever makes the next base notes it; the note of this one must be gone before.
+        known::forget(&self.path);
+        remove(&self.path);
     }
 }
 
@@ -168,17 +182,69 @@ fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.is_file())
 }
 
+/// Makes a base unless there is one. It may be gone again a moment later.
 fn make(path: &Path) -> io::Result<()> {
     if path.symlink_metadata().is_ok() {
-        return check(path);
+        return match check(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            checked => checked,
+        };
     }
     let parent = path.parent().unwrap_or(path);
     std::fs::create_dir_all(parent)?;
+    remove_scratch_beside(path);
     match complete(parent, path, |scratch| crate::secret::write(&scratch.join(LOCK), MARK)) {
-        // Another process was quicker.
-        Err(_) if path.symlink_metadata().is_ok() => check(path),
+        // Another process was quicker. Whether that one is a base is asked when it is locked.
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
         made => made,
     }
+}
+
+/// Removes what processes left that died while they made or removed a base at `path`.
+fn remove_scratch_beside(path: &Path) {
+    let prefix = format!("{SCRATCH}{}-", name());
+    let is_ours = |scratch: &PathBuf| {
+        let Ok(found) = scratch.symlink_metadata() else { return false };
+        // A younger one may be in the making.
+        let is_old = || found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > OLD));
+        scratch.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+            && found.uid() == nix::unistd::geteuid().as_raw()
+            && is_old()
+    };
+    for scratch in dirs(path.parent().unwrap_or(path)).filter(is_ours) {
+        if has_only_its_mark(&scratch) {
+            remove_marked(&scratch);
+        }
+    }
+}
+
+/// Removes a base, unless somebody has put a file in it. Whoever looks sees the marked base or none;
+/// whoever waits for its lock sees that its file is gone, and makes a new one.
+fn remove(path: &Path) {
+    let scratch = scratch_in(path.parent().unwrap_or(path));
+    if std::fs::rename(path, &scratch).is_err() {
+        return; // the next run tries again
+    }
+    if has_only_its_mark(&scratch) {
+        remove_marked(&scratch);
+    } else {
+        std::fs::rename(scratch, path).ok(); // there is a new base: the file stays beside it
+    }
+}
+
+/// Whether nothing but our mark is in a directory. A process that died may have written half of it.
+fn has_only_its_mark(dir: &Path) -> bool {
+    let mut entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.all(|entry| {
+        entry.file_name() == LOCK
+            && is_file(&entry.path())
+            && std::fs::read(entry.path()).is_ok_and(|text| MARK.as_bytes().starts_with(&text))
+    })
+}
+
+fn remove_marked(dir: &Path) {
+    std::fs::remove_file(dir.join(LOCK)).ok(); // its maker died before it was written
+    std::fs::remove_dir(dir).ok(); // somebody put a file in it a moment ago
 }
 
 /// Fails unless the directory is a base: a real directory of ours with the mark.
@@ -191,12 +257,20 @@ fn check(path: &Path) -> io::Result<()> {
     if found.uid() != nix::unistd::geteuid().as_raw() {
         return Err(io::Error::other("the directory belongs to another user"));
     }
+    let dir = File::open(path)?;
     if is_file(&path.join(LOCK)) && std::fs::read(path.join(LOCK))? == MARK.as_bytes() {
         return Ok(());
     }
-    // The last run's reaper may have removed it meanwhile.
-    path.symlink_metadata()?;
+    // The last run's reaper may have removed it meanwhile, and the next run may have made another one. An open
+    // directory keeps its number for itself.
+    if !is_still_at(&dir, path) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     Err(io::Error::other(format!("the harness did not make it: it has no {LOCK} of ours")))
+}
+
+fn scratch_in(parent: &Path) -> PathBuf {
+    parent.join(format!("{SCRATCH}{}-{}", name(), word()))
 }
 
 /// Makes a directory under a scratch name in `parent`, lets `fill` write into it, and gives it its name.
@@ -205,7 +279,7 @@ fn complete(
     dir: &Path,
     fill: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
-    let scratch = parent.join(format!("{SCRATCH}{}-{}", name(), word()));
+    let scratch = scratch_in(parent);
     DirBuilder::new().mode(0o700).create(&scratch)?;
     // A umask may take from the mode above.
     let open = std::fs::set_permissions(&scratch, PermissionsExt::from_mode(0o700));
@@ -217,59 +291,12 @@ fn complete(
 }
 
 fn unusable(path: &Path, cause: &io::Error) -> Error {
-    Error::new(format!("cannot keep the run's state in {}", path.display())).cause(cause).fix(
-        format!("export {DIR_VAR}=<a directory of yours that can be written, with space left>"),
-    )
+    Error::under(Heading::State, format!("cannot keep the run's state in {}", path.display()))
+        .cause(cause)
+        .fix(format!(
+            "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
+        ))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn base() -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(name());
-        make(&path).unwrap();
-        (dir, path)
-    }
-
-    #[test]
-    fn a_lock_that_a_stopped_process_holds_is_waited_for_no_longer_than_the_limit() {
-        let (_dir, path) = base();
-        let held = Base::lock_existing(&path).unwrap().unwrap();
-
-        let refused =
-            Base::lock_within(&path, Duration::from_millis(50)).err().unwrap().to_string();
-
-        assert!(refused.contains("which another process holds"), "{refused}");
-        drop(held);
-        assert!(Base::lock_within(&path, Duration::from_millis(50)).unwrap().is_some());
-    }
-
-    #[test]
-    fn an_empty_base_is_removed_and_one_with_anything_in_it_stays() {
-        let (_dir, path) = base();
-        let locked = || Base::lock_existing(&path).unwrap();
-        std::fs::write(path.join("theirs"), "").unwrap();
-        locked().unwrap().remove_if_empty();
-        assert!(path.join("theirs").exists() && path.join(LOCK).exists());
-
-        std::fs::remove_file(path.join("theirs")).unwrap();
-        locked().unwrap().remove_if_empty();
-
-        assert!(!path.exists() && locked().is_none());
-    }
-
-    #[test]
-    fn what_a_process_left_that_died_while_it_made_a_run_is_removed_and_no_run_before_that() {
-        let (_dir, path) = base();
-        std::fs::create_dir(path.join(".new-half")).unwrap();
-        let base = Base::lock_existing(&path).unwrap().unwrap();
-        base.make_run(&path.join("whole"), &[(TOKEN, "t"), (MEMBERS, "")]).unwrap();
-        assert_eq!(base.run_dirs(), [path.join("whole")]);
-
-        base.remove_scratch();
-
-        assert!(!path.join(".new-half").exists() && path.join("whole").exists());
-    }
-}
+mod tests;

@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::base::Base;
-use super::layout::{ASKED, DIR_VAR, FAILED, JOINS, MEMBERS, RUNNERS, TOKEN, token, unwritable};
+use super::layout::{
+    ASKED, DIR_VAR, FAILED, GIVEN_UP, JOINS, MEMBERS, RUNNERS, TOKEN, token, unwritable,
+};
 use super::machine::Machine;
 use super::member::Run;
 use super::process::{self, Process};
@@ -22,6 +24,10 @@ use crate::{Error, wait};
 /// whoever started them.
 pub const ID_VAR: &str = "TESTENV_RUN_ID";
 
+/// The variable with the names of services, separated by commas. A test program that has it and is asked
+/// for its tests (`--list`) starts these servers for its run, and ends.
+pub const START_VAR: &str = "TESTENV_START";
+
 /// If a run of the same name ends, its reaper is at work: containers die within 10 s, processes
 /// within 6.
 const END_LIMIT: Duration = Duration::from_secs(30);
@@ -32,13 +38,26 @@ pub struct RunGuard {
     run: Run,
 }
 
+impl RunGuard {
+    /// The file that a command creates when it is killed and its run was to be kept for the next
+    /// command, by [`GRACE_VAR`]. The run then ends as soon as one that is not kept.
+    pub fn given_up(&self) -> PathBuf {
+        self.run.dir().join(GIVEN_UP)
+    }
+
+    /// Whether a test process has started something that stays until the run ends.
+    pub fn has_servers(&self) -> bool {
+        !ledger::is_empty(self.run.dir())
+    }
+}
+
 impl Drop for RunGuard {
     fn drop(&mut self) {
         let dir = self.run.dir();
         let Some(Ok(Some(base))) = dir.parent().map(Base::lock_existing) else { return };
         // No test process ever came, so no reaper will remove the directory.
         if ledger::is_empty(dir) && !reaper::any_alive(dir) {
-            std::fs::remove_dir_all(dir).ok(); // the next run's sweep tries again
+            base.remove_run(dir);
             base.remove_if_empty();
         }
     }
@@ -53,8 +72,9 @@ impl Drop for RunGuard {
 ///
 /// As [`Run::join`].
 pub fn hold_open(id: &str) -> Result<RunGuard, Error> {
-    let run = join_as(&safe(id), false)?;
-    Ok(RunGuard { run })
+    let guard = RunGuard { run: join_as(&safe(id), false)? };
+    std::fs::remove_file(guard.given_up()).ok(); // usually there is none
+    Ok(guard)
 }
 
 pub(super) fn join() -> Result<Run, Error> {
@@ -85,7 +105,7 @@ pub(crate) fn asked() -> &'static str {
 
 fn read_asked() -> String {
     // Where and how long a run lives, and what its errors name as a cure, says nothing about its servers.
-    const OF_THE_RUN: [&str; 5] = [ID_VAR, DIR_VAR, GRACE_VAR, REAPER_VAR, COMMAND_VAR];
+    const OF_THE_RUN: [&str; 6] = [ID_VAR, DIR_VAR, GRACE_VAR, REAPER_VAR, COMMAND_VAR, START_VAR];
     let decides = |name: &str| {
         let ours = name.starts_with("TESTENV_") && !OF_THE_RUN.contains(&name);
         // A server is kept between runs except where `CI` is set.

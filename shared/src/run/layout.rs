@@ -3,12 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// The variable with the directory for runs, instead of the temporary directory. It is created if
 /// it is missing, and never removed.
 pub const DIR_VAR: &str = "TESTENV_DIR";
 
+/// The file that exists once the command that keeps the run for the next one was killed: then the run
+/// ends as any other does. See [`super::RunGuard::given_up`].
+pub(super) const GIVEN_UP: &str = "given-up";
 pub(super) const MEMBERS: &str = "members";
 pub(super) const JOINS: &str = "joins";
 pub(super) const RUNNERS: &str = "runners";
@@ -41,7 +44,7 @@ pub(crate) fn token(run: &Path) -> String {
 }
 
 pub(crate) fn unwritable(path: &Path, cause: &io::Error) -> Error {
-    Error::new(format!("cannot write {}", path.display())).cause(cause).fix(format!(
-        "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
-    ))
+    Error::under(Heading::State, format!("cannot write {}", path.display())).cause(cause).fix(
+        format!("export {DIR_VAR}=<a directory of yours that can be written, with space left>"),
+    )
 }

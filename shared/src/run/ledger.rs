@@ -246,7 +246,7 @@ pub(super) fn remove_dir(dir: &Path) -> Result<(), String> {
     for release in cleaner::all().iter().filter_map(|cleaner| cleaner.release) {
         release(dir);
     }
-    match std::fs::remove_dir_all(dir) {
+    match super::orphans::remove_data_dir(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok(()),
     }

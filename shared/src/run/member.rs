@@ -48,7 +48,7 @@ impl Run {
             (self.dir.join(format!("{server}.json")), self.dir.join(format!("{server}.{FAILED}")));
         let known = || match (std::fs::read_to_string(&ready), std::fs::read_to_string(&failed)) {
             (Ok(text), _) => Some(Ok(text)),
-            (_, Ok(why)) => Some(Err(Error::new(why))),
+            (_, Ok(why)) => Some(Err(Error::told(why))),
             _ => None,
         };
         if let Some(outcome) = known() {

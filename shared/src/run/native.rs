@@ -12,7 +12,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use super::layout::{note, unwritable};
 use super::member::Run;
 use super::process::{Process, STATUS_SH};
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// A server without clients ends some milliseconds after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -62,9 +62,9 @@ impl Run {
         }
         crate::programs::without_clients_variables(&mut command);
         command.process_group(0).stdin(Stdio::null()).stdout(note).stderr(log);
-        command
-            .spawn()
-            .map_err(|cause| Error::new(format!("cannot start {}", program.display())).cause(cause))
+        command.spawn().map_err(|cause| {
+            Error::under(Heading::Start, format!("cannot start {}", program.display())).cause(cause)
+        })
     }
 }
 

@@ -86,7 +86,10 @@ impl OpenFiles {
                 is_servers && file.path.parent().is_some_and(|run| is_over(run, **pid))
             })
         };
-        let orphans: Vec<i32> = self.files.iter().filter(is_orphan).map(|(pid, _)| *pid).collect();
+        // The reaper that looks prints to a log, too, and would end itself.
+        let own = std::process::id().cast_signed();
+        let others = self.files.iter().filter(|(pid, _)| **pid != own);
+        let orphans: Vec<i32> = others.filter(is_orphan).map(|(pid, _)| *pid).collect();
         let parent = |pid: &i32| super::process::parent(*pid).unwrap_or_default();
         orphans.iter().filter(|pid| !orphans.contains(&parent(pid))).copied().collect()
     }

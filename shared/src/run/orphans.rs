@@ -138,6 +138,22 @@ pub(super) fn sweep() -> Fates {
     fates
 }
 
+/// Whoever is killed in the middle leaves a directory that still says whose it is.
+pub(super) fn remove_data_dir(dir: &Path) -> std::io::Result<()> {
+    // What a link leads to is not ours.
+    if dir.symlink_metadata()?.is_dir() {
+        for entry in std::fs::read_dir(dir)?.flatten() {
+            let removed = match entry.file_type() {
+                _ if entry.file_name() == OWNER => continue,
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+                _ => std::fs::remove_file(entry.path()),
+            };
+            removed.ok(); // the next line says what refuses
+        }
+    }
+    std::fs::remove_dir_all(dir)
+}
+
 /// Directories that may hold the data of a run: in memory and in the temporary directories, never by a link.
 fn data_dirs() -> impl Iterator<Item = PathBuf> {
     let places = ["/dev/shm".into(), "/tmp".into(), "/var/tmp".into(), std::env::temp_dir()];
@@ -195,5 +211,44 @@ mod tests {
 
         member.kill().and_then(|()| member.wait()).unwrap();
         assert_eq!(runs(OpenFiles::look()).is_over(&owner, "token"), cfg!(target_os = "linux"));
+    }
+
+    /// Each directory has a name of its own, so what is seen of one is not of the next.
+    #[test]
+    fn a_directory_that_is_removed_says_whose_it_is_to_the_last() {
+        let base = tempfile::tempdir().unwrap();
+        let dirs: Vec<_> = (0..50).map(|number| base.path().join(number.to_string())).collect();
+        for dir in &dirs {
+            std::fs::create_dir(dir).unwrap();
+            std::fs::write(dir.join(OWNER), "").unwrap();
+            (0..200).for_each(|file| std::fs::write(dir.join(format!("{file}.log")), "").unwrap());
+        }
+
+        let without_owner = std::thread::scope(|threads| {
+            let watched = threads.spawn(|| {
+                let has_more = |dir: &&PathBuf| {
+                    std::iter::repeat_with(|| dir.join(OWNER).exists()).find(|is_there| !is_there);
+                    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+                };
+                dirs.iter().filter(has_more).count()
+            });
+            dirs.iter().for_each(|dir| ledger::remove_dir(dir).unwrap());
+            watched.join().unwrap()
+        });
+
+        assert_eq!(without_owner, 0);
+        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_link_leads_to_stays() {
+        let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(theirs.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink(theirs.path(), ours.path().join("link")).unwrap();
+
+        ledger::remove_dir(&ours.path().join("link")).ok();
+        ledger::remove_dir(ours.path()).unwrap();
+
+        assert!(theirs.path().join("file").exists() && !ours.path().exists());
     }
 }

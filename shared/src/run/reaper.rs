@@ -20,7 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::base::{self, Base};
 use super::held::Held;
-use super::layout::{self, JOINS, MEMBERS, RUNNERS, unwritable};
+use super::layout::{self, GIVEN_UP, JOINS, MEMBERS, RUNNERS, unwritable};
 use super::process::Process;
 use super::{cleaner, ledger, sweep};
 use crate::{Error, wait};
@@ -194,19 +194,21 @@ impl WatchedRun<'_> {
     /// Returns after the grace when no process takes part any more, or when told to end.
     fn wait_for_its_end(&mut self, told_to_end: &Receiver<()>) {
         let grace = grace();
-        loop {
+        // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
+        let mut over: Option<(Instant, u64)> = None;
+        while told_to_end.recv_timeout(POLL).is_err() {
+            let joins = joins(self.dir);
             let is_over =
                 self.is_left() && !(self.has_its_directory() && runner_is_alive(self.dir));
-            let joins = joins(self.dir);
-            if told_to_end.recv_timeout(if is_over { grace } else { POLL }).is_ok() {
-                return;
-            }
+            over = over.filter(|(_, then)| is_over && *then == joins);
+            let (since, _) = *over.get_or_insert((Instant::now(), joins));
+            let grace = if self.is_given_up() { grace.min(GRACE) } else { grace };
             if self.has_its_directory() {
                 self.notes.refresh(self.dir, Instant::now());
                 self.held.refresh(self.dir);
             }
-            // Whoever joined and left meanwhile starts the grace anew: it counts from the last process, not from the first gap.
             if is_over
+                && since.elapsed() >= grace
                 && self.members.try_lock().is_ok()
                 && self::joins(self.dir) == joins
                 && !(self.has_its_directory() && runner_is_alive(self.dir))
@@ -215,6 +217,11 @@ impl WatchedRun<'_> {
             }
             self.members.unlock().ok(); // it was not locked
         }
+    }
+
+    /// Whether the command that keeps the run for the next one was killed.
+    fn is_given_up(&self) -> bool {
+        self.dir.join(GIVEN_UP).exists()
     }
 
     /// Whether no process holds the run at this moment.
@@ -247,11 +254,13 @@ impl WatchedRun<'_> {
         // Somebody deleted them, before or meanwhile.
         if !has_notes() {
             self.notes.remove_all(&self.token);
+            // What was noted and deleted between two looks.
+            sweep::sweep_unnoted();
         }
         let Some(parent) = self.dir.parent() else { return };
         let Ok(Some(base)) = Base::lock_existing(parent) else { return };
         if ledger::is_empty(self.dir) && self.has_its_directory() {
-            std::fs::remove_dir_all(self.dir).ok(); // the next run's sweep tries again
+            base.remove_run(self.dir);
             base.remove_if_empty();
         }
     }

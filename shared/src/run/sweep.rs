@@ -54,6 +54,11 @@ pub(super) fn sweep_elsewhere(own: &Path) {
             Err(_) => {} // somebody else's, or held: the next run looks again
         }
     }
+    sweep_unnoted();
+}
+
+/// Sweeps the objects that have no note any more, of all runs of this user that are over. Blocks.
+pub(super) fn sweep_unnoted() {
     orphans::sweep();
     for sweep in cleaner::all().iter().filter_map(|cleaner| cleaner.sweep) {
         sweep();

@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Uid, User};
 use super::served::{Process, Secrets, Served, address};
 use crate::address::Address;
 use crate::run::Run;
-use crate::{Error, cure, wait};
+use crate::{Error, Heading, cure, wait};
 
 /// Somebody may take the port between the search for a free port and the start.
 const TRIES: usize = 5;
@@ -27,9 +27,12 @@ pub(super) async fn start<S: Served>(
             return Ok(address);
         }
     }
-    Err(Error::new(format!("the {name} server lost the race for its port {TRIES} times"))
-        .cause(last_words(run, name))
-        .fix(cure::command("doctor")))
+    Err(Error::under(
+        Heading::Start,
+        format!("the {name} server lost the race for its port {TRIES} times"),
+    )
+    .cause(last_words(run, name))
+    .fix(cure::command("doctor")))
 }
 
 /// Like [`start`], once. `None` if the port was taken meanwhile.
@@ -40,7 +43,9 @@ async fn try_start<S: Served>(
 ) -> Result<Option<Address>, Error> {
     let name = S::SERVICE.name;
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = free.map_err(|cause| Error::new("no free port on 127.0.0.1").cause(cause))?.port();
+    let port = free
+        .map_err(|cause| Error::under(Heading::Machine, "no free port on 127.0.0.1").cause(cause))?
+        .port();
     let arguments = (process.arguments)(port)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut child = run.start_native_as(name, &process.program, &arguments, process.user)?;
@@ -60,9 +65,11 @@ async fn try_start<S: Served>(
     match answered.await? {
         None => Ok(Some(address)),
         Some(_) if last_words(run, name).contains(process.port_taken) => Ok(None),
-        Some(status) => Err(Error::new(format!("the {name} server ended: {status}"))
-            .cause(last_words(run, name))
-            .fix(cure::command("doctor"))),
+        Some(status) => {
+            Err(Error::under(Heading::Start, format!("the {name} server ended: {status}"))
+                .cause(last_words(run, name))
+                .fix(cure::command("doctor")))
+        }
     }
 }
 

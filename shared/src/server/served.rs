@@ -14,7 +14,7 @@ use crate::provider::{REACH_LIMIT, reach};
 use crate::run::Run;
 use crate::run::cleaner::Refused;
 use crate::service::Service;
-use crate::{Error, secret, wait};
+use crate::{Error, Heading, secret, wait};
 
 /// The limit for a kept container that is being removed. The engine accepts connections for it
 /// until it is gone.
@@ -119,7 +119,7 @@ pub(crate) trait Served: 'static {
         _programs: &[PathBuf],
         _secrets: &Secrets,
     ) -> Result<Process, Error> {
-        Err(Error::new(format!("{} has no native way", Self::SERVICE.name)))
+        Err(Error::under(Heading::Server, format!("{} has no native way", Self::SERVICE.name)))
     }
 
     /// Tries whether a server that we started answers. It is called again until it does.
@@ -132,8 +132,10 @@ pub(crate) trait Served: 'static {
             && let Err(cause) = Self::answers(address).await
         {
             let (service, var) = (Self::SERVICE, Self::SERVICE.url_var);
-            let error =
-                Error::new(format!("no {} server answers at {address}", service.dialect.name));
+            let error = Error::under(
+                Heading::Given,
+                format!("no {} server answers at {address}", service.dialect.name),
+            );
             return Err(match origin {
                 Origin::External => error.tried(format!("{var}={address}")).fix(format!(
                     "correct {var}, or `unset {var}` to have a server started for the run"
@@ -149,8 +151,12 @@ pub(crate) trait Served: 'static {
 impl Server {
     /// Reads what [`Server::note`] wrote.
     pub(crate) fn read(service: &'static Service, note: &str) -> Result<Server, Error> {
-        let broken =
-            || Error::new(format!("the run's note of its {} server is broken", service.name));
+        let broken = || {
+            Error::under(
+                Heading::State,
+                format!("the run's note of its {} server is broken", service.name),
+            )
+        };
         let mut words = note.split_whitespace();
         let (Some(origin), Some(facts), Some(url)) = (words.next(), words.next(), words.next())
         else {
@@ -223,7 +229,8 @@ impl Secrets {
 pub(crate) fn address<S: Served>(password: &str, place: &str) -> Result<Address, Error> {
     S::SERVICE.address(&S::url(password, place)).map_err(|cause| {
         let name = S::SERVICE.name;
-        Error::new(format!("the {name} server has no address that can be read")).cause(cause)
+        Error::under(Heading::Given, format!("the {name} server has no address that can be read"))
+            .cause(cause)
     })
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use self::claim::{claim, is_used};
 use super::{process, say};
-use crate::Error;
 use crate::cure::command;
 use crate::reuse::{OWNER_LABEL, REUSE_LABEL, REUSE_VAR, owner};
+use crate::{Error, Heading};
 
 mod claim;
 
@@ -113,7 +113,7 @@ fn labelled(label: &str) -> Result<Vec<Kept>, Error> {
 
 fn docker(arguments: &[&str]) -> Result<String, Error> {
     let failed = |cause: String| {
-        let error = Error::new("the kept servers cannot be listed").cause(cause);
+        let error = Error::under(Heading::Kept, "the kept servers cannot be listed").cause(cause);
         error.fix(command("doctor"))
     };
     let mut docker = Command::new("docker");

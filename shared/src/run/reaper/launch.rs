@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{LOG, REAPER_VAR};
-use crate::Error;
 use crate::run::layout::{DIR_VAR, unwritable};
+use crate::{Error, Heading};
 
 /// Prefixes of the variables that decide how servers, engines and state are reached.
 const KEPT_PREFIXES: [&str; 3] = ["TESTENV_", "DOCKER_", "TESTCONTAINERS_"];
@@ -72,7 +72,8 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         .stdin(std::fs::File::open(LINK).map_or_else(|_| Stdio::null(), Stdio::from))
         .stdout(Stdio::null())
         .stderr(log);
-    let cannot = |cause: String| Error::new("cannot start the reaper").cause(cause);
+    let cannot =
+        |cause: String| Error::under(Heading::State, "cannot start the reaper").cause(cause);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(cannot(format!("/bin/sh ended: {status}"))),
