@@ -74,6 +74,8 @@ pub use toxic::Direction;
 
 #[cfg(feature = "integration")]
 use crate::run::cleaner::Cleaner;
+#[cfg(feature = "integration")]
+use crate::server::Starter;
 use crate::service::TOXIPROXY;
 use crate::verdict::Held;
 use crate::wait::HeldClock;
@@ -82,6 +84,10 @@ use network::Line;
 use tokio::sync::Mutex;
 use toxic::{Toxic, millis, rate};
 use upstream::Upstream;
+
+/// How the server is started before a test asks for it.
+#[cfg(feature = "integration")]
+pub(crate) const START: Starter = (TOXIPROXY.name, || crate::server::start(real::start()));
 
 /// Removes proxies on servers that do not end with the run.
 #[cfg(feature = "integration")]

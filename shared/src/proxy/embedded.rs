@@ -18,7 +18,7 @@ use super::toxic::{Direction, Toxic};
 use super::upstream::Upstream;
 use crate::provider::announce;
 use crate::verdict::{Evidence, Told};
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 use link::Toxics;
 
 /// How many proxies of failed tests are reported: the newest ones.
@@ -56,9 +56,10 @@ pub(super) async fn make(_test: &str, upstream: &Upstream) -> Result<Line, Error
     runtime::run(upstream.clone().expect_there()).await?;
     let upstream: Arc<str> = upstream.place().into();
     let state = Arc::new(watch::Sender::new(State::default()));
-    let (address, door) = open("127.0.0.1:0".parse().expect("an address"), &upstream, &state)
-        .await
-        .map_err(|cause| Error::new("no port for a proxy on 127.0.0.1").cause(cause))?;
+    let (address, door) =
+        open("127.0.0.1:0".parse().expect("an address"), &upstream, &state).await.map_err(
+            |cause| Error::under(Heading::Proxy, "no port for a proxy on 127.0.0.1").cause(cause),
+        )?;
     let door = Arc::new(Mutex::new(Some(door)));
     Ok(Line { address, text: address.to_string(), upstream, state, door })
 }
@@ -91,9 +92,12 @@ impl Line {
             open(self.address, &self.upstream, &self.state).await
         });
         let (_, door) = opened.await.map_err(|error| {
-            Error::new(format!("another program took the port of the proxy at {}", self.address))
-                .cause(error)
-                .fix("run the test again; make a proxy of its own for each cut")
+            Error::under(
+                Heading::Proxy,
+                format!("another program took the port of the proxy at {}", self.address),
+            )
+            .cause(error)
+            .fix("run the test again; make a proxy of its own for each cut")
         })?;
         *self.door() = Some(door);
         Ok(())

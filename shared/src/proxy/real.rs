@@ -17,7 +17,7 @@ use crate::run::{self, ledger};
 use crate::server::{Origin, Server};
 use crate::service::TOXIPROXY;
 use crate::verdict::{Evidence, Told};
-use crate::{Error, secret, wait};
+use crate::{Error, Heading, secret, wait};
 use api::{Api, Call};
 use lease::Lease;
 use server::{Ports, Toxiproxy};
@@ -27,6 +27,11 @@ const NAME_LIMIT: usize = 80;
 
 /// How many proxies of ended tests wait in a process until it is known whether one failed.
 const SPARE: usize = 4;
+
+/// Starts the server of the run.
+pub(super) async fn start() -> Result<(), Error> {
+    server::of_the_run().await.map(drop)
+}
 
 /// A program that uses a port for a moment, as the port of a connection of its own.
 const PORT_LIMIT: Duration = Duration::from_secs(5);
@@ -165,10 +170,13 @@ impl Line {
             ledger::forget(self.toxiproxy.run.dir(), TOXIPROXY.name, &self.name);
         }
         let var = TOXIPROXY.url_var;
-        Err(Error::new(format!("the proxies of the Toxiproxy of {var} cannot be reached"))
-            .cause(format!("{why}, where it says that one listens"))
-            .fix("start it so that all its ports can be reached: docker run --network host")
-            .fix(format!("`unset {var}` to have a server started for the run")))
+        Err(Error::under(
+            Heading::Given,
+            format!("the proxies of the Toxiproxy of {var} cannot be reached"),
+        )
+        .cause(format!("{why}, where it says that one listens"))
+        .fix("start it so that all its ports can be reached: docker run --network host")
+        .fix(format!("`unset {var}` to have a server started for the run")))
     }
 
     /// The proxy of a test that has ended.
@@ -210,9 +218,12 @@ async fn wait_for_port(api: &'static Api, name: String) -> Result<(), Error> {
     });
     match enabled.await {
         Ok(enabled) => enabled.map_err(|refused| refused.words(api)),
-        Err(error) => Err(Error::new("another program took the port of a proxy that was cut")
-            .cause(error)
-            .fix("run the test again; make a proxy of its own for each cut")),
+        Err(error) => Err(Error::under(
+            Heading::Proxy,
+            "another program took the port of a proxy that was cut",
+        )
+        .cause(error)
+        .fix("run the test again; make a proxy of its own for each cut")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// A longer wait is a mistake in a test. A silence for ever is `timeout` with zero.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -46,21 +46,24 @@ pub(super) enum Toxic {
 /// A length of time in whole milliseconds, rounded up: a test that asks for some waits for some.
 pub(super) fn millis(what: &str, length: Duration) -> Result<u64, Error> {
     if length > LONGEST {
-        return Err(Error::new(format!("a {what} of {length:?} is longer than a day")).fix(
-            "name a time that the test can wait for; timeout(…, Duration::ZERO) is for ever",
-        ));
+        return Err(Error::under(
+            Heading::Proxy,
+            format!("a {what} of {length:?} is longer than a day"),
+        )
+        .fix("name a time that the test can wait for; timeout(…, Duration::ZERO) is for ever"));
     }
     Ok(u64::try_from(length.as_nanos().div_ceil(1_000_000)).expect("a day has fewer"))
 }
 
 pub(super) fn rate(kilobytes: u64) -> Result<Toxic, Error> {
     match kilobytes {
-        0 => Err(Error::new("a bandwidth of 0 KB/s lets nothing through")
+        0 => Err(Error::under(Heading::Proxy, "a bandwidth of 0 KB/s lets nothing through")
             .fix("name at least 1 KB/s; timeout(…, Duration::ZERO) stops all data")),
-        rate if rate > FASTEST => {
-            Err(Error::new(format!("a bandwidth of {rate} KB/s is no limit for any machine"))
-                .fix("name it in KB/s, or set no bandwidth at all"))
-        }
+        rate if rate > FASTEST => Err(Error::under(
+            Heading::Proxy,
+            format!("a bandwidth of {rate} KB/s is no limit for any machine"),
+        )
+        .fix("name it in KB/s, or set no bandwidth at all")),
         rate => Ok(Toxic::Rate(rate)),
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::provider::REACH_LIMIT;
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// The usual ports, by scheme. (With TLS a client compares the certificate's name, too.)
 const PORTS: &[(&str, u16)] = &[
@@ -40,9 +40,12 @@ impl Upstream {
     pub(super) fn read(text: &str) -> Result<Upstream, Error> {
         let text = text.trim();
         let wrong = |cause: &str| {
-            Error::new("the upstream of the proxy has no address that can be read")
-                .cause(cause)
-                .fix("fresh_proxy(\"<host>:<port>\"), or a URL with a host: fresh_proxy(db.url())")
+            Error::under(
+                Heading::Proxy,
+                "the upstream of the proxy has no address that can be read",
+            )
+            .cause(cause)
+            .fix("fresh_proxy(\"<host>:<port>\"), or a URL with a host: fresh_proxy(db.url())")
         };
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (Some(scheme), rest),
@@ -123,9 +126,12 @@ impl Upstream {
     /// Makes sure that somebody listens there. Call it on a runtime that has a network.
     pub(super) async fn expect_there(self) -> Result<(), Error> {
         reachable(&self.place, REACH_LIMIT).await.map_err(|cause| {
-            Error::new(format!("nobody listens at {}, the upstream of the proxy", self.place))
-                .cause(cause)
-                .fix("start the server before the proxy: fresh_proxy(…) connects to it once")
+            Error::under(
+                Heading::Proxy,
+                format!("nobody listens at {}, the upstream of the proxy", self.place),
+            )
+            .cause(cause)
+            .fix("start the server before the proxy: fresh_proxy(…) connects to it once")
         })
     }
 }

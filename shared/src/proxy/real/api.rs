@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::toxic::{Direction, Toxic};
 use crate::address::Address;
-use crate::{Error, cure};
+use crate::{Error, Heading, cure};
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and is no Toxiproxy.
@@ -55,16 +55,18 @@ impl Refused {
     pub(super) fn words(self, api: &Api) -> Error {
         match self {
             Refused::Said(status, words) if status == StatusCode::NOT_FOUND => {
-                Error::new("the proxy is gone").cause(words).fix(
+                Error::under(Heading::Proxy, "the proxy is gone").cause(words).fix(
                     "let nobody else remove it; a Toxiproxy that was started again has no proxies",
                 )
             }
             Refused::Said(_, words) => {
-                Error::new("Toxiproxy refuses what a test needs").cause(words)
+                Error::under(Heading::Given, "Toxiproxy refuses what a test needs").cause(words)
             }
-            Refused::Silent(why) => {
-                Error::new(format!("Toxiproxy at {} does not answer any more", api.base)).cause(why)
-            }
+            Refused::Silent(why) => Error::under(
+                Heading::Given,
+                format!("Toxiproxy at {} does not answer any more", api.base),
+            )
+            .cause(why),
         }
         .fix(cure::command("doctor"))
     }
@@ -74,7 +76,8 @@ impl Api {
     pub(super) fn new(address: &Address) -> Result<Api, Error> {
         // A proxy of the environment is for the world outside; it would not reach 127.0.0.1.
         let client = Client::builder().no_proxy().timeout(ANSWER_LIMIT).build();
-        let client = client.map_err(|cause| Error::new("no HTTP client").cause(cause))?;
+        let client = client
+            .map_err(|cause| Error::under(Heading::Harness, "no HTTP client").cause(cause))?;
         Ok(Api { client, base: address.whole().trim_end_matches('/').to_owned() })
     }
 

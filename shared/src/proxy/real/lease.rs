@@ -16,7 +16,7 @@ use super::server::Toxiproxy;
 use crate::run::DIR_VAR;
 use crate::server::Origin;
 use crate::service::TOXIPROXY;
-use crate::{Error, secret, verdict, wait};
+use crate::{Error, Heading, secret, verdict, wait};
 
 /// How long a test waits if all ports are in use. Longer than a slow test holds a proxy, and
 /// shorter than a runner's limit.
@@ -94,7 +94,7 @@ async fn try_create(
     let api = &toxiproxy.api;
     let dir = toxiproxy.run.dir().join("toxiproxy-ports");
     let unwritable = |cause: std::io::Error| {
-        Error::new(format!("cannot write to {}", dir.display()))
+        Error::under(Heading::State, format!("cannot write to {}", dir.display()))
             .cause(cause)
             .fix(format!("export {DIR_VAR}=<a directory of yours with space left>"))
     };

@@ -18,7 +18,7 @@ use crate::provider::{PROVIDER_VAR, docker_is_local};
 use crate::run::{DIR_VAR, Run, on_own_thread};
 use crate::server::{self, Data, Origin, Process, Secrets, Served, Server};
 use crate::service::{Service, TOXIPROXY};
-use crate::{Error, cure, secret, wait};
+use crate::{Error, Heading, cure, secret, wait};
 
 const API: u16 = 8474;
 
@@ -158,10 +158,13 @@ fn of_proxies(host: &str, published: Vec<(u16, u16)>) -> Result<Vec<(u16, String
         return Ok(ports);
     }
     // It was started for tests that reach it.
-    Err(Error::new("Toxiproxy's container cannot be reached, and publishes no ports for proxies")
-        .fix(format!("export {PORTS_VAR}=published"))
-        .fix(format!("export {PROVIDER_VAR}=native"))
-        .fix(format!("{}, if the container is a kept one", cure::command("reuse stop"))))
+    Err(Error::under(
+        Heading::Start,
+        "Toxiproxy's container cannot be reached, and publishes no ports for proxies",
+    )
+    .fix(format!("export {PORTS_VAR}=published"))
+    .fix(format!("export {PROVIDER_VAR}=native"))
+    .fix(format!("{}, if the container is a kept one", cure::command("reuse stop"))))
 }
 
 impl Toxiproxy {
@@ -208,7 +211,9 @@ impl Toxiproxy {
         let found = found.await.map_err(|error| {
             // Its cure is for those who want to reach a server of the run.
             let said = error.to_string();
-            let said = said.lines().map(str::trim).filter(|line| !line.starts_with("to fix: "));
+            let said = said.lines().map(str::trim);
+            let said =
+                said.filter(|line| !line.starts_with("to fix: ") && !line.starts_with("more: "));
             unreachable(place, "Toxiproxy runs in a container")
                 .tried(said.collect::<Vec<_>>().join("; "))
                 .fix(format!("export {PROVIDER_VAR}=native"))
@@ -229,8 +234,11 @@ impl Toxiproxy {
 }
 
 fn unreachable(place: &str, cause: &str) -> Error {
-    Error::new(format!("Toxiproxy cannot reach {place}, the upstream of the proxy"))
-        .cause(format!("{cause}, and {place} is an address that only this machine has"))
+    Error::under(
+        Heading::Proxy,
+        format!("Toxiproxy cannot reach {place}, the upstream of the proxy"),
+    )
+    .cause(format!("{cause}, and {place} is an address that only this machine has"))
 }
 
 struct OfToxiproxy;
@@ -278,7 +286,7 @@ impl Served for OfToxiproxy {
             r#"[{{"name": "{sign}", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": false}}]"#
         );
         secret::write(&file, &config).map_err(|cause| {
-            Error::new(format!("cannot write {}", file.display()))
+            Error::under(Heading::State, format!("cannot write {}", file.display()))
                 .cause(cause)
                 .fix(format!("export {DIR_VAR}=<a directory of yours with space left>"))
         })?;
@@ -307,27 +315,33 @@ impl Served for OfToxiproxy {
     async fn handshake(address: &Address, origin: Origin) -> Result<String, Error> {
         let api = Api::new(address)?;
         let (name, var) = (&TOXIPROXY, TOXIPROXY.url_var);
-        let refused = |what: &str, cause: String| {
-            let error = Error::new(what).cause(cause);
-            match origin {
-                Origin::External => error
-                    .tried(format!("{var}={address}"))
-                    .fix(format!("export {var}={}, of a Toxiproxy from version 2.2 on", name.dialect.example))
-                    .fix(format!("`unset {var}` to have a server started for the run")),
-                Origin::Owned | Origin::Kept => error.fix(format!(
-                    "use Toxiproxy {}: unset {}, and take an older toxiproxy-server out of the PATH",
-                    name.image.tag,
-                    name.image.override_var()
-                )),
-            }
-        };
-        let said =
-            version(&api).await.map_err(|why| refused("no Toxiproxy server answers", why))?;
-        match number(&said) {
-            Some(version) if version.0 != OLDEST.0 || version < OLDEST => Err(refused(
-                "the Toxiproxy server has another version than the harness needs",
-                format!("it is {said}, and 2.x from {}.{} on is needed", OLDEST.0, OLDEST.1),
+        let with_cure = |error: Error| match origin {
+            Origin::External => error
+                .tried(format!("{var}={address}"))
+                .fix(format!(
+                    "export {var}={}, of a Toxiproxy from version 2.2 on",
+                    name.dialect.example
+                ))
+                .fix(format!("`unset {var}` to have a server started for the run")),
+            Origin::Owned | Origin::Kept => error.fix(format!(
+                "use Toxiproxy {}: unset {}, and take an older toxiproxy-server out of the PATH",
+                name.image.tag,
+                name.image.override_var()
             )),
+        };
+        let said = version(&api).await.map_err(|why| {
+            with_cure(Error::under(Heading::Given, "no Toxiproxy server answers").cause(why))
+        })?;
+        match number(&said) {
+            Some(version) if version.0 != OLDEST.0 || version < OLDEST => {
+                let error = Error::under(
+                    Heading::Given,
+                    "the Toxiproxy server has another version than the harness needs",
+                );
+                let why =
+                    format!("it is {said}, and 2.x from {}.{} on is needed", OLDEST.0, OLDEST.1);
+                Err(with_cure(error.cause(why)))
+            }
             // A build of one's own: it calls itself `git`.
             _ => Ok(said.split_whitespace().collect::<Vec<_>>().join("-")),
         }
