@@ -63,6 +63,9 @@ use std::time::Duration;
 use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
 
+/// How the server is started before a test asks for it.
+pub(crate) const START: Starter = (REDIS.name, || crate::server::start(server::of_the_run()));
+
 /// Removes what a run leased on a server that does not end with the run.
 pub(crate) const CLEANER: Cleaner =
     Cleaner { is_external: true, ..Cleaner::new("redis", server::remove) };
@@ -71,10 +74,11 @@ use lease_client::Lease;
 
 use crate::address::Address;
 use crate::run::cleaner::Cleaner;
+use crate::server::Starter;
 use crate::service::REDIS;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait::HeldClock;
-use crate::{Error, current_test, run, wait};
+use crate::{Error, Heading, current_test, run, wait};
 
 /// The client's own limits are one second to connect and half a second for an answer. A pause of a
 /// loaded machine or a legitimate `BLPOP` takes longer.
@@ -221,7 +225,8 @@ async fn make(test: String) -> Result<Redis, Error> {
     let client = lease_client::of_this_process().await?;
     let lease = client.lease().await?;
     let url = lease.url(&client.server);
-    let address =
-        REDIS.address(&url).map_err(|cause| Error::new("no address of a database").cause(cause))?;
+    let address = REDIS
+        .address(&url)
+        .map_err(|cause| Error::under(Heading::Given, "no address of a database").cause(cause))?;
     Ok(Redis { url, address, held: Held::new(REDIS.name, test), lease: Some(lease) })
 }

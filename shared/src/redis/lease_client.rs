@@ -20,7 +20,7 @@ use super::relay::Relay;
 use super::server::{self, Server};
 use crate::run::{ledger, on_own_thread};
 use crate::service::REDIS;
-use crate::{Error, verdict, wait};
+use crate::{Error, Heading, verdict, wait};
 
 /// How long a test waits if all databases are in use. Longer than a slow test holds a database, and
 /// shorter than a runner's limit.
@@ -112,7 +112,9 @@ pub(super) async fn of_this_process() -> Result<&'static LeaseClient, Error> {
                 std::thread::Builder::new()
                     .name("testenv-redis".into())
                     .spawn(move || worker.serve(&incoming))
-                    .map_err(|cause| Error::new("cannot start a thread").cause(cause))?;
+                    .map_err(|cause| {
+                        Error::under(Heading::Machine, "cannot start a thread").cause(cause)
+                    })?;
                 Ok(LeaseClient { server, requests })
             })
         })
@@ -123,7 +125,8 @@ impl LeaseClient {
     pub(super) async fn lease(&self) -> Result<Lease, Error> {
         let (all, var) = (self.server.databases - 1, REDIS.url_var);
         let what = format!("a free one of the {all} databases that tests can have");
-        let gone = || Error::new("the thread that leases Redis databases is gone");
+        let gone =
+            || Error::under(Heading::Databases, "the thread that leases Redis databases is gone");
         let leased = wait::until_every(POLL, LEASE_LIMIT, &what, || {
             let (reply, answer) = oneshot::channel();
             let asked = self.requests.send(Request::Lease(reply));

@@ -15,11 +15,11 @@ use super::relay::Relay;
 use super::remote_leases::{self, Availability};
 use super::server::{Server, failed};
 use super::written::Commands;
-use crate::Error;
 use crate::provider::announce;
 use crate::run::Run;
 use crate::run::layout::unwritable;
 use crate::service::REDIS;
+use crate::{Error, Heading};
 
 /// The directory of the numbers' files, below the run's directory.
 const FILES: &str = "redis";
@@ -82,10 +82,13 @@ impl LeaseWorker {
         let availability = self.availability().map_err(failed)?;
         if availability.free.is_empty() && availability.foreign == self.server.databases - 1 {
             let var = REDIS.url_var;
-            return Err(Error::new(format!(
-                "each of the {} databases of {var} holds somebody's data",
-                availability.foreign
-            ))
+            return Err(Error::under(
+                Heading::Databases,
+                format!(
+                    "each of the {} databases of {var} holds somebody's data",
+                    availability.foreign
+                ),
+            )
             .cause("tests take empty databases only, and never the first")
             .fix("start the server with more databases: redis-server --databases 64")
             .fix(format!("`unset {var}` to have a server started for the run")));

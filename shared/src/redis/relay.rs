@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::remote_leases;
 use super::server::{SIGN_LIMIT, Server};
 use super::written::{Commands, Reader};
-use crate::Error;
+use crate::{Error, Heading};
 
 /// How many bytes are read at once.
 const PIECE: usize = 16 * 1024;
@@ -66,8 +66,10 @@ impl Relay {
         number: u32,
         commands: Arc<Commands>,
     ) -> Result<Relay, Error> {
-        let failed =
-            |cause| Error::new("cannot open a local port for a test's Redis database").cause(cause);
+        let failed = |cause| {
+            Error::under(Heading::Machine, "cannot open a local port for a test's Redis database")
+                .cause(cause)
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         listener.set_nonblocking(true).map_err(failed)?;

@@ -16,7 +16,7 @@ use crate::run::cleaner::Refused;
 use crate::run::{DIR_VAR, Run};
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::service::{REDIS, Service};
-use crate::{Error, cure, secret};
+use crate::{Error, Heading, cure, secret};
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and is no Redis.
@@ -50,7 +50,12 @@ pub(super) struct Server {
 
 impl Server {
     fn new(known: server::Server) -> Result<Server, Error> {
-        let broken = |_| Error::new("the run's note of its Redis server has no count of databases");
+        let broken = |_| {
+            Error::under(
+                Heading::State,
+                "the run's note of its Redis server has no count of databases",
+            )
+        };
         let databases = known.facts.parse().map_err(broken)?;
         Ok(Server { is_ours: known.is_owned(), databases, known })
     }
@@ -148,7 +153,7 @@ impl Served for OfRedis {
             let file = dir.join("redis.conf");
             let settings = settings_of_a_process(dir, port) + &common;
             secret::write(&file, &settings).map_err(|cause| {
-                Error::new(format!("cannot write {}", file.display()))
+                Error::under(Heading::State, format!("cannot write {}", file.display()))
                     .cause(cause)
                     .fix(format!("export {DIR_VAR}=<a directory of yours with space left>"))
             })?;
@@ -216,7 +221,7 @@ fn handshake(address: &Address) -> Result<u32, Error> {
     let start = Instant::now();
     let var = REDIS.url_var;
     let refused = |cause: String| {
-        Error::new(format!("the Redis server of {var} cannot be used"))
+        Error::under(Heading::Given, format!("the Redis server of {var} cannot be used"))
             .cause(cause)
             .fix(format!(
                 "export {var}=redis://<user>:<password>@<host>:<port>, of a Redis from version 6 on"
@@ -261,12 +266,12 @@ fn count(connection: &mut Connection) -> RedisResult<u32> {
 
 /// The error of a server that answered when the run began, and later refuses or does not answer.
 pub(super) fn failed(cause: RedisError) -> Error {
-    let what = if cause.is_io_error() {
-        "the Redis server does not answer any more"
+    let error = if cause.is_io_error() {
+        Error::under(Heading::Given, "the Redis server does not answer any more")
     } else {
-        "the Redis server refuses what a test needs"
+        Error::under(Heading::Given, "the Redis server refuses what a test needs")
     };
-    Error::new(what).cause(cause).fix(cure::command("doctor"))
+    error.cause(cause).fix(cure::command("doctor"))
 }
 
 #[cfg(test)]
