@@ -38,6 +38,8 @@ use aws_sdk_s3::Client;
 use crate::current_test;
 #[cfg(feature = "integration")]
 use crate::run::cleaner::Cleaner;
+#[cfg(feature = "integration")]
+use crate::server::Starter;
 use crate::service::S3;
 use crate::verdict::{Evidence, Held, Told};
 use crate::wait;
@@ -59,6 +61,10 @@ mod name;
 use embedded as store;
 #[cfg(feature = "integration")]
 use real as store;
+
+/// How the server is started before a test asks for it.
+#[cfg(feature = "integration")]
+pub(crate) const START: Starter = (S3.name, || crate::server::start(real::home()));
 
 /// Removes buckets on servers that do not end with the run.
 #[cfg(feature = "integration")]

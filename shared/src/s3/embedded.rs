@@ -21,9 +21,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 
 use super::client::{Identity, client};
 use super::name::unique;
-use crate::Error;
 use crate::provider::announce;
 use crate::verdict::Told;
+use crate::{Error, Heading};
 use buckets::Store;
 
 struct Server {
@@ -58,7 +58,9 @@ pub(super) fn told(name: &str, _endpoint: &str) -> Told {
 }
 
 fn start() -> Result<Server, Error> {
-    let failed = |cause: std::io::Error| Error::new("the S3 server did not start").cause(cause);
+    let failed = |cause: std::io::Error| {
+        Error::under(Heading::Start, "the S3 server did not start").cause(cause)
+    };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     let endpoint = format!("http://{}", listener.local_addr().map_err(failed)?);
     listener.set_nonblocking(true).map_err(failed)?;

@@ -24,7 +24,7 @@ use crate::server::{self, Data, Origin, Secrets, Served, Server};
 use crate::service::{S3, Service};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and does not speak S3.
@@ -82,7 +82,9 @@ pub(super) async fn make(test: &str) -> Result<(Client, String, String), Error> 
     });
     let create =
         client.create_bucket().bucket(&name).set_create_bucket_configuration(constraint).send();
-    let refused = || Error::new(format!("the S3 server at {} made no bucket", home.endpoint));
+    let refused = || {
+        Error::under(Heading::Given, format!("the S3 server at {} made no bucket", home.endpoint))
+    };
     match wait::within(BUCKET_LIMIT, create).await {
         None => Err(refused().cause(format!("no answer within {} s", BUCKET_LIMIT.as_secs()))),
         // A first answer was lost, and the SDK asked again: the name is nobody else's.
@@ -103,7 +105,7 @@ pub(super) async fn make(test: &str) -> Result<(Client, String, String), Error> 
 
 static HOME: OnceCell<Home> = OnceCell::const_new();
 
-async fn home() -> Result<&'static Home, Error> {
+pub(super) async fn home() -> Result<&'static Home, Error> {
     HOME.get_or_try_init(async || {
         let (run, server) = server::connect::<OfS3>().await?;
         let identity = identity(server.origin)?;
@@ -184,10 +186,13 @@ fn identity(origin: Origin) -> Result<Identity, Error> {
     let set = |var: &str| env::var(var).ok().filter(|value| !value.trim().is_empty());
     let needed = |var: &str| {
         set(var).ok_or_else(|| {
-            Error::new(format!("no credentials for the S3 server of {}", S3.url_var))
-                .tried(format!("{var}: not set"))
-                .fix(format!("export {KEY_VAR}=… {SECRET_VAR}=…"))
-                .fix("eval \"$(aws configure export-credentials --format env)\"")
+            Error::under(
+                Heading::Given,
+                format!("no credentials for the S3 server of {}", S3.url_var),
+            )
+            .tried(format!("{var}: not set"))
+            .fix(format!("export {KEY_VAR}=… {SECRET_VAR}=…"))
+            .fix("eval \"$(aws configure export-credentials --format env)\"")
         })
     };
     Ok(Identity {
@@ -276,8 +281,11 @@ impl Served for OfS3 {
             return Ok(facts);
         }
         let client = client(&address.whole(), &identity(origin)?);
-        let error = Error::new(format!("no S3 server that can be used answers at {address}"))
-            .tried(format!("{}={address}", S3.url_var));
+        let error = Error::under(
+            Heading::Given,
+            format!("no S3 server that can be used answers at {address}"),
+        )
+        .tried(format!("{}={address}", S3.url_var));
         match wait::within(SIGN_LIMIT, client.list_buckets().send()).await {
             None => Err(error.cause(mute()).fix(format!(
                 "correct {0}, or `unset {0}` to have a server started for the run",
