@@ -23,14 +23,19 @@ use std::sync::OnceLock;
 use crate::current_test;
 #[cfg(feature = "integration")]
 use crate::run::cleaner::Cleaner;
+#[cfg(feature = "integration")]
+use crate::server::Starter;
 use crate::service::KAFKA;
 use crate::verdict::Held;
 
+mod aside;
+#[cfg(feature = "integration")]
+mod batch;
 #[cfg(not(feature = "integration"))]
 mod embedded;
+mod messages;
 #[cfg(feature = "integration")]
 mod real;
-mod messages;
 mod topic;
 
 pub use messages::Message;
@@ -40,6 +45,10 @@ pub use topic::Topic;
 use embedded as broker;
 #[cfg(feature = "integration")]
 use real as broker;
+
+/// How the server is started before a test asks for it.
+#[cfg(feature = "integration")]
+pub(crate) const START: Starter = (KAFKA.name, || crate::server::start(real::start()));
 
 /// Removes topics on external brokers.
 #[cfg(feature = "integration")]
@@ -91,11 +100,5 @@ pub async fn fresh_topic_with(partitions: i32) -> Topic {
 impl Drop for Topic {
     fn drop(&mut self) {
         self.held.end(broker::read(self));
-        // The client joins its threads, which takes a tenth of a second; nobody waits for that.
-        if let Some(producer) = self.producer.take() {
-            let producer = std::mem::ManuallyDrop::new(producer);
-            let end = move || drop(std::mem::ManuallyDrop::into_inner(producer));
-            std::thread::Builder::new().name("testenv-producer".into()).spawn(end).ok(); // else it ends with the process
-        }
     }
 }

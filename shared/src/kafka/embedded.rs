@@ -8,9 +8,9 @@ use std::sync::{OnceLock, mpsc};
 use rdkafka::mocking::MockCluster;
 
 use super::topic::{Topic, Used, unique};
-use crate::Error;
 use crate::provider::announce;
 use crate::verdict::Told;
+use crate::{Error, Heading};
 
 /// The thread that owns the mock. The mock's handle may not leave this thread.
 struct Owner {
@@ -28,7 +28,9 @@ struct Order {
 pub(super) async fn make(test: &str, partitions: i32) -> Result<(String, String), Error> {
     static OWNER: OnceLock<Result<Owner, Error>> = OnceLock::new();
     let owner = OWNER.get_or_init(start).as_ref().map_err(Clone::clone)?;
-    let refused = |cause: String| Error::new("the mock broker refused a topic").cause(cause);
+    let refused = |cause: String| {
+        Error::under(Heading::Topic, "the mock broker refused a topic").cause(cause)
+    };
 
     // The mock is of this process only, so its number is token enough.
     let name = unique(test, "mock");
@@ -63,7 +65,8 @@ fn start() -> Result<Owner, Error> {
             drop(order.done.send(made));
         }
     });
-    let failed = |cause: String| Error::new("the mock broker did not start").cause(cause);
+    let failed =
+        |cause: String| Error::under(Heading::Start, "the mock broker did not start").cause(cause);
     let brokers = told.recv().map_err(|_| failed("its thread died".into()))?.map_err(failed)?;
     announce(
         "kafka",

@@ -11,9 +11,10 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
+use super::aside::Aside;
 use super::topic::Topic;
-use crate::Error;
 use crate::wait::{self, HeldClock};
+use crate::{Error, Heading};
 
 /// The client gives a message up after this time. A broker that starts takes a second to elect a leader.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
@@ -127,13 +128,14 @@ impl Topic {
         wait::expect_runtime("a topic")?;
         let _until_it_is_sent = HeldClock::new();
         let failed = |cause: &KafkaError| {
-            Error::new(format!("topic {} did not take a message", self.name)).cause(cause)
+            Error::under(Heading::Topic, format!("topic {} did not take a message", self.name))
+                .cause(cause)
         };
         let producer = match self.producer.get() {
             Some(producer) => producer,
             None => {
                 let made = producer(&self.brokers).map_err(|error| failed(&error))?;
-                self.producer.get_or_init(|| made)
+                self.producer.get_or_init(|| Aside::new(made))
             }
         };
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.name);
@@ -228,9 +230,11 @@ fn read(
     given_up: &AtomicBool,
 ) -> Result<Vec<Message>, Error> {
     let start = Instant::now();
-    let failed =
-        |cause: &KafkaError| Error::new(format!("topic {topic} cannot be read")).cause(cause);
-    let consumer = consumer(brokers, topic, partitions).map_err(|error| failed(&error))?;
+    let failed = |cause: &KafkaError| {
+        Error::under(Heading::Topic, format!("topic {topic} cannot be read")).cause(cause)
+    };
+    let consumer =
+        Aside::new(consumer(brokers, topic, partitions).map_err(|error| failed(&error))?);
     let (mut read, mut ended, mut last) = (Vec::new(), BTreeSet::new(), None);
     loop {
         let is_done = match count {
@@ -283,8 +287,11 @@ fn too_few(
 ) -> Error {
     let wanted = count.map_or("the end".to_owned(), |count| format!("{count} messages"));
     let found: Vec<String> = read.iter().map(shown).collect();
-    let error = Error::new(format!("still missing after {limit:?}: {wanted} of topic {topic}"))
-        .tried(format!("read {}: [{}]", read.len(), found.join(", ")));
+    let error = Error::under(
+        Heading::Missing,
+        format!("still missing after {limit:?}: {wanted} of topic {topic}"),
+    )
+    .tried(format!("read {}: [{}]", read.len(), found.join(", ")));
     match last {
         Some(last) => error.cause(last),
         None => error,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode;
@@ -12,6 +12,7 @@ use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::{ContainerRequest, ImageExt};
 use tokio::sync::OnceCell;
 
+use super::batch::Maker;
 use super::topic::{Topic, Used, unique};
 use crate::address::Address;
 use crate::docker::Chosen;
@@ -22,11 +23,11 @@ use crate::server::{self, Data, Secrets, Served, Server};
 use crate::service::{KAFKA, Service};
 use crate::verdict::Told;
 use crate::wait::HeldClock;
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// A broker on this machine creates a topic in 10 to 30 ms. A broker that elects a leader for its
 /// first topic takes a second.
-const TOPIC_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const TOPIC_LIMIT: Duration = Duration::from_secs(10);
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and is no broker.
@@ -58,7 +59,7 @@ struct Broker {
     run: &'static Run,
     server: Server,
     brokers: String,
-    admin: AdminClient<DefaultClientContext>,
+    topics: Maker,
 }
 
 /// Creates a topic. Returns the brokers and the topic's name.
@@ -72,20 +73,11 @@ pub(super) async fn make(test: &str, partitions: i32) -> Result<(String, String)
     if !broker.server.is_owned() {
         ledger::note(broker.run.dir(), KAFKA.name, &name, &broker.server.note())?;
     }
-    let options =
-        AdminOptions::new().operation_timeout(Some(TOPIC_LIMIT)).request_timeout(Some(TOPIC_LIMIT));
     let refused = |cause: String| {
-        Error::new(format!("the broker at {} made no topic", broker.brokers)).cause(cause)
+        Error::under(Heading::Topic, format!("the broker at {} made no topic", broker.brokers))
+            .cause(cause)
     };
-    let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-    let made = broker
-        .admin
-        .create_topics([&topic], &options)
-        .await
-        .map_err(|error| refused(error.to_string()))?;
-    for topic in made {
-        topic.map_err(|(_, code)| refused(code.to_string()))?;
-    }
+    broker.topics.make(&name, partitions).await.map_err(refused)?;
     Ok((broker.brokers.clone(), name))
 }
 
@@ -130,11 +122,17 @@ fn delete(name: &str, brokers: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Starts the broker of the run.
+pub(super) async fn start() -> Result<(), Error> {
+    connect().await.map(drop)
+}
+
 async fn connect() -> Result<Broker, Error> {
     let (run, server) = server::connect::<OfKafka>().await?;
     let brokers = server.address.whole();
-    let admin = admin(&brokers).map_err(|cause| Error::new("no Kafka client").cause(cause))?;
-    Ok(Broker { run, server, brokers, admin })
+    let admin = admin(&brokers)
+        .map_err(|cause| Error::under(Heading::Harness, "no Kafka client").cause(cause))?;
+    Ok(Broker { run, server, brokers, topics: Maker::start(admin)? })
 }
 
 struct OfKafka;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rdkafka::producer::FutureProducer;
 
+use super::aside::Aside;
 use crate::current_test::legal;
 use crate::verdict::{Evidence, Held, Told};
 
@@ -37,7 +38,7 @@ pub struct Topic {
     pub(super) name: String,
     pub(super) partitions: i32,
     /// For [`Topic::send`].
-    pub(super) producer: OnceLock<FutureProducer>,
+    pub(super) producer: OnceLock<Aside<FutureProducer>>,
     pub(super) held: Held,
 }
 
