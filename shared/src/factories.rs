@@ -29,6 +29,8 @@ use rand::{Rng, RngExt};
 use sqlx::FromRow;
 use sqlx::postgres::PgPool;
 
+use crate::{Error, Heading};
+
 pub use crate::seed::SEED_VAR;
 
 /// A row of `users`.
@@ -124,7 +126,9 @@ impl NewUser<'_> {
             "INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id, name, email",
         );
         let row = row.bind(self.name).bind(self.email).fetch_one(self.db).await;
-        row.unwrap_or_else(|error| panic!("the user was not inserted: {error}"))
+        row.unwrap_or_else(|error| {
+            panic!("{}", Error::under(Heading::Row, "the user was not inserted").cause(error))
+        })
     }
 }
 
@@ -156,7 +160,9 @@ impl NewOrder<'_> {
             .bind(self.status)
             .fetch_one(self.db)
             .await;
-        row.unwrap_or_else(|error| panic!("the order was not inserted: {error}"))
+        row.unwrap_or_else(|error| {
+            panic!("{}", Error::under(Heading::Row, "the order was not inserted").cause(error))
+        })
     }
 }
 

@@ -37,12 +37,17 @@ mod transaction;
 mod whole;
 
 use crate::run::cleaner::Cleaner;
+use crate::server::Starter;
+use crate::service::POSTGRES;
 
 pub use db::{Db, fresh_db, note};
 pub use template::{BuildError, Template};
 pub use transaction::{Tx, begin};
 
 pub(crate) use client::forget_options_of_the_shell;
+
+/// How the server is started before a test asks for it.
+pub(crate) const START: Starter = (POSTGRES.name, || crate::server::start(template::of_the_run()));
 
 /// Removes databases on a server that does not end with the run, and serves the copies that are
 /// kept ready.

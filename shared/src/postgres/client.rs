@@ -6,7 +6,7 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::address::{Address, Place};
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// More than a test needs at once, and so few that a hundred tests stay below the server's limit.
 pub(super) const CONNECTIONS: u32 = 10;
@@ -61,7 +61,7 @@ const PARAMETERS: &[&str] = &[
 pub(super) fn options(address: &Address) -> Result<PgConnectOptions, Error> {
     let known = address.with_parameters(PARAMETERS);
     let options: PgConnectOptions = known.whole().parse().map_err(|cause: sqlx::Error| {
-        Error::new(format!("`{address}` is no PostgreSQL URL")).cause(cause)
+        Error::under(Heading::Given, format!("`{address}` is no PostgreSQL URL")).cause(cause)
     })?;
     let options = match &address.places()[0] {
         // A URL has an IPv6 number in brackets, and sqlx would take them for a part of a name.

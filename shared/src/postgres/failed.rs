@@ -18,7 +18,7 @@ use crate::run::cleaner::Refused;
 use crate::run::{self, Run, layout, ledger};
 use crate::service::POSTGRES;
 use crate::verdict::{self, Evidence, Told};
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// How many databases of failed tests a run keeps, the newest ones. Each takes 8 MB, so together
 /// 128 MB of the server's disk or memory. Nobody looks into more.
@@ -214,8 +214,9 @@ pub(super) async fn evict_oldest(
 
 /// Drops the databases of tests that failed more than an hour ago, and lists the others.
 pub(super) async fn sweep(server: &Server, admin: &mut PgConnection) -> Result<(), Error> {
-    let unusable =
-        |cause: sqlx::Error| Error::new("the PostgreSQL server cannot be used").cause(cause);
+    let unusable = |cause: sqlx::Error| {
+        Error::under(Heading::Given, "the PostgreSQL server cannot be used").cause(cause)
+    };
     let left = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT datname, extract(epoch FROM now()) > since + $1 FROM ({}) AS marked ORDER BY datname",
         marked(server)

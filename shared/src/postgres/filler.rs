@@ -36,6 +36,10 @@ const DROP_DELAY: Duration = Duration::from_millis(150);
 /// and disk from the copy.
 const MOST_LATER: usize = 32;
 
+/// How often the reaper looks for databases of processes that were killed. There may be hundreds of
+/// files.
+const LOOK_FOR_ABANDONED: Duration = Duration::from_secs(1);
+
 /// The pause before the next look whether a test still waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -153,7 +157,15 @@ impl Filler<'_> {
             log(&format!("unused templates were not swept: {error}"));
         }
         let mut due: HashMap<PathBuf, Instant> = HashMap::new();
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() >= LOOK_FOR_ABANDONED {
+                looked = Instant::now();
+                templates(self.dir)
+                    .iter()
+                    .flat_map(|template| pool::abandoned(template))
+                    .for_each(|file| pool::to_be_dropped(&file));
+            }
             for template in templates(self.dir) {
                 for file in files(&template.join(USED)) {
                     due.entry(file).or_insert_with(|| Instant::now() + DROP_DELAY);

@@ -2,8 +2,8 @@
 //! which is atomic across processes.
 //!
 //! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be
-//! dropped) and `kept/` (of failed tests). The reaper fills `ready/` and empties `used/`; see
-//! [`super::filler`]. A test that finds no ready copy leaves a file in `waiting/`. The reaper then
+//! dropped) and `kept/` (of failed tests). A file in `taken/` says which process has the database.
+//! The reaper fills `ready/` and empties `used/`; see [`super::filler`]. A test that finds no ready copy leaves a file in `waiting/`. The reaper then
 //! creates a copy, or writes to a file of the same name in `refused/` why it could not. The file
 //! `held` exists once the reaper holds the template.
 //!
@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::wake::wake;
+use crate::run::process::Process;
 use crate::run::{Run, layout};
-use crate::{Error, secret, wait};
+use crate::{Error, Heading, secret, wait};
 
 pub(super) const READY: &str = "ready";
 pub(super) const TAKEN: &str = "taken";
@@ -79,8 +80,27 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
     wait::until_every(POLL, TAKE_LIMIT, what, || std::future::ready(look())).await?
 }
 
-/// Takes a ready database. Returns its name and the file that represents it.
+/// Takes a ready database for this process. Returns its name and the file that represents it. If the
+/// process ends without giving it back, the reaper drops it.
 pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
+    let (name, taken) = take_for_the_run(run, template).await?;
+    // Without the line, or with half of it, the database stays until the run ends.
+    if let Some(holder) = Process::line(std::process::id().cast_signed()) {
+        std::fs::write(&taken, format!("{holder}\n")).ok();
+    }
+    Ok((name, taken))
+}
+
+/// The databases whose test process ended without a word: it was killed, or it crashed.
+pub(super) fn abandoned(template: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(template.join(TAKEN)).into_iter().flatten().flatten();
+    files.map(|file| file.path()).filter(|file| {
+        let line = std::fs::read_to_string(file).unwrap_or_default();
+        line.ends_with('\n') && Process::parse(&line).is_some_and(|holder| !holder.is_alive())
+    })
+}
+
+async fn take_for_the_run(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
     let dir = dir(run.dir()).join(template);
     if let Some(taken) = try_take(&dir) {
         wake(run.dir());
@@ -109,7 +129,8 @@ pub(super) async fn take_shared(
     template: &str,
     name: &str,
 ) -> Result<String, Error> {
-    once(run, name, async || take(run, template).await.map(|(database, _)| Ok(database))).await
+    let make = async || take_for_the_run(run, template).await.map(|(database, _)| Ok(database));
+    once(run, name, make).await
 }
 
 /// Returns what `make` returned. `make` runs once a run, and the other callers wait. `Ok(Err(…))`
@@ -126,7 +147,7 @@ pub(super) async fn once(
     let (made, failed, lock_path) = (file("made"), file("failed"), file("lock"));
     let known = || match (std::fs::read_to_string(&made), std::fs::read_to_string(&failed)) {
         (Ok(text), _) => Some(Ok(text)),
-        (_, Ok(why)) => Some(Err(Error::new(why))),
+        (_, Ok(why)) => Some(Err(Error::told(why))),
         _ => None,
     };
     if let Some(outcome) = known() {
@@ -150,7 +171,8 @@ pub(super) async fn once(
 fn no_copy(why: String) -> Error {
     let is_full = why.contains("No space left");
     let is_gone = why.contains("does not exist");
-    let error = Error::new("the server makes no copy of the template").cause(why);
+    let error =
+        Error::under(Heading::Template, "the server makes no copy of the template").cause(why);
     if is_full {
         error
             .fix("make room on the disk of the server's data: 8 MB for each test that runs at once")
@@ -181,8 +203,13 @@ fn try_take(dir: &Path) -> Option<(String, PathBuf)> {
 /// Gives a used database back. Neither waits nor fails. A database that is lost here is removed
 /// with the server.
 pub(super) fn give_back(run: &Run, taken: &Path) {
-    std::fs::rename(taken, moved(taken, USED)).ok(); // the run may be gone
+    to_be_dropped(taken);
     wake(run.dir());
+}
+
+/// Leaves a database to the reaper.
+pub(super) fn to_be_dropped(taken: &Path) {
+    std::fs::rename(taken, moved(taken, USED)).ok(); // the run may be gone
 }
 
 /// How many databases of the same template tests hold.
@@ -316,44 +343,4 @@ impl Reaper<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::time::SystemTime;
-
-    use super::*;
-
-    fn template() -> tempfile::TempDir {
-        let template = tempfile::tempdir().unwrap();
-        for folder in [WAITING, REFUSED] {
-            std::fs::create_dir(template.path().join(folder)).unwrap();
-        }
-        template
-    }
-
-    #[test]
-    fn a_test_that_was_killed_while_it_waited_is_waited_for_no_longer() {
-        let template = template();
-        let _waits = Waiting::new(template.path()).unwrap();
-        let killed = template.path().join(WAITING).join("killed");
-        #[expect(clippy::disallowed_methods, reason = "a file's age is told by the system's clock")]
-        let then = SystemTime::now() - 3 * TAKE_LIMIT;
-        File::create(&killed).unwrap().set_modified(then).unwrap();
-
-        assert_eq!(waiting(template.path()), 1);
-        assert!(!killed.exists());
-    }
-
-    #[test]
-    fn a_refusal_is_told_to_those_who_wait_and_not_to_those_who_come_later() {
-        let template = template();
-        let (one, other) = (Waiting::new(template.path()), Waiting::new(template.path()));
-
-        refuse(template.path(), "the disk is full");
-        let later = Waiting::new(template.path()).unwrap();
-
-        for told in [one, other] {
-            assert_eq!(told.unwrap().refusal().unwrap(), "the disk is full");
-        }
-        assert_eq!((later.refusal(), waiting(template.path())), (None, 1));
-    }
-}
+mod tests;

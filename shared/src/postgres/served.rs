@@ -19,7 +19,7 @@ use crate::provider::{announce, first_byte};
 use crate::run::Run;
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::service::{POSTGRES, Service};
-use crate::{Error, cure, wait};
+use crate::{Error, Heading, cure, wait};
 
 mod native;
 
@@ -97,8 +97,11 @@ impl Served for Postgresql {
 
     async fn secure(secrets: &Secrets, place: &str) -> Result<(), Error> {
         let failed = |cause: sqlx::Error| {
-            Error::new("cannot set the password of the PostgreSQL server in the container")
-                .cause(cause)
+            Error::under(
+                Heading::Start,
+                "cannot set the password of the PostgreSQL server in the container",
+            )
+            .cause(cause)
         };
         let alter = format!("ALTER ROLE postgres PASSWORD '{}'", secrets.lasting);
         let options = client::options(&server::address::<Postgresql>(&secrets.first, place)?)?;
@@ -142,7 +145,8 @@ impl Served for Postgresql {
 /// created there.
 async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnection), Error> {
     let refused = |cause: String| {
-        let error = Error::new("the PostgreSQL server cannot be used").cause(cause);
+        let error =
+            Error::under(Heading::Given, "the PostgreSQL server cannot be used").cause(cause);
         if given {
             let var = POSTGRES.url_var;
             error.fix(format!(

@@ -5,10 +5,10 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 use super::client;
-use crate::Error;
 use crate::address::Address;
 use crate::server::{self, Origin};
 use crate::service::POSTGRES;
+use crate::{Error, Heading};
 
 mod removal;
 
@@ -40,7 +40,9 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(known: server::Server) -> Result<Server, Error> {
-        let broken = |_| Error::new("the run's note of its PostgreSQL server has no version");
+        let broken = |_| {
+            Error::under(Heading::State, "the run's note of its PostgreSQL server has no version")
+        };
         let (version, role) = known.facts.split_once('/').unwrap_or((&known.facts, ""));
         Ok(Server {
             is_ours: known.is_owned(),

@@ -22,7 +22,7 @@ use std::path::Path;
 use super::db::Db;
 use super::template::Template;
 use super::whole::Lacks;
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Writes the database to a file. [`Template::snapshot`] makes equal databases from this file.
 ///
@@ -50,11 +50,12 @@ use crate::Error;
 pub async fn dump(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();
     let text = program::dump(db).await?;
-    let settings = settings(db)
-        .await
-        .map_err(|cause| Error::new("the settings of the database cannot be read").cause(cause))?;
+    let settings = settings(db).await.map_err(|cause| {
+        Error::under(Heading::Snapshot, "the settings of the database cannot be read").cause(cause)
+    })?;
     std::fs::write(path, without_numbers(&without_locks(&text)) + &settings).map_err(|cause| {
-        Error::new(format!("the snapshot {} was not written", path.display())).cause(cause)
+        Error::under(Heading::Snapshot, format!("the snapshot {} was not written", path.display()))
+            .cause(cause)
     })
 }
 
@@ -102,7 +103,11 @@ const CURE: &str =
 
 fn read(path: &Path) -> Result<String, Error> {
     let unusable = |cause: &dyn std::fmt::Display| {
-        Error::new(format!("the snapshot {} cannot be restored", path.display())).cause(cause)
+        Error::under(
+            Heading::Snapshot,
+            format!("the snapshot {} cannot be restored", path.display()),
+        )
+        .cause(cause)
     };
     let bytes = std::fs::read(path).map_err(|cause| unusable(&cause).fix(CURE))?;
     if bytes.starts_with(b"PGDMP") {

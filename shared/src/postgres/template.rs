@@ -23,8 +23,8 @@ use sqlx::migrate::Migrator;
 
 use self::build::NotBuilt;
 use super::db::Db;
-use super::pool;
 use super::server::Server;
+use super::{pool, served};
 use crate::run::{Run, on_own_thread};
 use crate::{Error, current_test};
 
@@ -81,6 +81,12 @@ enum Source {
     /// SQL text, with the name that a failure shows for it.
     Sql(String, String),
     Builder(Arc<Builder>),
+}
+
+/// Starts the server of the run, and builds the workspace's template on it.
+pub(super) async fn of_the_run() -> Result<(), Error> {
+    let (run, server) = served::connect().await?;
+    Template::workspace().ensure(run, server).await.map(drop)
 }
 
 impl Template {

@@ -1,6 +1,8 @@
 //! A transaction that is never committed, on a database that all tests of the run share.
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
@@ -9,9 +11,9 @@ use tokio::sync::OnceCell;
 use super::server::Server;
 use super::template::{Template, role};
 use super::{pool, served};
-use crate::Error;
 use crate::run::{Run, on_own_thread};
 use crate::wait::{self, HeldClock};
+use crate::{Error, Heading, fault, verdict};
 
 /// A transaction for one test. Dropping it rolls it back.
 ///
@@ -71,10 +73,9 @@ async fn start() -> Result<Tx, Error> {
     let (database, owner) = shared(run, server).await?;
     let options = server.options_of(database, owner.as_deref());
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let transaction = pool
-        .begin()
-        .await
-        .map_err(|cause| Error::new("no transaction on the shared database").cause(cause))?;
+    let transaction = pool.begin().await.map_err(|cause| {
+        Error::under(Heading::Given, "no transaction on the shared database").cause(cause)
+    })?;
     Ok(Tx { transaction, _pool: pool })
 }
 
@@ -89,9 +90,25 @@ async fn shared(
         on_own_thread(async move || {
             let built = Template::workspace().ensure(run, server).await?;
             // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
-            let name = format!("shared-database{}", crate::fault::selected().unwrap_or_default());
+            if fault::is_checked() {
+                return Ok((of_this_process(run, &built).await?, role::of(server, &built)));
+            }
+            let name = format!("shared-database{}", fault::selected().unwrap_or_default());
             Ok((pool::take_shared(run, &built, &name).await?, role::of(server, &built)))
         })
     });
     shared.await
+}
+
+/// A database that the tests of this process share. It is given back when the process ends.
+async fn of_this_process(run: &'static Run, template: &str) -> Result<String, Error> {
+    static TAKEN: OnceLock<(&Run, PathBuf)> = OnceLock::new();
+    let (database, taken) = pool::take(run, template).await?;
+    TAKEN.get_or_init(|| (run, taken));
+    verdict::at_exit(|_| {
+        if let Some((run, taken)) = TAKEN.get() {
+            pool::give_back(run, taken);
+        }
+    });
+    Ok(database)
 }

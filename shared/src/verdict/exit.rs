@@ -1,24 +1,26 @@
 //! The end of the process, with its status.
 
-use std::sync::{Once, OnceLock};
+use std::sync::{Mutex, Once, PoisonError};
 
 /// Called once. The status is that of the process, if the C library tells it.
 type Hook = fn(Option<i32>);
 
-static HOOK: OnceLock<Hook> = OnceLock::new();
+static HOOKS: Mutex<Vec<Hook>> = Mutex::new(Vec::new());
 
 /// Calls `hook` when the process returns from `main` or calls `exit`. A signal or `abort` does not
 /// call it.
-pub(super) fn hear(hook: Hook) {
+pub(crate) fn hear(hook: Hook) {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        HOOK.get_or_init(|| hook);
-        system::register();
-    });
+    ONCE.call_once(system::register);
+    let mut hooks = HOOKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !hooks.iter().any(|known| std::ptr::fn_addr_eq(*known, hook)) {
+        hooks.push(hook);
+    }
 }
 
 fn ended(status: Option<i32>) {
-    if let Some(hook) = HOOK.get() {
+    let hooks = std::mem::take(&mut *HOOKS.lock().unwrap_or_else(PoisonError::into_inner));
+    for hook in hooks {
         // A panic must not leave a function that C calls.
         std::panic::catch_unwind(|| hook(status)).ok(); // its message is on standard error
     }

@@ -11,7 +11,7 @@ use super::SETTINGS;
 use crate::run::{Run, make_data_dir};
 use crate::server::{self, Process, Secrets};
 use crate::service::POSTGRES;
-use crate::{Error, programs, secret};
+use crate::{Error, Heading, programs, secret};
 
 mod place;
 
@@ -38,7 +38,7 @@ pub(super) fn prepare(
     let dir = make_data_dir(run, POSTGRES.name, &root)?;
 
     let unusable = |cause: String| {
-        Error::new(format!("no cluster in {}", dir.display()))
+        Error::under(Heading::Start, format!("no cluster in {}", dir.display()))
             .cause(cause)
             .fix(crate::cure::command("doctor"))
     };

@@ -11,7 +11,7 @@ use crate::postgres::served;
 use crate::postgres::server::Server;
 use crate::run::{Run, layout};
 use crate::service::POSTGRES;
-use crate::{Error, docker, programs, secret};
+use crate::{Error, Heading, docker, programs, secret};
 
 const PROGRAM: &str = "pg_dump";
 
@@ -42,8 +42,10 @@ const VERSION_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn dump(db: &Db) -> Result<String, Error> {
     let (_, server) = served::connect().await?;
     let major = server.version / 10_000;
-    let mut missing =
-        Error::new(format!("no {PROGRAM} for the PostgreSQL server of version {major}"));
+    let mut missing = Error::under(
+        Heading::Snapshot,
+        format!("no {PROGRAM} for the PostgreSQL server of version {major}"),
+    );
 
     // A server of ours that is no process of this machine is a container.
     if server.is_ours && !layout::note(db.run().dir(), "native", POSTGRES.name).exists() {
@@ -167,7 +169,7 @@ fn text(succeeded: bool, output: Vec<u8>, errors: &str) -> Result<String, Error>
 }
 
 fn refused(cause: String) -> Error {
-    Error::new("the database was not dumped").cause(cause)
+    Error::under(Heading::Snapshot, "the database was not dumped").cause(cause)
 }
 
 /// The program with the server's version, otherwise the oldest newer one. The error lists what was

@@ -8,9 +8,9 @@ use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::{Source, Template, identity, pin, role};
-use crate::Error;
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
+use crate::{Error, Heading};
 
 /// A template that exists, and the session that holds it.
 pub(super) struct Held {
@@ -123,15 +123,21 @@ impl Template {
                 let built = tokio::spawn(builder(scratch.url())).await;
                 let built = built.unwrap_or_else(|cause| Err(cause.into()));
                 built.map_err(|cause| {
-                    let what = "the function that builds the template failed";
-                    NotBuilt::Ever(Error::new(what).cause(cause))
+                    NotBuilt::Ever(
+                        Error::under(
+                            Heading::Template,
+                            "the function that builds the template failed",
+                        )
+                        .cause(cause),
+                    )
                 })?;
             }
             Source::Sql(what, text) => {
                 let mut connection = scratch.open().await?;
                 let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await;
                 done.map_err(|error| {
-                    let why = Error::new(format!("{what} failed")).cause(explained(&error, text));
+                    let why = Error::under(Heading::Template, format!("{what} failed"))
+                        .cause(explained(&error, text));
                     if is_passing(&error) { NotBuilt::Now(why) } else { NotBuilt::Ever(why) }
                 })?;
                 close(connection).await?;
@@ -201,11 +207,14 @@ fn check(migrator: &Migrator) -> Result<(), Error> {
         !versions.insert((migration.version, migration.migration_type.is_down_migration()))
     });
     if let Some(twice) = twice {
-        return Err(Error::new(format!("two migrations have the version {}", twice.version))
-            .fix("rename one of the two files"));
+        return Err(Error::under(
+            Heading::Template,
+            format!("two migrations have the version {}", twice.version),
+        )
+        .fix("rename one of the two files"));
     }
     if versions.is_empty() {
-        return Err(Error::new("there is no migration")
+        return Err(Error::under(Heading::Template, "there is no migration")
             .cause("the folder given to sqlx::migrate! is empty")
             .fix("write migrations/0001_<name>.sql"));
     }
@@ -225,7 +234,7 @@ async fn close(connection: PgConnection) -> Result<(), Error> {
 }
 
 fn not_built(cause: sqlx::Error) -> Error {
-    Error::new("the template was not built").cause(cause)
+    Error::under(Heading::Template, "the template was not built").cause(cause)
 }
 
 fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
@@ -233,7 +242,7 @@ fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
         let migration = migrator.iter().find(|migration| migration.version == version);
         let name =
             migration.map(|migration| migration.description.replace(' ', "_")).unwrap_or_default();
-        Error::new(format!("the migration {version}_{name}.sql failed"))
+        Error::under(Heading::Template, format!("the migration {version}_{name}.sql failed"))
             .cause(cause)
             .fix("correct the file and run the tests again: nothing of it was kept")
     };
@@ -245,7 +254,7 @@ fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
                 .map(|migration| migration.sql.as_str());
             failed(*version, explained(cause, sql.unwrap_or_default()))
         }
-        other => Error::new("the migrations failed").cause(other),
+        other => Error::under(Heading::Template, "the migrations failed").cause(other),
     }
 }
 

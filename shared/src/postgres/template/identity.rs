@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// The beginning of a template's name. 32 hexadecimal digits follow.
 pub(super) const PREFIX: &str = "testenv_tpl_";
@@ -95,9 +95,12 @@ pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> St
     assert!(
         first == TypeId::of::<F>(),
         "{}",
-        Error::new(format!("two functions of {name} build the template {version:?}"))
-            .cause(format!("the second call is at {caller}; only the version tells them apart"))
-            .fix("give each call of Template::build a version of its own")
+        Error::under(
+            Heading::Template,
+            format!("two functions of {name} build the template {version:?}")
+        )
+        .cause(format!("the second call is at {caller}; only the version tells them apart"))
+        .fix("give each call of Template::build a version of its own")
     );
     key
 }

@@ -19,9 +19,9 @@ use sqlx::postgres::PgConnection;
 
 use super::identity::PREFIX;
 use super::role;
-use crate::Error;
 use crate::postgres::server::{self, Server};
 use crate::wait;
+use crate::{Error, Heading};
 
 /// Half of the locks' keys, the letters `tenv`. It keeps them apart from the locks of an
 /// application in the same database.
@@ -66,7 +66,7 @@ pub(in crate::postgres) async fn pin_template(
     name: &str,
 ) -> Result<(), Error> {
     let failed = |cause: &dyn std::fmt::Display| {
-        Error::new(format!("the template {name} cannot be held")).cause(cause)
+        Error::under(Heading::Template, format!("the template {name} cannot be held")).cause(cause)
     };
     let lock = sqlx::query("SELECT pg_advisory_lock_shared($1, $2)").bind(SPACE).bind(key(name));
     match tokio::time::timeout(LOCK_LIMIT, lock.execute(admin)).await {

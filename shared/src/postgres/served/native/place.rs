@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, access};
 
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Linux's directory for files in memory. Other systems use the temporary directory.
 const MEMORY: &str = "/dev/shm";
@@ -42,7 +42,7 @@ fn first(
     places: &[(PathBuf, u64)],
     room: impl Fn(&Path) -> Result<u64, String>,
 ) -> Result<PathBuf, Error> {
-    let mut error = Error::new("no place with room for a PostgreSQL cluster");
+    let mut error = Error::under(Heading::Start, "no place with room for a PostgreSQL cluster");
     for (place, needed) in places {
         let mut tried = format!("{}: ", place.display());
         let told = match room(place) {
