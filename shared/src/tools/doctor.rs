@@ -13,7 +13,7 @@ use super::{engine, images};
 use crate::cure::command;
 use crate::provider::{self, PROVIDER_VAR, Source};
 use crate::service::{SERVICES, Service};
-use crate::{Error, images::Image};
+use crate::{Error, Heading, images::Image};
 
 /// The limit for all probes together. The rest of the two seconds is for starting and printing.
 const LIMIT: Duration = Duration::from_millis(1700);
@@ -214,8 +214,9 @@ fn show(rows: &[Row], answer: &Result<(), String>) {
     match answer {
         Ok(()) => say::out(format_args!("\nDocker answers at {}", provider::docker_host())),
         Err(why) => {
-            let gap = Error::new("\nDocker does not answer").cause(why);
-            say::out(engine::cure(why).into_iter().fold(gap, Error::fix));
+            let gap = Error::under(Heading::Docker, "Docker does not answer").cause(why);
+            let gap = engine::cure(why).into_iter().fold(gap, Error::fix);
+            say::out(format_args!("\n{gap}"));
         }
     }
     if let Err(error) = provider::forced() {

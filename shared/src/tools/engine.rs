@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::install::{Installer, as_root, as_typed, find_program, is_root, line};
 use super::say::{self, Ongoing, quoted, tail};
 use super::steps::step;
-use crate::{Error, cure, provider, wait};
+use crate::{Error, Heading, cure, provider, wait};
 
 /// An engine answers after a second. Its first start on a slow disk, with a directory to create,
 /// takes longer.
@@ -52,10 +52,10 @@ pub(crate) fn cure(why: &str) -> Vec<String> {
 
 /// Installs the engine if it is missing, and starts it.
 pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error> {
-    let refused = |what: &str| cure(why).into_iter().fold(Error::new(what).cause(why), Error::fix);
     let is_named = foreign_host().is_some() || why.contains("Docker's context");
     if is_named || cfg!(target_os = "macos") || is_forbidden(why) {
-        return Err(refused("`setup` does not start this Docker engine"));
+        let refused = Error::under(Heading::Docker, "`setup` does not start this Docker engine");
+        return Err(cure(why).into_iter().fold(refused.cause(why), Error::fix));
     }
     if find_program("dockerd").is_none() {
         installer.install(&PACKAGES)?;
@@ -65,11 +65,13 @@ pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error>
     }
     match silence() {
         Some(why) if is_forbidden(&why) => {
-            Err(Error::new("the Docker engine runs, but you may not use it")
+            Err(Error::under(Heading::Docker, "the Docker engine runs, but you may not use it")
                 .cause(why)
                 .fix(membership()))
         }
-        Some(why) => Err(Error::new("the Docker engine does not answer").cause(why)),
+        Some(why) => {
+            Err(Error::under(Heading::Docker, "the Docker engine does not answer").cause(why))
+        }
         None => Ok(()),
     }
 }
@@ -93,12 +95,12 @@ fn start() -> Result<(), Error> {
     let mut command = as_root(program)?;
     let started = step("starting the Docker engine", command.args(arguments), START_LIMIT)?;
     started.map_err(|words| {
-        Error::new("the Docker engine does not start")
+        Error::under(Heading::Docker, "the Docker engine does not start")
             .cause(words)
             .fix(as_typed("journalctl -u docker -n 50"))
     })?;
     answers(None).map_err(|why| {
-        Error::new("the Docker engine does not answer")
+        Error::under(Heading::Docker, "the Docker engine does not answer")
             .cause(why)
             .fix(as_typed("journalctl -u docker -n 50"))
     })
@@ -109,7 +111,7 @@ fn start() -> Result<(), Error> {
 fn start_detached() -> Result<(), Error> {
     let path = log()?;
     let unwritable = |e| {
-        Error::new(format!("cannot write {}", path.display()))
+        Error::under(Heading::Docker, format!("cannot write {}", path.display()))
             .cause(e)
             .fix("set XDG_CACHE_HOME to a directory that can be written")
     };
@@ -123,11 +125,14 @@ fn start_detached() -> Result<(), Error> {
     let dockerd = find_program("dockerd").unwrap_or_else(|| "dockerd".into());
     let mut command = as_root("setsid")?;
     let child = command.arg(dockerd).stdin(Stdio::null()).stdout(log).stderr(copy).spawn();
-    let child = child
-        .map_err(|e| Error::new("cannot run setsid dockerd").cause(e).fix(line(&["util-linux"])))?;
+    let child = child.map_err(|e| {
+        Error::under(Heading::Docker, "cannot run setsid dockerd")
+            .cause(e)
+            .fix(line(&["util-linux"]))
+    })?;
     answers(Some(child)).map_err(|why| {
         let words = std::fs::read_to_string(&path).unwrap_or_default();
-        Error::new(format!("the Docker engine does not answer: {why}"))
+        Error::under(Heading::Docker, format!("the Docker engine does not answer: {why}"))
             .cause(format!("the end of its log:\n{}", tail(&words, 20)))
             .fix(format!("less {}", quoted(path.display())))
     })
@@ -192,7 +197,7 @@ fn log() -> Result<PathBuf, Error> {
         .or_else(home);
     let dir = cache.unwrap_or_else(std::env::temp_dir).join("testenv");
     std::fs::create_dir_all(&dir).map_err(|e| {
-        Error::new(format!("cannot make {}", dir.display()))
+        Error::under(Heading::Docker, format!("cannot make {}", dir.display()))
             .cause(e)
             .fix("set XDG_CACHE_HOME to a directory that can be written")
     })?;

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::steps::step;
-use crate::Error;
 use crate::cure::command;
+use crate::{Error, Heading};
 
 /// Long enough for a slow mirror. A mirror that does not answer ends here.
 const APT_LIMIT: Duration = Duration::from_mins(20);
@@ -80,8 +80,11 @@ impl Installer {
     /// Installs the packages through apt.
     pub(crate) fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
         if !has_apt() {
-            return Err(Error::new("packages are installed for you on Debian and Ubuntu only")
-                .fix(line(packages)));
+            return Err(Error::under(
+                Heading::Setup,
+                "packages are installed for you on Debian and Ubuntu only",
+            )
+            .fix(line(packages)));
         }
         if !self.updated {
             self.apt("asking for package lists", &["update", "-q"], packages)?;
@@ -98,8 +101,9 @@ impl Installer {
     fn apt(&self, label: &str, arguments: &[&str], packages: &[&str]) -> Result<(), Error> {
         let mut apt = as_root("sh")?;
         apt.args(["-c", QUIETLY, POLICY]).args(arguments);
-        step(label, &mut apt, APT_LIMIT)?
-            .map_err(|words| Error::new(format!("{label} failed")).cause(words).fix(line(packages)))
+        step(label, &mut apt, APT_LIMIT)?.map_err(|words| {
+            Error::under(Heading::Setup, format!("{label} failed")).cause(words).fix(line(packages))
+        })
     }
 }
 
@@ -110,8 +114,11 @@ pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
         return Ok(Command::new(program));
     }
     if find_program("sudo").is_none() {
-        return Err(Error::new("this needs the administrator, and there is no sudo")
-            .fix(format!("run it as root: {}", command("setup --install"))));
+        return Err(Error::under(
+            Heading::Setup,
+            "this needs the administrator, and there is no sudo",
+        )
+        .fix(format!("run it as root: {}", command("setup --install"))));
     }
     let quiet = Command::new("sudo")
         .args(["-n", "true"])
@@ -122,7 +129,7 @@ pub(crate) fn as_root(program: &str) -> Result<Command, Error> {
     let granted = quiet.is_ok_and(|status| status.success())
         || (std::io::stdin().is_terminal() && asked().is_ok_and(|status| status.success()));
     if !granted {
-        return Err(Error::new("sudo wants a password")
+        return Err(Error::under(Heading::Setup, "sudo wants a password")
             .fix(format!("run this in a terminal, or as root: {}", command("setup --install"))));
     }
     let mut sudo = Command::new("sudo");
@@ -143,19 +150,19 @@ pub(crate) fn missing(programs: &[(String, String)]) -> Vec<&(String, String)> {
 /// Reads a recipe's file `needs`: lines `<program> <debian-package>`.
 pub(crate) fn needs(recipe: &Path) -> Result<Vec<(String, String)>, Error> {
     let path = recipe.join("needs");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|cause| Error::new(format!("cannot read {}", path.display())).cause(cause))?;
+    let text = std::fs::read_to_string(&path).map_err(|cause| {
+        Error::under(Heading::Setup, format!("cannot read {}", path.display())).cause(cause)
+    })?;
     let lines = text
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     let pairs = lines.map(|(at, line)| match line.split_whitespace().collect::<Vec<_>>()[..] {
         [program, package] => Ok((program.to_owned(), package.to_owned())),
-        _ => Err(Error::new(format!(
-            "{}:{}: not `<program> <debian-package>`: {line}",
-            path.display(),
-            at + 1
-        ))
+        _ => Err(Error::under(
+            Heading::Setup,
+            format!("{}:{}: not `<program> <debian-package>`: {line}", path.display(), at + 1),
+        )
         .fix("write the two words")),
     });
     pairs.collect()

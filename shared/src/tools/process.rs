@@ -6,16 +6,17 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::{Error, wait};
+use crate::{Error, Heading, wait};
 
 /// The result of a process that ended.
 pub struct Run {
@@ -27,6 +28,10 @@ pub struct Run {
     pub status: Option<ExitStatus>,
     /// The command lines of processes in its group that outlived it. They are killed by now.
     pub left_behind: Vec<String>,
+    /// How long it ran.
+    pub took: Duration,
+    /// True if it was ended because its output was enough. It has no status then.
+    pub was_enough: bool,
 }
 
 impl Run {
@@ -50,31 +55,76 @@ impl Run {
 
 /// Runs a command until it ends, or until the limit.
 ///
+/// # Errors
+///
+/// As [`run_until`].
+pub fn run(command: &mut Command, limit: Duration, guard: Option<&Guard>) -> Result<Run, Error> {
+    run_until(command, limit, guard, None)
+}
+
+/// How often the output is looked at while the command runs.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs a command until it ends, until the limit, or until its standard output so far is enough.
+///
 /// Its output goes through files, so a process that is left behind cannot make us wait for the end
 /// of the output.
 ///
 /// # Errors
 ///
-/// If the command cannot be started, or its output cannot be kept in a file.
-pub fn run(command: &mut Command, limit: Duration, guard: Option<&Guard>) -> Result<Run, Error> {
+/// If the command cannot be started, or its output cannot be kept in a file. With a guard, a shell
+/// starts it: for a program that does not exist, the shell ends with the exit code 127.
+pub fn run_until(
+    command: &mut Command,
+    limit: Duration,
+    guard: Option<&Guard>,
+    is_enough: Option<&dyn Fn(&str) -> bool>,
+) -> Result<Run, Error> {
     let what = format!("run {}", command.get_program().display());
     let (mut stdout, mut stderr) = (scratch_file()?, scratch_file()?);
-    command.stdin(Stdio::null()).stdout(copy(&stdout)?).stderr(copy(&stderr)?).process_group(0);
-    let mut child = command.spawn().map_err(|e| Error::new(format!("cannot {what}")).cause(e))?;
+    let mut waits;
+    let command = match guard {
+        Some(_) => {
+            waits = waiting(command);
+            waits.stdin(Stdio::piped())
+        }
+        None => command.stdin(Stdio::null()),
+    };
+    command.stdout(copy(&stdout)?).stderr(copy(&stderr)?).process_group(0);
+    let mut child = command
+        .spawn()
+        .map_err(|e| Error::under(Heading::Machine, format!("cannot {what}")).cause(e))?;
     let group = Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
     if let Some(guard) = guard {
         guard.tell("watch", group);
+        // It begins now; one that was killed meanwhile does not read it.
+        child.stdin.take().map(|mut stdin| stdin.write_all(b"go\n"));
     }
 
     let (tell, ended) = mpsc::channel();
+    let began = Instant::now();
     std::thread::spawn(move || tell.send(child.wait()).ok());
-    let (status, left_behind) = match ended.recv_timeout(limit) {
-        Ok(status) => (
-            Some(status.map_err(|e| Error::new(format!("cannot {what}")).cause(e))?),
-            outlived(group),
-        ),
-        Err(_) => (None, Vec::new()),
+    let mut was_enough = false;
+    let ended_by_itself = loop {
+        let left = limit.saturating_sub(began.elapsed());
+        match ended.recv_timeout(if is_enough.is_some() { left.min(LOOK) } else { left }) {
+            Ok(status) => break Some(status),
+            Err(_) if left.is_zero() => break None,
+            Err(_) => {}
+        }
+        was_enough = is_enough.is_some_and(|is_enough| is_enough(&so_far(&stdout)));
+        if was_enough {
+            break None;
+        }
     };
+    let (status, left_behind) = match ended_by_itself {
+        Some(status) => {
+            let failed = |e| Error::under(Heading::Machine, format!("cannot {what}")).cause(e);
+            (Some(status.map_err(failed)?), outlived(group))
+        }
+        None => (None, Vec::new()),
+    };
+    let took = began.elapsed();
     killpg(group, Signal::SIGKILL).ok();
     if status.is_none() {
         ended.recv().ok(); // so that its executable can be replaced and its files are closed
@@ -82,7 +132,33 @@ pub fn run(command: &mut Command, limit: Duration, guard: Option<&Guard>) -> Res
     if let Some(guard) = guard {
         guard.tell("forget", group);
     }
-    Ok(Run { stdout: text(&mut stdout)?, stderr: text(&mut stderr)?, status, left_behind })
+    Ok(Run {
+        stdout: text(&mut stdout)?,
+        stderr: text(&mut stderr)?,
+        status,
+        left_behind,
+        took,
+        was_enough,
+    })
+}
+
+/// The same command, which begins when it reads a line, and never if the pipe is closed before. So
+/// nothing runs that a guard does not watch, however soon this process is killed.
+fn waiting(command: &Command) -> Command {
+    const WAITS: &str = r#"read -r go && exec "$@" < /dev/null"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", WAITS, "testenv-waits"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        shell.current_dir(dir);
+    }
+    shell
 }
 
 /// The live processes of a group whose leader has ended. A process that is about to end gets half a
@@ -146,7 +222,7 @@ fn members_by_ps(group: Pid) -> Vec<String> {
 }
 
 /// Ends the watched process groups when this process dies in any way. It then also removes the
-/// scratch directory.
+/// scratch directory, and creates the file of [`Guard::tells`].
 ///
 /// Ctrl-C in a terminal does not reach a group of its own, and no destructor runs after a SIGKILL.
 /// But the end of a pipe is closed by any death, and this shell waits for that. (A signal handler
@@ -165,13 +241,16 @@ impl Guard {
     /// If the shell cannot be started, or `scratch` cannot be written.
     pub fn new(scratch: &Path) -> Result<Guard, Error> {
         const SCRIPT: &str = r#"groups=
+            created=
             while read -r word group; do
+                if [ "$word" = create ]; then created=$group; continue; fi
                 others=
                 for it in $groups; do [ "$it" = "$group" ] || others="$others $it"; done
                 groups=$others
                 [ "$word" = watch ] && groups="$groups $group"
             done
             for it in $groups; do kill -s KILL -- "-$it"; done
+            [ -z "$created" ] || : > "$created"
             rm -rf -- "$1""#;
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "testenv-guard"])
@@ -181,24 +260,39 @@ impl Guard {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map_err(|e| Error::new("cannot run sh").cause(e))?;
+            .map_err(|cause| cannot_start("sh", cause))?;
         let pipe = Mutex::new(shell.stdin.take());
         Ok(Guard { shell, pipe })
     }
 
+    /// Creates this file when this process dies. Its directory exists.
+    pub fn tells(&self, file: &Path) {
+        self.write(format_args!("create {}", file.display()));
+    }
+
     fn tell(&self, word: &str, group: Pid) {
+        self.write(format_args!("{word} {group}"));
+    }
+
+    fn write(&self, line: std::fmt::Arguments<'_>) {
         let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipe) = pipe.as_mut() {
-            writeln!(pipe, "{word} {group}").ok(); // a guard that somebody killed guards nothing; the check itself still holds
+            writeln!(pipe, "{line}").ok(); // a guard that somebody killed guards nothing; the check itself still holds
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.write(format_args!("create ")); // this is no death
         *self.pipe.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         self.shell.wait().ok(); // it only removes an empty directory now; else it would stay as a zombie
     }
+}
+
+/// The error for a program that does not start.
+pub fn cannot_start(program: &str, cause: std::io::Error) -> Error {
+    Error::under(Heading::Machine, format!("cannot run {program}")).cause(cause)
 }
 
 /// The cargo that runs us, so that a `+toolchain` stays in force. Otherwise the cargo in the PATH.
@@ -212,13 +306,24 @@ fn scratch_file() -> Result<File, Error> {
 
 /// The error for a temporary directory in which no file can be created.
 pub fn no_scratch(cause: std::io::Error) -> Error {
-    Error::new(format!("no temporary file can be made in {}", std::env::temp_dir().display()))
-        .cause(cause)
-        .fix("make room there, or set TMPDIR to a directory that can be written")
+    Error::under(
+        Heading::Machine,
+        format!("no temporary file can be made in {}", std::env::temp_dir().display()),
+    )
+    .cause(cause)
+    .fix("make room there, or set TMPDIR to a directory that can be written")
 }
 
 fn copy(file: &File) -> Result<Stdio, Error> {
     file.try_clone().map(Stdio::from).map_err(no_scratch)
+}
+
+/// What a running process has written. Its place in the file, which it shares with us, is not moved.
+fn so_far(file: &File) -> String {
+    let mut bytes = vec![0; file.metadata().map_or(0, |file| file.len()).try_into().unwrap_or(0)];
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0); // then there is more at the next look
+    bytes.truncate(read);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn text(file: &mut File) -> Result<String, Error> {
@@ -228,72 +333,4 @@ fn text(file: &mut File) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Guard, run};
-    use nix::unistd::Pid;
-    use std::os::unix::process::{CommandExt, ExitStatusExt};
-    use std::process::Command;
-    use std::time::{Duration, Instant};
-
-    fn sh(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
-
-    #[test]
-    fn a_process_that_hangs_is_stopped_at_its_limit_with_its_children() {
-        let start = Instant::now();
-
-        let run = run(&mut sh("echo begun; sleep 30 & sleep 30"), Duration::from_millis(200), None)
-            .unwrap();
-
-        assert!(run.status.is_none());
-        assert_eq!(run.stdout, "begun\n");
-        assert!(start.elapsed() < Duration::from_secs(5));
-    }
-
-    #[test]
-    fn a_process_left_behind_is_named_and_ended() {
-        let run = run(&mut sh("sleep 31.25 & echo $!"), Duration::from_secs(10), None).unwrap();
-
-        assert_eq!(run.left_behind, ["sleep 31.25"]);
-        let pid = run.stdout.trim();
-        crate::wait::until_blocking(Duration::from_secs(5), "the end of the sleeper", || {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if stat.is_empty() || stat.contains(") Z ") { Ok(()) } else { Err(stat) }
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn the_guard_ends_the_groups_that_it_still_watches() {
-        let scratch = tempfile::tempdir().unwrap().keep();
-        let guard = Guard::new(&scratch).unwrap();
-        let sleepers = [(); 3].map(|()| {
-            let mut sleeper = sh("exec sleep 30");
-            let child = sleeper.process_group(0).spawn().unwrap();
-            guard.tell("watch", Pid::from_raw(child.id().cast_signed()));
-            child
-        });
-        let [one, mut forgotten, two] = sleepers;
-        guard.tell("forget", Pid::from_raw(forgotten.id().cast_signed()));
-
-        drop(guard);
-
-        for mut watched in [one, two] {
-            assert_eq!(watched.wait().unwrap().signal(), Some(9));
-        }
-        assert!(forgotten.try_wait().unwrap().is_none(), "nobody watched it any more");
-        forgotten.kill().and_then(|()| forgotten.wait()).unwrap();
-    }
-
-    #[test]
-    fn the_guard_removes_the_scratch_directory() {
-        let scratch = tempfile::tempdir().unwrap().keep();
-
-        drop(Guard::new(&scratch).unwrap());
-
-        assert!(!scratch.exists());
-    }
-}
+mod tests;

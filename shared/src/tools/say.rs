@@ -65,8 +65,15 @@ pub fn quoted(text: impl Display) -> String {
 /// take long and one every 15 s.
 #[must_use]
 pub struct Ongoing {
-    labels: Option<Sender<String>>,
+    shown: Option<Sender<Shown>>,
     shown_by: Option<JoinHandle<()>>,
+}
+
+enum Shown {
+    /// What runs from now on.
+    Label(String),
+    /// A line of result.
+    Line(String),
 }
 
 /// Something shorter is over before anybody wonders.
@@ -89,14 +96,20 @@ impl Ongoing {
     }
 
     fn shown_after(patience: Duration, label: impl Into<String>) -> Ongoing {
-        let (labels, read) = mpsc::channel();
+        let (shown, read) = mpsc::channel();
         let label = label.into();
         let show = move || {
             let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
             let (mut label, mut next, mut drawn): (String, _, _) = (label, start + patience, false);
             loop {
                 match read.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                    Ok(newer) => label = newer,
+                    Ok(Shown::Label(newer)) => label = newer,
+                    Ok(Shown::Line(line)) => {
+                        if std::mem::take(&mut drawn) && terminal {
+                            wipe();
+                        }
+                        out(line);
+                    }
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => {
                         let seconds = start.elapsed().as_secs();
@@ -113,24 +126,37 @@ impl Ongoing {
                 }
             }
             if drawn && terminal {
-                let mut stream = anstream::stderr();
-                stream.write_all(b"\r\x1b[2K").and_then(|()| stream.flush()).ok();
+                wipe();
             }
         };
-        Ongoing { labels: Some(labels), shown_by: Some(std::thread::spawn(show)) }
+        Ongoing { shown: Some(shown), shown_by: Some(std::thread::spawn(show)) }
     }
 
     /// Changes the label to what runs from now on.
     pub fn now(&self, label: impl Into<String>) {
-        if let Some(labels) = &self.labels {
-            labels.send(label.into()).ok();
+        self.show(Shown::Label(label.into()));
+    }
+
+    /// Prints one line of result, as [`out`] does, while something is still running.
+    pub fn say(&self, line: impl Display) {
+        self.show(Shown::Line(line.to_string()));
+    }
+
+    fn show(&self, shown: Shown) {
+        if let Some(thread) = &self.shown {
+            thread.send(shown).ok();
         }
     }
 }
 
+fn wipe() {
+    let mut stream = anstream::stderr();
+    stream.write_all(b"\r\x1b[2K").and_then(|()| stream.flush()).ok();
+}
+
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        self.labels = None;
+        self.shown = None;
         // It ends at once: without this its line would be wiped after the next line of result was written.
         if let Some(shown_by) = self.shown_by.take() {
             shown_by.join().ok();

@@ -16,10 +16,10 @@ use super::process::cargo;
 use super::say::{self, BAD, GOOD, paint, quoted};
 use super::steps::step;
 use super::{engine, images};
-use crate::Error;
 use crate::cure::command;
 use crate::images::Image;
 use crate::service::{Fetched, SERVICES, Service};
+use crate::{Error, Heading};
 
 /// The limit for half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
@@ -128,7 +128,7 @@ impl Setup {
         }
         let line = format!("cargo install {install}");
         if self.installer.is_none() {
-            let gap = Error::new(format!("{name} {purpose}"));
+            let gap = Error::under(Heading::Setup, format!("the program {name} {purpose}"));
             self.gaps.push(gap.fix(line).fix(command(cure)));
             return Ok(());
         }
@@ -139,8 +139,11 @@ impl Setup {
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256");
-        step(&format!("building {name}; {takes}, once"), &mut build, CARGO_LIMIT)?
-            .map_err(|words| Error::new(format!("cannot build {name}")).cause(words).fix(line))?;
+        step(&format!("building {name}; {takes}, once"), &mut build, CARGO_LIMIT)?.map_err(
+            |words| {
+                Error::under(Heading::Setup, format!("cannot build {name}")).cause(words).fix(line)
+            },
+        )?;
         self.done += 1;
         Ok(())
     }
@@ -218,9 +221,12 @@ impl Setup {
             }
             None => {
                 self.gaps.push(
-                    Error::new(format!("{} {what_for}", programs.join(", ")))
-                        .fix(install::line(packages))
-                        .fix(command("setup --install")),
+                    Error::under(
+                        Heading::Setup,
+                        format!("the programs {} {what_for}", programs.join(", ")),
+                    )
+                    .fix(install::line(packages))
+                    .fix(command("setup --install")),
                 );
                 Ok(false)
             }
@@ -231,7 +237,7 @@ impl Setup {
     fn engine(&mut self) -> Result<bool, Error> {
         if let Some(why) = engine::silence() {
             let Some(installer) = &mut self.installer else {
-                let gap = Error::new("a Docker engine that answers").cause(&why);
+                let gap = Error::under(Heading::Setup, "a Docker engine that answers").cause(&why);
                 self.gaps.push(engine::cure(&why).into_iter().fold(gap, Error::fix));
                 return Ok(false);
             };
@@ -276,9 +282,12 @@ impl Setup {
                 self.done += 1;
             }
             Err(words) => self.gaps.push(
-                Error::new(format!("the programs of {name}, to serve it without Docker"))
-                    .cause(words)
-                    .fix(format!("cargo {} {}", arguments.join(" "), quoted(manifest))),
+                Error::under(
+                    Heading::Setup,
+                    format!("the programs of {name}, to serve it without Docker"),
+                )
+                .cause(words)
+                .fix(format!("cargo {} {}", arguments.join(" "), quoted(manifest))),
             ),
         }
         Ok(())
@@ -286,7 +295,7 @@ impl Setup {
 
     fn image(&mut self, image: &Image) -> Result<(), Error> {
         let cannot = |why: String| {
-            Error::new(format!("cannot look for the image of {}", image.service))
+            Error::under(Heading::Setup, format!("cannot look for the image of {}", image.service))
                 .cause(why)
                 .fix("docker version")
         };
@@ -314,7 +323,7 @@ impl Setup {
         if image.overridden().is_some() {
             let var = image.override_var();
             self.gaps.push(
-                Error::new(format!("the image {wanted}, which {var} names"))
+                Error::under(Heading::Setup, format!("the image {wanted}, which {var} names"))
                     .cause(why)
                     .fix(format!("correct {var}, or `unset {var}`")),
             );

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::process::no_scratch;
+use super::process::{cannot_start, no_scratch};
 use super::say::{self, Ongoing, tail};
-use crate::Error;
+use crate::{Error, Heading};
 
 /// Runs a command. If it fails or reaches its limit, its output is returned as the inner error.
 ///
@@ -26,8 +26,7 @@ pub(crate) fn step(
     let copy = |log: &File| log.try_clone().map(Stdio::from).map_err(no_scratch);
     command.stdin(Stdio::null()).stdout(copy(&log)?).stderr(copy(&log)?);
     let program = command.get_program().display().to_string();
-    let mut child =
-        command.spawn().map_err(|e| Error::new(format!("cannot run {program}")).cause(e))?;
+    let mut child = command.spawn().map_err(|cause| cannot_start(&program, cause))?;
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
 
     let (tell, ended) = mpsc::channel();
@@ -35,7 +34,11 @@ pub(crate) fn step(
     let how = match ended.recv_timeout(limit) {
         Ok(Ok(status)) if status.success() => return Ok(Ok(())),
         Ok(Ok(status)) => format!("{program}: {status}"),
-        Ok(Err(e)) => return Err(Error::new(format!("cannot wait for {program}")).cause(e)),
+        Ok(Err(e)) => {
+            return Err(
+                Error::under(Heading::Machine, format!("cannot wait for {program}")).cause(e)
+            );
+        }
         Err(_) => {
             nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).ok();
             format!("{program} was not done after {} s", limit.as_secs())

@@ -5,11 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Setup;
-use crate::Error;
 use crate::images::Image;
 use crate::tools::images;
 use crate::tools::say;
 use crate::tools::steps::step;
+use crate::{Error, Heading};
 
 /// Half a gigabyte takes seconds on a disk of its own.
 const COPY_LIMIT: Duration = Duration::from_mins(5);
@@ -69,7 +69,7 @@ impl Setup {
 
     fn unwritable(&self, cause: &dyn std::fmt::Display) -> Error {
         let folder = self.archive.as_deref().unwrap_or("".as_ref()).display();
-        Error::new(format!("images cannot be kept in {folder}"))
+        Error::under(Heading::Setup, format!("images cannot be kept in {folder}"))
             .cause(cause)
             .fix("--images <a folder of yours with half a gigabyte left>")
     }

@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Setup;
-use crate::Error;
 use crate::images::Image;
 use crate::programs::cache;
 use crate::service::Service;
@@ -13,6 +12,7 @@ use crate::tools::process::{Guard, no_scratch};
 use crate::tools::say::{self, quoted, short};
 use crate::tools::steps::step;
 use crate::tools::{images, install};
+use crate::{Error, Heading};
 
 /// A recipe fetches a small system and builds it; 30 to 60 s on two cores with a near mirror.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
@@ -32,7 +32,7 @@ impl Setup {
     /// the build has no network.
     pub(super) fn build(&mut self, image: &Image, why: &str) -> Result<(), Error> {
         if !self.recipes.join(image.service).is_dir() {
-            let gap = Error::new(format!("the image {}", images::wanted(image)))
+            let gap = Error::under(Heading::Setup, format!("the image {}", images::wanted(image)))
                 .cause(why)
                 .tried(format!("a recipe in {}: there is none", self.shown(image.service)));
             self.gaps.push(
@@ -60,8 +60,11 @@ impl Setup {
     pub(super) fn make(&mut self, service: &Service) -> Result<(), Error> {
         let name = service.name;
         if !self.recipes.join(name).is_dir() {
-            let gap = Error::new(format!("the programs of {name}, to serve it without Docker"))
-                .tried(format!("a recipe in {}: there is none", self.shown(name)));
+            let gap = Error::under(
+                Heading::Setup,
+                format!("the programs of {name}, to serve it without Docker"),
+            )
+            .tried(format!("a recipe in {}: there is none", self.shown(name)));
             self.gaps.push(gap.fix(format!("put {} into the PATH", service.native.join(", "))));
             return Ok(());
         }
@@ -80,9 +83,12 @@ impl Setup {
             Ok(())
         };
         kept().map_err(|cause| {
-            Error::new(format!("cannot keep the programs of {name} in {}", version.display()))
-                .cause(cause)
-                .fix(format!("export {}=<a directory of yours>", crate::programs::CACHE_VAR))
+            Error::under(
+                Heading::Setup,
+                format!("cannot keep the programs of {name} in {}", version.display()),
+            )
+            .cause(cause)
+            .fix(format!("export {}=<a directory of yours>", crate::programs::CACHE_VAR))
         })?;
         say::out(format_args!("{name}: its programs are built, so it needs no Docker"));
         self.done += 1;
@@ -118,7 +124,7 @@ impl Setup {
     }
 
     fn failed(&self, service: &str, what: &str, words: String) -> Error {
-        Error::new(format!("{service}: {what} failed"))
+        Error::under(Heading::Setup, format!("{service}: {what} failed"))
             .cause(words)
             .fix(format!("see {}", quoted(self.shown(service))))
     }
@@ -149,6 +155,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
         Ok(())
     };
     copied().map_err(|e| {
-        Error::new(format!("cannot copy {} to {}", from.display(), to.display())).cause(e)
+        Error::under(Heading::Setup, format!("cannot copy {} to {}", from.display(), to.display()))
+            .cause(e)
     })
 }

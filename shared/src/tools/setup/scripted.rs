@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Setup, Tool};
-use crate::Error;
 use crate::cure::command;
 use crate::tools::steps::step;
+use crate::{Error, Heading};
 
 /// Some programs to fetch and a small one to build: 20 s on two cores.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -35,8 +35,9 @@ impl Setup {
     /// When the script fails, or the folder cannot be written.
     pub fn scripted(&mut self, programs: &Scripted<'_>) -> Result<(), Error> {
         let Scripted { script, folder, needs, what, cure } = programs;
-        let unreadable =
-            |cause| Error::new(format!("cannot read {}", script.display())).cause(cause);
+        let unreadable = |cause| {
+            Error::under(Heading::Setup, format!("cannot read {}", script.display())).cause(cause)
+        };
         let text = std::fs::read(script).map_err(unreadable)?;
         // The last thing that is written there.
         let made_by = folder.join("made-by");
@@ -44,12 +45,14 @@ impl Setup {
             return Ok(());
         }
         if self.installer.is_none() {
-            self.gaps.push(Error::new(*what).fix(command(cure)));
+            self.gaps.push(
+                Error::under(Heading::Setup, format!("{what}, not fetched yet")).fix(command(cure)),
+            );
             return Ok(());
         }
         self.tools(needs, false, &format!("for {what}"))?;
         let unwritable = |cause| {
-            Error::new(format!("cannot write to {}", folder.display()))
+            Error::under(Heading::Setup, format!("cannot write to {}", folder.display()))
                 .cause(cause)
                 .fix("make room there, or correct its rights")
         };
@@ -58,7 +61,9 @@ impl Setup {
         }
         let mut run = Command::new(script);
         step(&format!("providing {what}"), run.arg(folder), LIMIT)?.map_err(|words| {
-            Error::new(format!("{} failed", script.display())).cause(words).fix(command(cure))
+            Error::under(Heading::Setup, format!("{} failed", script.display()))
+                .cause(words)
+                .fix(command(cure))
         })?;
         std::fs::write(made_by, text).map_err(unwritable)?;
         self.done += 1;
