@@ -22,6 +22,7 @@ pub(crate) fn password() -> String {
     word() + &word()
 }
 
+#[expect(clippy::disallowed_methods, reason = "names and passwords may not be repeatable")]
 pub(crate) fn bits() -> u64 {
     getrandom::u64().expect("the system has a random source")
 }

@@ -25,6 +25,8 @@
 //!
 //! Invariant: the same seed, binary, test and order of calls in the test give the same numbers.
 
+mod tally;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -34,13 +36,19 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
 
+use tally::Tally;
+
 use crate::provider::announce;
 use crate::verdict::{self, Evidence, Told};
-use crate::{Error, current_test, run, secret};
+use crate::{Error, Heading, current_test, run, secret};
 
 /// The library whose traits draw numbers from a [`Stream`]. A test that has it from here has the
 /// version of the stream.
 pub use rand;
+
+/// The variable with the name of a file to which each stream appends a line when it is dropped. See
+/// [`Stream`].
+pub const LOG_VAR: &str = "TEST_SEED_LOG";
 
 /// The variable with the seed: a whole number from 0 to 18446744073709551615, in decimal digits.
 pub const SEED_VAR: &str = "TEST_SEED";
@@ -69,6 +77,11 @@ impl fmt::Display for Seed {
 ///
 /// It is not `Clone`: a clone would give the same numbers a second time.
 ///
+/// If [`LOG_VAR`] names a file, the stream appends a line to it when it is dropped: the package, the
+/// stream's name, how many numbers it gave, and their SHA-256. The sorted files of two runs with one
+/// seed are equal, whatever the order of the tests and the runner. If they differ, the line names the
+/// test whose choices depend on something else.
+///
 /// The generator is `ChaCha` with 12 rounds. Its numbers are the same in every version of the
 /// library, which those of `StdRng` need not be. The key is a SHA-256, because the standard
 /// library may change its `DefaultHasher`.
@@ -77,10 +90,11 @@ impl fmt::Display for Seed {
 pub struct Stream {
     key: [u8; 32],
     numbers: ChaCha12Rng,
+    tally: Option<Tally>,
 }
 
 impl Stream {
-    fn of(parts: &[&[u8]]) -> Stream {
+    fn of(parts: &[&[u8]], name: impl FnOnce() -> String) -> Stream {
         let mut hash = Sha256::new();
         for part in parts {
             // Without its length, ("ab", "c") would be ("a", "bc").
@@ -88,7 +102,7 @@ impl Stream {
             hash.update(part);
         }
         let key: [u8; 32] = hash.finalize().into();
-        Stream { key, numbers: ChaCha12Rng::from_seed(key) }
+        Stream { key, numbers: ChaCha12Rng::from_seed(key), tally: Tally::new(name) }
     }
 
     /// Returns the stream with this label below this stream, for a thread or a task that the test
@@ -97,7 +111,14 @@ impl Stream {
     /// It does not depend on how many numbers this stream has given. The same label gives the same
     /// stream again.
     pub fn child(&self, label: &str) -> Stream {
-        Stream::of(&[b"child", &self.key, label.as_bytes()])
+        let parent = || self.tally.as_ref().map_or_else(String::new, Tally::name);
+        Stream::of(&[b"child", &self.key, label.as_bytes()], || format!("{}/{label}", parent()))
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some(tally) = &mut self.tally {
+            tally.note(bytes);
+        }
     }
 }
 
@@ -105,15 +126,20 @@ impl TryRng for Stream {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.numbers.next_u32())
+        let number = self.numbers.next_u32();
+        self.note(&number.to_le_bytes());
+        Ok(number)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.numbers.next_u64())
+        let number = self.numbers.next_u64();
+        self.note(&number.to_le_bytes());
+        Ok(number)
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         self.numbers.fill_bytes(bytes);
+        self.note(bytes);
         Ok(())
     }
 }
@@ -187,9 +213,12 @@ pub fn proptest(config: proptest::test_runner::Config) -> proptest::test_runner:
 /// The next stream of this thread's test for one purpose. The purposes do not shift each other.
 fn of_this_test(purpose: &'static str) -> Result<Stream, Error> {
     let test = current_test::of_thread().ok_or_else(|| {
-        Error::new("seed: this thread belongs to no test, so no test's stream is its own")
-            .fix("call seed::stream() in the test and move stream.child(\"worker\") to the thread")
-            .fix("or call seed::stream_for(\"a name of your own\")")
+        Error::under(
+            Heading::Seed,
+            "seed: this thread belongs to no test, so no test's stream is its own",
+        )
+        .fix("call seed::stream() in the test and move stream.child(\"worker\") to the thread")
+        .fix("or call seed::stream_for(\"a name of your own\")")
     })?;
     next(&test, purpose)
 }
@@ -211,8 +240,11 @@ fn next(test: &str, purpose: &'static str) -> Result<Stream, Error> {
 }
 
 fn of_test(seed: Seed, binary: &str, test: &str, purpose: &str, count: u64) -> Stream {
+    let name = || format!("{binary} {test} {purpose} {count}");
     let (seed, count) = (seed.0.to_le_bytes(), count.to_le_bytes());
-    Stream::of(&[b"test", &seed, binary.as_bytes(), test.as_bytes(), purpose.as_bytes(), &count])
+    let parts =
+        [b"test", &seed[..], binary.as_bytes(), test.as_bytes(), purpose.as_bytes(), &count];
+    Stream::of(&parts, name)
 }
 
 fn named(name: &str) -> Result<Stream, Error> {
@@ -220,7 +252,8 @@ fn named(name: &str) -> Result<Stream, Error> {
     if let Some(test) = current_test::of_thread() {
         verdict::note(WHAT, &test, Used(seed));
     }
-    Ok(Stream::of(&[b"name", &seed.0.to_le_bytes(), name.as_bytes()]))
+    let named = || format!("{} name {name}", current_test::binary());
+    Ok(Stream::of(&[b"name", &seed.0.to_le_bytes(), name.as_bytes()], named))
 }
 
 fn find() -> Result<Seed, Error> {
@@ -241,7 +274,7 @@ fn parse(text: &str) -> Result<Seed, Error> {
     // `u64::from_str` would accept a plus sign.
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_digits).map(Seed).ok_or_else(|| {
-        Error::new(format!("{SEED_VAR}={text:?} is no seed"))
+        Error::under(Heading::Seed, format!("{SEED_VAR}={text:?} is no seed"))
             .cause(format!(
                 "a seed is a whole number from 0 to {}, in decimal digits, without spaces",
                 u64::MAX
