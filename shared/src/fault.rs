@@ -4,26 +4,34 @@
 //! `faults.toml`. The compiler checks that they are there.
 //!
 //! ```no_run
-//! use testenv::fault::{FAULT_VAR, REACHED_VAR};
+//! use testenv::fault::FAULT_VAR;
 //!
-//! // The suite of a task on a wrong program; `reached` then names the tests that ran the wrong line.
+//! // The suite of a task on a wrong program.
 //! let mut cargo = std::process::Command::new("cargo");
-//! cargo.args(["test", "-p", "task06-redis"]).env(FAULT_VAR, "ttl-in-seconds").env(REACHED_VAR, "/tmp/reached");
+//! cargo.args(["test", "-p", "task06-redis"]).env(FAULT_VAR, "ttl-in-seconds");
 //! assert!(!cargo.status().unwrap().success(), "no test noticed");
 //! ```
 //!
+//! A check must not tell the tests whether the program is right: tests that know it need not look at
+//! the program. So a check sets [`PROGRAM_VAR`] for right and wrong programs alike. Its value is a
+//! [`Program`], which names no fault. The process writes down each place at which the fault could
+//! be, on right programs too.
+//!
 //! Invariant: a `COURSE_FAULT` that the crate under test does not list is refused, never ignored.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::panic::Location;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The variable with the id of the fault that this process makes.
 pub const FAULT_VAR: &str = "COURSE_FAULT";
 
-/// The variable with the path of a file. The file collects, one per line, the names of the threads
-/// (for libtest: the tests) that reached the fault.
-pub const REACHED_VAR: &str = "COURSE_REACHED";
+/// The variable by which a check selects a program. Its value is a [`Program`]. `COURSE_FAULT` is then
+/// ignored.
+pub const PROGRAM_VAR: &str = "COURSE_PROGRAM";
 
 /// True if this process was asked to make the mistake `id`: `if fault!("ttl-in-seconds") { … }`.
 ///
@@ -32,7 +40,8 @@ pub const REACHED_VAR: &str = "COURSE_REACHED";
 ///
 /// # Panics
 ///
-/// When `COURSE_FAULT` names a fault that this crate does not list.
+/// When `COURSE_FAULT` names a fault that this crate does not list, and in a file below `tests/`: a test
+/// that asks for the fault does not look at the program.
 ///
 /// ```compile_fail
 /// // In a crate whose faults.toml has the line `id = "ttl-in-seconds"` this compiles; here, where there is no such file, it must not.
@@ -48,7 +57,9 @@ macro_rules! fault {
             $crate::fault::lists(LISTED, $id),
             concat!("faults.toml of this crate has no `id = \"", $id, "\"`")
         );
-        $crate::fault::is_on(LISTED, env!("CARGO_PKG_NAME"), $id)
+        // The answer never changes in a process, and a subject may ask a million times.
+        static ON: ::std::sync::OnceLock<bool> = ::std::sync::OnceLock::new();
+        *ON.get_or_init(|| $crate::fault::is_on(LISTED, env!("CARGO_PKG_NAME"), $id))
     }};
 }
 
@@ -82,13 +93,21 @@ const fn matches(text: &[u8], at: usize, part: &[u8]) -> bool {
     true
 }
 
-/// Whether `id` is the fault of this process. If so, adds a line to the file of [`REACHED_VAR`].
-/// [`fault!`] calls it.
+/// Whether `id` is the fault of this process. [`fault!`] calls it, once for each place.
 #[doc(hidden)]
+#[track_caller]
 pub fn is_on(faults_toml: &str, package: &str, id: &str) -> bool {
-    let Some(selected) = selected() else { return false };
+    let file = Location::caller().file();
+    assert!(
+        !is_of_tests(Path::new(file)),
+        "{file} asks whether a fault is on: a test looks at what the program does"
+    );
+    let selected = match asked() {
+        Asked::Nothing => return false,
+        Asked::Program(program) => return program.reaches(id),
+        Asked::Fault(selected) => selected,
+    };
     if selected == id {
-        note_reached();
         return true;
     }
     // The subject of an earlier task that this one stacks on asks with a list of its own: only the package under test refuses.
@@ -102,29 +121,120 @@ pub fn is_on(faults_toml: &str, package: &str, id: &str) -> bool {
     false
 }
 
-/// The fault that this process was asked to make.
-pub(crate) fn selected() -> Option<&'static str> {
-    static SELECTED: OnceLock<Option<String>> = OnceLock::new();
-    SELECTED.get_or_init(|| std::env::var(FAULT_VAR).ok()).as_deref()
+/// Whether a source is below the `tests/` of a package. A checkout may be below a folder of this name.
+fn is_of_tests(file: &Path) -> bool {
+    file.iter()
+        .rev()
+        .find(|part| *part == "tests" || *part == "src")
+        .is_some_and(|part| part == "tests")
 }
 
-fn note_reached() {
-    static FILE: OnceLock<Option<std::fs::File>> = OnceLock::new();
-    let file = FILE.get_or_init(|| {
-        let path = std::env::var_os(REACHED_VAR)?;
-        Some(
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .expect("COURSE_REACHED names a file that can be written"),
-        )
-    });
-    if let Some(mut file) = file.as_ref() {
-        let thread = std::thread::current();
-        let line = format!("{}\n", thread.name().unwrap_or("(a thread without a name)"));
-        file.write_all(line.as_bytes()).expect("the file of COURSE_REACHED takes a line");
+/// What this process was asked to be.
+enum Asked {
+    Nothing,
+    Fault(String),
+    Program(Program),
+}
+
+fn asked() -> &'static Asked {
+    static ASKED: OnceLock<Asked> = OnceLock::new();
+    ASKED.get_or_init(|| {
+        if let Ok(value) = std::env::var(PROGRAM_VAR) {
+            let program = Program::read(&value);
+            return Asked::Program(program.unwrap_or_else(|| {
+                panic!(
+                    "{PROGRAM_VAR}={value}: no check has set this\n  to fix: unset {PROGRAM_VAR}"
+                )
+            }));
+        }
+        std::env::var(FAULT_VAR).map_or(Asked::Nothing, Asked::Fault)
+    })
+}
+
+/// Whether a check has chosen the program.
+pub(crate) fn is_checked() -> bool {
+    matches!(asked(), Asked::Program(_))
+}
+
+/// The fault of [`FAULT_VAR`].
+pub(crate) fn selected() -> Option<&'static str> {
+    if let Asked::Fault(id) = asked() { Some(id) } else { None }
+}
+
+/// The program that a check asks for: the right one, or one with a fault.
+///
+/// A test sees two numbers and the path of a file. If the program has a fault, the second number is
+/// the fault's seal with the first one. Otherwise it is any number. The file collects the seals of
+/// the faults that the process could have made, one a line, whether one was on or not.
+#[derive(Debug)]
+pub struct Program {
+    salt: u64,
+    sealed: u64,
+    reached: PathBuf,
+}
+
+impl Program {
+    /// The right program for `None`, otherwise the program with this fault. The two random numbers
+    /// are used for no other process. `reached` is an empty file, whose path is UTF-8.
+    pub fn new(fault: Option<&str>, [salt, other]: [u64; 2], reached: &Path) -> Program {
+        let sealed = fault.map_or(other, |id| seal(salt, id));
+        Program { salt, sealed, reached: reached.to_owned() }
     }
+
+    /// The value of [`PROGRAM_VAR`].
+    pub fn value(&self) -> String {
+        format!("{:016x}-{:016x}-{}", self.salt, self.sealed, self.reached.display())
+    }
+
+    /// Which of these faults the processes could have made until now.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn reached<'a>(
+        &self,
+        faults: impl IntoIterator<Item = &'a str>,
+    ) -> std::io::Result<BTreeSet<&'a str>> {
+        let seals = std::fs::read_to_string(&self.reached)?;
+        let seals: BTreeSet<&str> = seals.lines().collect();
+        let is_reached = |id: &&str| seals.contains(word(seal(self.salt, id)).as_str());
+        Ok(faults.into_iter().filter(is_reached).collect())
+    }
+
+    fn read(value: &str) -> Option<Program> {
+        let mut parts = value.splitn(3, '-');
+        let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
+        let (salt, sealed) = (number()?, number()?);
+        Some(Program { salt, sealed, reached: parts.next()?.into() })
+    }
+
+    fn reaches(&self, id: &str) -> bool {
+        let sealed = seal(self.salt, id);
+        let line = format!("{}\n", word(sealed));
+        let file = OpenOptions::new().append(true).open(&self.reached);
+        match file.and_then(|mut file| file.write_all(line.as_bytes())) {
+            Ok(()) => {}
+            // The check has ended: what is left of its processes has nobody to tell.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                panic!("a check's file {} cannot be written: {error}", self.reached.display())
+            }
+        }
+        sealed == self.sealed
+    }
+}
+
+fn word(seal: u64) -> String {
+    format!("{seal:016x}")
+}
+
+/// A number that tells a fault only to those who know it. FNV-1a: it hides nothing from a test that
+/// computes it too, and such a test could as well read this file.
+fn seal(salt: u64, id: &str) -> u64 {
+    let bytes = salt.to_le_bytes().into_iter().chain(id.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Ends the process before `main` if `COURSE_FAULT` names a fault that the package under test does
@@ -133,20 +243,18 @@ fn note_reached() {
 /// Cargo and nextest tell a test process its package. In a process that neither of them started,
 /// [`fault!`] does the check when the process reaches a fault.
 pub(crate) fn refuse_unknown() {
-    let (Ok(selected), Some(package_dir)) =
-        (std::env::var(FAULT_VAR), std::env::var_os("CARGO_MANIFEST_DIR"))
+    let (Some(selected), Some(package_dir)) = (selected(), std::env::var_os("CARGO_MANIFEST_DIR"))
     else {
         return;
     };
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     // Cargo hands its package's variables to everything below it: the course's own processes have no faults to refuse.
-    let Ok(faults_toml) =
-        std::fs::read_to_string(std::path::Path::new(&package_dir).join("faults.toml"))
+    let Ok(faults_toml) = std::fs::read_to_string(Path::new(&package_dir).join("faults.toml"))
     else {
         return;
     };
-    if !lists(&faults_toml, &selected) {
-        writeln!(std::io::stderr(), "{}", refusal(&faults_toml, &package, &selected)).ok();
+    if !lists(&faults_toml, selected) {
+        writeln!(std::io::stderr(), "{}", refusal(&faults_toml, &package, selected)).ok();
         #[expect(clippy::exit, reason = "before `main` there is nobody to return an error to")]
         std::process::exit(2);
     }
@@ -165,7 +273,9 @@ fn refusal(faults_toml: &str, package: &str, selected: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::lists;
+    use std::path::Path;
+
+    use super::{Program, is_of_tests, lists};
 
     const TOML: &str = "# c\n[[fault]]\nid = \"a-b\"\nstory = \"id = \\\"x\\\"\"\n";
 
@@ -174,5 +284,52 @@ mod tests {
         assert!(lists(TOML, "a-b"));
         assert!(!lists(TOML, "a"));
         assert!(!lists(TOML, "x"));
+    }
+
+    #[test]
+    fn a_file_is_of_the_tests_by_its_place_in_the_package() {
+        for (file, expected) in [
+            ("crates/task07-kafka/tests/exercise.rs", true),
+            ("crates/task07-kafka/tests/common/mod.rs", true),
+            ("crates/task07-kafka/src/faults.rs", false),
+            ("/home/me/tests/course/crates/task07-kafka/src/faults.rs", false),
+            ("/home/me/src/course/crates/task07-kafka/tests/exercise.rs", true),
+        ] {
+            assert_eq!(is_of_tests(Path::new(file)), expected, "{file}");
+        }
+    }
+
+    #[test]
+    #[should_panic = "cannot be written"]
+    fn what_a_process_cannot_note_is_no_fault_that_nobody_reached() {
+        // A folder is no file to write to.
+        let folder = tempfile::tempdir().unwrap();
+
+        Program::new(None, [7, 8], folder.path()).reaches("a-b");
+    }
+
+    #[test]
+    fn a_process_makes_the_fault_that_its_program_has_and_notes_those_it_could_make() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let program = |fault| Program::new(fault, [7, 8], file.path());
+        let in_process = |fault| Program::read(&program(fault).value()).unwrap();
+
+        assert!(in_process(Some("a-b")).reaches("a-b"));
+        assert!(!in_process(Some("a-b")).reaches("c"));
+        assert!(!in_process(None).reaches("d"));
+
+        let reached = program(None).reached(["a-b", "c", "d", "e"]).unwrap();
+        assert_eq!(reached.into_iter().collect::<Vec<_>>(), ["a-b", "c", "d"]);
+    }
+
+    #[test]
+    fn the_values_of_right_and_wrong_programs_look_the_same() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let right = Program::new(None, [7, 8], file.path()).value();
+        let wrong = Program::new(Some("a-b"), [7, 8], file.path()).value();
+
+        let shape = |value: &str| value.replace(|c: char| c.is_ascii_hexdigit(), "0");
+        assert_eq!(shape(&right), shape(&wrong));
+        assert!(!wrong.contains("a-b"));
     }
 }
