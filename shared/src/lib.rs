@@ -2,13 +2,20 @@
 #![doc = include_str!("../README.md")]
 // Each part of this crate serves several services. Whoever has one of them does not use all of a part.
 #![cfg_attr(
-    not(all(feature = "every-service", feature = "integration", feature = "tools")),
+    not(all(
+        feature = "every-service",
+        feature = "integration",
+        feature = "leaks",
+        feature = "tools"
+    )),
     allow(dead_code, unused_imports, reason = "it is looked for where everything is built in")
 )]
 
 // Said aloud in every test.
 mod error;
 pub mod fault;
+#[cfg(feature = "leaks")]
+pub mod leaks;
 pub mod wait;
 
 pub use error::{Error, Heading};
@@ -86,6 +93,21 @@ const CLEANERS: &[&run::cleaner::Cleaner] = &[
     &proxy::CLEANER,
 ];
 
+/// How the servers of this binary are started before its tests.
+#[cfg(all(feature = "integration", feature = "service"))]
+const STARTERS: &[server::Starter] = &[
+    #[cfg(feature = "kafka")]
+    kafka::START,
+    #[cfg(feature = "postgres")]
+    postgres::START,
+    #[cfg(feature = "redis")]
+    redis::START,
+    #[cfg(feature = "s3")]
+    s3::START,
+    #[cfg(feature = "toxiproxy")]
+    proxy::START,
+];
+
 /// Runs before `main` in every process that links the harness.
 ///
 /// The reaper is this binary, re-executed; it must take over before libtest starts. An unknown `COURSE_FAULT`
@@ -99,12 +121,14 @@ fn before_main() {
     #[cfg(feature = "integration")]
     provider::tell_testcontainers();
     run::reap_if_asked(CLEANERS);
+    #[cfg(all(feature = "integration", feature = "service"))]
+    server::start_if_asked(STARTERS);
     fault::refuse_unknown();
-    // A hundred tests fail under a fault.
+    // A hundred tests fail under a fault. A check's right programs look like its wrong ones.
     #[cfg(any(
         feature = "embedded",
         feature = "seed",
         all(feature = "integration", feature = "service")
     ))]
-    verdict::keep_nothing_if(|| fault::selected().is_some());
+    verdict::keep_nothing_if(|| fault::is_checked() || fault::selected().is_some());
 }
