@@ -55,6 +55,7 @@ impl Lab {
             name.starts_with("NEXTEST")
                 || name.starts_with("TESTENV_")
                 || name.starts_with("COURSE_")
+                || name.starts_with("TEST_SEED")
         };
         for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
             command.env_remove(name);
@@ -193,7 +194,17 @@ impl Lab {
             let left = self.first_left();
             if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
         })
-        .unwrap();
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.told()));
+    }
+
+    /// What is left, and the last words of the reapers: why it is left.
+    fn told(&self) -> String {
+        let runs = std::fs::read_dir(self.base()).into_iter().flatten().flatten();
+        let words = runs.filter_map(|run| {
+            let words = std::fs::read_to_string(run.path().join("reaper.log")).ok()?;
+            Some(format!("{}: {words}", run.path().display()))
+        });
+        self.left().into_iter().chain(words).collect::<Vec<_>>().join("\n")
     }
 
     /// The same, but for the containers that carry this label.
@@ -212,7 +223,7 @@ impl Lab {
                 .collect();
             if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
         })
-        .unwrap();
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.told()));
     }
 
     /// The address of a service's server, as a run of the lab has noted it.

@@ -63,3 +63,36 @@ pub(crate) fn sixteen_processes_racing_a_cold_start_start_one_broker() {
     assert_eq!(started, ["kafka"]);
     lab.expect_nothing_left(PROMISED);
 }
+
+/// A check lets the servers start while the compiler works. The tests then find them.
+#[test]
+fn servers_that_are_asked_for_start_before_the_tests_and_are_the_ones_that_tests_use() {
+    let lab = Lab::new();
+    let of_the_run = |mut actor: Command| {
+        actor.env("TESTENV_RUN_ID", "early").env("TESTENV_GRACE_MS", "60000");
+        actor.stderr(std::process::Stdio::piped());
+        actor
+    };
+
+    let started = started(&lab, || {
+        let mut early = of_the_run(lab.actor("nothing", "panic"));
+        early.env("TESTENV_START", SERVICES.join(","));
+        // Tests that are run are run: what ends before them would read as passed.
+        assert!(!early.output().unwrap().status.success(), "this actor fails");
+        assert!(!lab.base().join("early/redis.json").exists());
+        // Asked for its tests, it ends before `main`, where it would fail.
+        passed_silently(early.arg("--list"));
+        for service in ["postgres", "redis"] {
+            passed_silently(&mut of_the_run(lab.actor(service, "pass")));
+        }
+    });
+
+    assert_eq!(started, SERVICES);
+    std::fs::write(lab.base().join("early/given-up"), "").unwrap();
+    lab.expect_nothing_left(PROMISED);
+}
+
+fn passed_silently(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

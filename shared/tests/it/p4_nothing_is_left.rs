@@ -213,6 +213,33 @@ fn a_native_server_goes_although_somebody_deleted_the_runs_directory() {
     goes_without_its_directory("native", &[]);
 }
 
+#[test]
+fn a_native_server_goes_although_its_note_was_deleted_before_the_reaper_read_it() {
+    let lab = Lab::new();
+    let actor = |part| {
+        let mut actor = lab.actor(part, "wait").env("TESTENV_RUN_ID", "unread").spawn().unwrap();
+        assert_eq!(lab::line(&mut actor), part);
+        actor
+    };
+    let first = actor("nothing");
+    let reaper = Pid::from_raw(lab.reaper());
+    kill(reaper, Signal::SIGSTOP).unwrap();
+    let second = actor("native");
+
+    std::fs::remove_dir_all(lab.runs()).unwrap();
+    kill(reaper, Signal::SIGCONT).unwrap();
+
+    for mut member in [first, second] {
+        drop(member.stdin.take());
+        member.wait().unwrap();
+    }
+    testenv::wait::until_blocking(PROMISED, "the end of the server", || {
+        let left = lab.left_but_files();
+        if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
+    })
+    .unwrap();
+}
+
 /// Whoever deletes one file after the other has taken the notes before the locks.
 #[cfg(feature = "integration")]
 #[test]

@@ -29,6 +29,56 @@ fn a_native_cluster_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run
     is_swept_without_a_note("postgres", NATIVE);
 }
 
+/// A run may go on for hours, and each of its killed tests held 8 MB of the server's memory.
+#[tokio::test]
+async fn the_database_of_a_killed_test_is_dropped_while_the_run_goes_on() {
+    let (theirs, lab) = (Lab::new(), Lab::new());
+    let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
+    let url = lab::line(&mut owner);
+    let test = || {
+        let mut actor = lab.actor("postgres", "wait");
+        actor.env("TESTENV_POSTGRES_URL", &url).env("TESTENV_RUN_ID", "long").spawn().unwrap()
+    };
+    let (mut lives, mut killed) = (test(), test());
+    assert_eq!(
+        (lab::line(&mut lives), lab::line(&mut killed)),
+        ("postgres".into(), "postgres".into())
+    );
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut with_rows = async || {
+        let mut found = 0;
+        let names = "SELECT datname::text FROM pg_database WHERE datname LIKE 'test\\_%'";
+        let names: Vec<String> =
+            sqlx::query_scalar(names).fetch_all(&mut connection).await.unwrap();
+        for name in names {
+            let (server, _) = url.rsplit_once('/').unwrap();
+            let Ok(mut test) = PgConnection::connect(&format!("{server}/{name}")).await else {
+                continue;
+            };
+            let users = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM users");
+            found += users.fetch_one(&mut test).await.unwrap_or(0);
+        }
+        found
+    };
+    assert_eq!(with_rows().await, 2, "each test has written a row into its database");
+
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+
+    let dropped =
+        testenv::wait::until(PROMISED, "the drop of the killed test's database", async || {
+            let found = with_rows().await;
+            if found == 1 { Ok(()) } else { Err(found) }
+        });
+    dropped.await.unwrap();
+    drop(lives.stdin.take());
+    lives.wait().unwrap();
+    lab.expect_nothing_left(PROMISED);
+    drop(owner.stdin.take());
+    owner.wait().unwrap();
+    theirs.expect_nothing_left(PROMISED);
+}
+
 #[tokio::test]
 pub(crate) async fn no_database_of_ours_is_left_on_a_given_server_after_every_kind_of_end() {
     let theirs = Lab::new();

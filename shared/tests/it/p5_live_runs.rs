@@ -1,9 +1,12 @@
 //! P5: a live run is never reaped; two runs on one machine do not touch each other.
 
 use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use testenv::seed::{self, rand::RngExt};
+use testenv::seed;
+use testenv::seed::rand::rngs::ChaCha12Rng;
+use testenv::seed::rand::{Rng, RngExt, SeedableRng};
 
 use crate::lab::{self, Lab, PROMISED};
 
@@ -11,7 +14,8 @@ const AT_ONCE: usize = 8;
 
 /// The servers that the members of one run met, when members join and leave at random with gaps of up to `gap_ms`.
 fn servers_met(lab: &Lab, joins: usize, grace_ms: u64, gap_ms: u64) -> HashSet<String> {
-    let mut random = seed::stream();
+    // One number of the stream: how many joins there are depends on the load that was asked for.
+    let mut random = ChaCha12Rng::seed_from_u64(seed::stream().next_u64());
     let mut members = Vec::new();
     let mut met = HashSet::new();
     for _ in 0..joins {
@@ -20,19 +24,24 @@ fn servers_met(lab: &Lab, joins: usize, grace_ms: u64, gap_ms: u64) -> HashSet<S
             std::thread::park_timeout(Duration::from_millis(random.random_range(0..gap_ms)));
         }
         let stay = random.random_range(0..80).to_string();
-        let mut member = lab.actor("member", &stay);
-        member
-            .env("TESTENV_RUN_ID", "joins and leaves")
-            .env("TESTENV_GRACE_MS", grace_ms.to_string());
+        let mut member = member(lab, &stay, "joins and leaves");
+        member.env("TESTENV_GRACE_MS", grace_ms.to_string());
         members.push(member.spawn().unwrap());
     }
     met.extend(members.into_iter().map(server_of));
     met
 }
 
-fn server_of(member: std::process::Child) -> String {
+fn member(lab: &Lab, stay_ms: &str, run: &str) -> Command {
+    let mut member = lab.actor("member", stay_ms);
+    member.env("TESTENV_RUN_ID", run).stderr(Stdio::piped());
+    member
+}
+
+fn server_of(member: Child) -> String {
     let output = member.wait_with_output().unwrap();
-    assert!(output.status.success(), "a member met the end of its server");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "a member failed: {said}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -43,6 +52,24 @@ pub(crate) fn joins_and_leaves_at_random_meet_one_server() {
     let met = servers_met(&lab, lab::load(40, 1000), 2000, 300);
 
     assert_eq!(met.len(), 1, "{met:?}");
+    lab.expect_nothing_left(PROMISED);
+}
+
+/// A command keeps its servers for the next one. When it is killed, it wants nothing left.
+#[test]
+fn a_kept_run_is_found_again_and_ends_when_its_command_is_killed() {
+    let lab = Lab::new();
+    let server = || {
+        let mut member = member(&lab, "0", "kept");
+        member.env("TESTENV_GRACE_MS", "600000");
+        server_of(member.spawn().unwrap())
+    };
+    let first = server();
+    std::thread::park_timeout(Duration::from_secs(3)); // longer than the usual grace
+
+    assert_eq!(server(), first);
+
+    std::fs::write(lab.base().join("kept/given-up"), "").unwrap();
     lab.expect_nothing_left(PROMISED);
 }
 
@@ -82,9 +109,7 @@ fn sixteen_processes_racing_a_cold_start_meet_one_server() {
     let lab = Lab::new();
     let start = Instant::now();
 
-    let racers: Vec<_> = (0..16)
-        .map(|_| lab.actor("member", "0").env("TESTENV_RUN_ID", "race").spawn().unwrap())
-        .collect();
+    let racers: Vec<_> = (0..16).map(|_| member(&lab, "0", "race").spawn().unwrap()).collect();
     let met: HashSet<String> = racers.into_iter().map(server_of).collect();
 
     assert_eq!(met.len(), 1, "{met:?} after {:?}", start.elapsed());

@@ -2,7 +2,7 @@
 //! it. `seeded.rs` has the tests that are run here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::{Lab, PROMISED};
@@ -19,11 +19,16 @@ type Values = BTreeMap<String, String>;
 struct Suite {
     lab: Lab,
     out: tempfile::TempDir,
+    log: tempfile::TempDir,
 }
 
 impl Suite {
     fn new() -> Suite {
-        Suite { lab: Lab::new(), out: tempfile::tempdir().unwrap() }
+        Suite {
+            lab: Lab::new(),
+            out: tempfile::tempdir().unwrap(),
+            log: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// What the tests print if they are run so, and whether they passed.
@@ -43,12 +48,24 @@ impl Suite {
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .env("SEEDED", told)
             .env("SEEDED_OUT", self.out.path())
+            .env("TEST_SEED_LOG", self.log())
             .env("RUST_BACKTRACE", "0")
             .stderr(std::process::Stdio::piped());
         let output = command.output().unwrap();
         let printed =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (printed.into_owned(), output.status.success())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.log.path().join("log")
+    }
+
+    /// What streams wrote to the log since it was taken last, in the order of the names.
+    fn take_log(&self) -> Vec<String> {
+        let mut lines: Vec<String> = take(&self.log()).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// The values that tests wrote since they were taken last.
@@ -106,6 +123,29 @@ fn one_seed_gives_the_same_values_in_two_orders_and_under_both_runners() {
     for (test, values) in &forwards {
         assert_ne!(&other_seed[test], values, "{test}: the seed changes nothing");
     }
+    suite.lab.expect_nothing_left(PROMISED);
+}
+
+#[test]
+fn the_log_of_the_streams_is_the_same_in_two_orders_and_under_both_runners() {
+    let suite = Suite::new();
+    let logged = |seed, words, last: &[&str]| {
+        let (printed, passed) = suite.run(Some(seed), "pass", words, last);
+        assert!(passed, "{printed}");
+        suite.take_log()
+    };
+
+    let one_by_one = logged("7", CARGO_TEST, &["--", "--test-threads=1"]);
+
+    for stream in ["a_numbers stream 2: 100 numbers, ", "d_threads stream 1/two: 100 numbers, "] {
+        let start = format!("shared seeded {stream}");
+        let lines = one_by_one.iter().filter(|line| line.starts_with(&start));
+        assert_eq!(lines.count(), 1, "{one_by_one:#?}");
+    }
+    assert_eq!(logged("7", CARGO_TEST, &["--", "--test-threads=8"]), one_by_one);
+    assert_eq!(logged("7", NEXTEST, &["-j", "4"]), one_by_one);
+    let other_seed = logged("8", NEXTEST, &[]);
+    assert!(other_seed.iter().all(|line| !one_by_one.contains(line)), "{other_seed:#?}");
     suite.lab.expect_nothing_left(PROMISED);
 }
 
