@@ -26,7 +26,11 @@ fn main() {
         return print_sqlx_test();
     }
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    println!("profile {profile}, {SAMPLES} samples of ours, {OTHERS} of the others, milliseconds");
+    println!(
+        "profile {profile}, {} samples of ours, {} of the others, milliseconds",
+        times(SAMPLES),
+        times(OTHERS)
+    );
     for count in [2, 50] {
         let migrator: &'static Migrator = Box::leak(Box::new(migrations(count)));
         let template = Template::migrations(migrator);
@@ -35,6 +39,12 @@ fn main() {
         let (ours, drops) = tests(&template);
         runtime().block_on(measure(count, migrator, &template, &ours, &drops));
     }
+}
+
+/// How many times something is measured: often under `cargo bench`, once under `cargo test --benches`, which only
+/// shows that the benchmark works.
+fn times(often: usize) -> usize {
+    if std::env::args().any(|argument| argument == "--bench") { often } else { 1 }
 }
 
 /// What `#[tokio::test]` gives each test; with its end, the connections of the test end.
@@ -56,7 +66,7 @@ fn tests(template: &Template) -> (Vec<Duration>, Vec<Duration>) {
             (answered, start.elapsed())
         })
     };
-    (0..SAMPLES).map(test).unzip()
+    (0..times(SAMPLES)).map(test).unzip()
 }
 
 async fn measure(
@@ -161,10 +171,11 @@ async fn burst(template: &Template) -> f64 {
         let db = template.fresh().await;
         one(db.pool()).await;
     };
-    for _ in 0..ROUNDS {
+    let rounds = times(ROUNDS);
+    for _ in 0..rounds {
         tokio::join!(test(), test(), test(), test(), test(), test(), test(), test());
     }
-    start.elapsed().as_secs_f64() * 1000.0 / (ROUNDS * 8) as f64
+    start.elapsed().as_secs_f64() * 1000.0 / (rounds * 8) as f64
 }
 
 async fn bare_pair(admin: &mut PgConnection) -> Vec<Duration> {
@@ -182,7 +193,7 @@ async fn bare_pair(admin: &mut PgConnection) -> Vec<Duration> {
 fn sqlx_test(url: &str, count: usize) -> Vec<Duration> {
     let me = std::env::current_exe().unwrap();
     let output = std::process::Command::new(me)
-        .arg(count.to_string())
+        .args([count, times(OTHERS)].map(|number| number.to_string()))
         .env("DATABASE_URL", url)
         .env(SQLX_TEST, "1")
         .output()
@@ -194,9 +205,10 @@ fn sqlx_test(url: &str, count: usize) -> Vec<Duration> {
 
 fn print_sqlx_test() {
     use sqlx::testing::{TestArgs, TestFn};
-    let count = std::env::args().nth(1).unwrap().parse().unwrap();
+    let mut numbers = std::env::args().skip(1).map(|number| number.parse::<usize>().unwrap());
+    let (count, times) = (numbers.next().unwrap(), numbers.next().unwrap());
     let migrator: &'static Migrator = Box::leak(Box::new(migrations(count)));
-    for _ in 0..OTHERS {
+    for _ in 0..times {
         let args =
             TestArgs { migrator: Some(migrator), test_path: "bench::sqlx_test", fixtures: &[] };
         let start = Instant::now();
@@ -241,7 +253,7 @@ async fn one(pool: &sqlx::PgPool) {
 
 async fn sample(mut work: impl AsyncFnMut(usize) -> Duration) -> Vec<Duration> {
     let mut samples = Vec::new();
-    for i in 0..OTHERS {
+    for i in 0..times(OTHERS) {
         samples.push(work(i).await);
     }
     samples

@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_millis(33);
 
 fn main() {
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    println!("profile {profile}, {SAMPLES} samples each, milliseconds");
+    println!("profile {profile}, {} samples each, milliseconds", times(SAMPLES));
     // The first one waits for the server.
     let first = runtime().block_on(testenv::fresh_redis());
 
@@ -73,11 +73,17 @@ fn sample<T>(work: impl AsyncFn() -> T) -> Vec<T> {
         std::thread::park_timeout(PAUSE);
         runtime().block_on(work())
     };
-    (0..SAMPLES).map(one).collect()
+    (0..times(SAMPLES)).map(one).collect()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// How many times something is measured: often under `cargo bench`, once under `cargo test --benches`, which only
+/// shows that the benchmark works.
+fn times(often: usize) -> usize {
+    if std::env::args().any(|argument| argument == "--bench") { often } else { 1 }
 }
 
 fn p(samples: &[Duration], percent: usize) -> f64 {

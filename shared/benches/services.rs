@@ -31,7 +31,7 @@ fn main() {
         return;
     }
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    println!("profile {profile}, {SAMPLES} samples of ours, milliseconds");
+    println!("profile {profile}, {} samples of ours, milliseconds", times(SAMPLES));
     topic::bench();
     bucket::bench();
     proxy::bench();
@@ -83,6 +83,12 @@ fn sample(count: usize, work: impl AsyncFn(usize)) -> Vec<Duration> {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// How many times something is measured: often under `cargo bench`, once under `cargo test --benches`, which only
+/// shows that the benchmark works.
+fn times(often: usize) -> usize {
+    if std::env::args().any(|argument| argument == "--bench") { often } else { 1 }
 }
 
 fn p(samples: &[Duration], percent: usize) -> f64 {

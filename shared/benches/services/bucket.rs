@@ -3,21 +3,21 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Config, Credentials, Region};
 
-use crate::{Instead, SAMPLES, compare, runtime, sample};
+use crate::{Instead, SAMPLES, compare, runtime, sample, times};
 
 pub(crate) fn bench() {
     // The first one waits for the server.
     let first = runtime().block_on(testenv::fresh_bucket());
 
-    let ours = sample(SAMPLES, async |_| drop(testenv::fresh_bucket().await));
-    let buckets = sample(SAMPLES, async |number| by_hand(first.endpoint(), number).await);
+    let ours = sample(times(SAMPLES), async |_| drop(testenv::fresh_bucket().await));
+    let buckets = sample(times(SAMPLES), async |number| by_hand(first.endpoint(), number).await);
     let goal = if cfg!(feature = "integration") { 60.0 } else { 20.0 };
     let others = [
         Instead { name: "create-bucket on the same server", samples: buckets, most: 1.2 },
         #[cfg(feature = "integration")]
         Instead {
             name: "a container for each test",
-            samples: sample(crate::FEW, async |_| container().await),
+            samples: sample(times(crate::FEW), async |_| container().await),
             most: 1.0,
         },
     ];

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{FEW, met, p, runtime};
+use crate::{FEW, met, p, runtime, times};
 
 /// Set in a process that is a run of its own: the services that have to start.
 const COLD: &str = "BENCH_COLD";
@@ -72,7 +72,7 @@ pub(crate) fn bench() {
 }
 
 fn median(services: &str, way: &str) -> f64 {
-    let samples: Vec<Duration> = (0..FEW).map(|_| once(services, way)).collect();
+    let samples: Vec<Duration> = (0..times(FEW)).map(|_| once(services, way)).collect();
     p(&samples, 50)
 }
 

@@ -1,14 +1,14 @@
 //! Proxies.
 
 use crate::echo::Echo;
-use crate::{SAMPLES, compare, runtime, sample};
+use crate::{SAMPLES, compare, runtime, sample, times};
 
 pub(crate) fn bench() {
     let upstream = Echo::start().address;
     // The first one waits for the server.
     let _first = runtime().block_on(testenv::fresh_proxy(upstream));
 
-    let ours = sample(SAMPLES, async |_| drop(testenv::fresh_proxy(upstream).await));
+    let ours = sample(times(SAMPLES), async |_| drop(testenv::fresh_proxy(upstream).await));
     #[cfg(not(feature = "integration"))]
     compare("fresh_proxy", 10.0, &ours, &[]);
     #[cfg(feature = "integration")]
@@ -17,8 +17,8 @@ pub(crate) fn bench() {
         let runtime = runtime();
         let _entered = runtime.enter();
         let api = runtime.block_on(by_hand::Server::start());
-        let proxies = sample(SAMPLES, async |number| api.proxy(upstream, number).await);
-        let containers = sample(crate::FEW, async |_| drop(by_hand::container().await));
+        let proxies = sample(times(SAMPLES), async |number| api.proxy(upstream, number).await);
+        let containers = sample(times(crate::FEW), async |_| drop(by_hand::container().await));
         let others = [
             crate::Instead { name: "toxiproxy's API, by reqwest", samples: proxies, most: 1.2 },
             crate::Instead { name: "a container for each test", samples: containers, most: 1.0 },

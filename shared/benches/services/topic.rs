@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use testenv::kafka::Message;
 
-use crate::{FEW, Instead, SAMPLES, compare, met, p, runtime, sample};
+use crate::{FEW, Instead, SAMPLES, compare, met, p, runtime, sample, times};
 
 /// For one message.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -15,9 +15,10 @@ pub(crate) fn bench() {
     // The first one waits for the broker.
     let first = runtime().block_on(testenv::fresh_topic());
 
-    let ours = sample(SAMPLES, async |_| drop(testenv::fresh_topic().await));
-    let topics = sample(SAMPLES, async |number| by_hand::topic(first.brokers(), number).await);
-    let brokers = sample(FEW, async |_| by_hand::broker().await);
+    let ours = sample(times(SAMPLES), async |_| drop(testenv::fresh_topic().await));
+    let topics =
+        sample(times(SAMPLES), async |number| by_hand::topic(first.brokers(), number).await);
+    let brokers = sample(times(FEW), async |_| by_hand::broker().await);
     let goal = if cfg!(feature = "integration") { 100.0 } else { 10.0 };
     let others = [
         Instead { name: by_hand::TOPIC, samples: topics, most: 1.2 },
