@@ -1,0 +1,2 @@
+sh run seed && echo "milk cheap" >>.state/prices
+sh run test

@@ -1,0 +1,2 @@
+true
+sh run test real

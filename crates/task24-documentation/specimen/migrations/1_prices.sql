@@ -1,0 +1,1 @@
+CREATE TABLE price (name text PRIMARY KEY, cents int NOT NULL);

@@ -1,0 +1,1 @@
+! grep -q '^milk ' data/prices

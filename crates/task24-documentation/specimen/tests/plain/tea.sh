@@ -1,0 +1,1 @@
+grep -q '^tea 250$' data/prices

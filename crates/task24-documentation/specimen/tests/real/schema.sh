@@ -1,0 +1,1 @@
+[ "$(cat .state/schema)" = 2_not_below_zero.sql ]
