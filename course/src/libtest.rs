@@ -85,6 +85,13 @@ impl Failure {
     }
 }
 
+/// The tests that are said to have failed, in the order of their ends. It may be half of an output.
+pub(crate) fn failed(stdout: &str) -> Vec<String> {
+    let results = stdout.lines().filter_map(result_line);
+    let failed = results.filter(|(_, result)| result.starts_with("FAILED"));
+    failed.map(|(name, _)| name.to_owned()).collect()
+}
+
 /// The names in the output of `--list --format terse`.
 pub(crate) fn listed(stdout: &str) -> Vec<String> {
     stdout.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
