@@ -1,9 +1,12 @@
 //! `faults.toml`: the wrong programs that a suite must catch, and the other right programs that it
 //! must accept.
 //!
-//! Two keys may be above the first table. `tier = "integration"` is for a task that has no tests in
+//! Three keys may be above the first table. `tier = "integration"` is for a task that has no tests in
 //! the plain tier. `needs = ["postgres"]` lists the servers that the task's tests of the
-//! integration tier need.
+//! integration tier need. `heavy = true` says that its tests use the machine more than they wait.
+//!
+//! A task in which the learner builds a piece too has `[[promise]]`s: the tests of `tests/mine.rs` that
+//! the piece must pass.
 //!
 //! Invariant: only a complete and correct file is read. Each id is unique and occurs in the
 //! sources, and each requirement is in the README. Otherwise an error names the file and the line.
@@ -15,6 +18,7 @@ use testenv::Error;
 use testenv::tools::{SERVICES, Service};
 use toml::Spanned;
 
+use crate::promises::MINE;
 use crate::requirements::Requirement;
 use crate::say::short;
 use crate::tasks::{Course, Task, text};
@@ -25,14 +29,21 @@ pub(crate) struct Faults {
     pub(crate) faults: Vec<Mutation>,
     /// Other right programs.
     pub(crate) variants: Vec<Mutation>,
+    /// What the learner's own piece must keep. Most tasks have no such piece.
+    pub(crate) promises: Vec<Promise>,
     /// The tier in which the task has its tests.
     pub(crate) tier: Tier,
     /// The servers that the tests of the integration tier need.
     needs: Vec<&'static Service>,
+    /// Whether the tests use the machine more than they wait: they start containers, or make many
+    /// databases. They are tried on a fault one after the other, each to its end. A run that is ended
+    /// early leaves its containers until the check ends, and an engine has addresses for about thirty
+    /// networks.
+    pub(crate) heavy: bool,
 }
 
 /// How the tests of a task are built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tier {
     /// Without features.
@@ -53,6 +64,36 @@ impl Tier {
 }
 
 impl Faults {
+    /// The place of the fault with this number.
+    ///
+    /// # Errors
+    ///
+    /// If the task has no such fault.
+    pub(crate) fn place(&self, task: &Task, number: usize) -> Result<usize, Error> {
+        let place = number.checked_sub(1).filter(|at| *at < self.faults.len());
+        place.ok_or_else(|| {
+            Error::new(format!("{} has no fault of this number", task.name))
+                .cause(format!("its faults have the numbers 1 to {}", self.faults.len()))
+                .fix(format!("cargo course faults {}", task.name))
+        })
+    }
+
+    /// What a complete task has: all faults caught, all promises kept.
+    pub(crate) fn points(&self) -> usize {
+        self.faults.len() + self.promises.len()
+    }
+
+    /// What a score of the task counts.
+    pub(crate) fn counted(&self) -> &'static str {
+        if self.promises.is_empty() { "faults caught" } else { "faults caught and promises kept" }
+    }
+
+    /// The names of the services that tests of this tier need, separated by commas.
+    pub(crate) fn services(&self, tier: Tier) -> String {
+        let needed = self.needs.iter().filter(|_| tier == Tier::Integration);
+        needed.map(|service| service.name).collect::<Vec<_>>().join(",")
+    }
+
     /// Fails, with the cure, when a server that the tier needs is not available here. It is better
     /// to fail now than after minutes of building.
     pub(crate) fn look_for_servers(&self, tier: Tier) -> Result<(), Error> {
@@ -71,6 +112,14 @@ pub(crate) struct Mutation {
     pub(crate) hint: String,
 }
 
+/// What the learner's piece must keep.
+pub(crate) struct Promise {
+    /// The test that shows it.
+    pub(crate) test: String,
+    pub(crate) requirement: Requirement,
+    pub(crate) hint: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -79,9 +128,21 @@ struct File {
     #[serde(default)]
     needs: Vec<Spanned<String>>,
     #[serde(default)]
+    heavy: bool,
+    #[serde(default)]
     fault: Vec<Entry>,
     #[serde(default)]
     variant: Vec<Entry>,
+    #[serde(default)]
+    promise: Vec<Promised>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Promised {
+    test: Spanned<String>,
+    requirement: Spanned<String>,
+    hint: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,8 +163,12 @@ pub(crate) fn read(course: &Course, task: &Task) -> Result<Faults, Error> {
         requirements: task.requirements()?,
     };
     let sources = rust_below(&task.dir.join("src"))?;
-    let faults = source
-        .faults(|id| sources.iter().any(|text| text.contains(&format!("fault!(\"{id}\")"))))?;
+    let checks = std::fs::read_to_string(task.dir.join(format!("tests/{MINE}.rs")));
+    let checks = checks.unwrap_or_default(); // most tasks have none
+    let faults = source.faults(
+        |id| sources.iter().any(|text| text.contains(&format!("fault!(\"{id}\")"))),
+        |test| checks.contains(&format!("fn {test}(")),
+    )?;
     if faults.tier == Tier::Integration && !task.has_integration_tier()? {
         return Err(Error::new(format!(
             "{}: its tier is `integration`, but the manifest has no such feature",
@@ -122,11 +187,17 @@ struct Source {
 }
 
 impl Source {
-    fn faults(&self, in_sources: impl Fn(&str) -> bool) -> Result<Faults, Error> {
+    fn faults(
+        &self,
+        in_sources: impl Fn(&str) -> bool,
+        in_checks: impl Fn(&str) -> bool,
+    ) -> Result<Faults, Error> {
         let file: File = toml::from_str(&self.text).map_err(|e| {
             let at = e.span().map_or(0, |span| span.start);
             self.error(at, e.message())
-                .fix("each [[fault]] and [[variant]] has id, requirement, story and hint, each a text in quotes; above the first may stand tier and needs")
+                .fix("give each [[fault]] and [[variant]] id, requirement, story and hint, each a text in quotes")
+                .fix("give each [[promise]] test, requirement and hint")
+                .fix("above the first, write no other keys than tier, needs and heavy")
         })?;
         let mut ids = Vec::new();
         let mut checked = |entries: Vec<Entry>| {
@@ -138,7 +209,9 @@ impl Source {
         let (faults, variants) = (checked(file.fault)?, checked(file.variant)?);
         let needs =
             file.needs.iter().map(|name| self.service(name)).collect::<Result<_, Error>>()?;
-        Ok(Faults { faults, variants, tier: file.tier, needs })
+        let promises = file.promise.into_iter().map(|entry| self.promise(entry, &in_checks));
+        let promises = promises.collect::<Result<_, Error>>()?;
+        Ok(Faults { faults, variants, promises, tier: file.tier, needs, heavy: file.heavy })
     }
 
     fn service(&self, name: &Spanned<String>) -> Result<&'static Service, Error> {
@@ -147,6 +220,23 @@ impl Source {
             self.error(name.span().start, &format!("there is no service `{}`", name.get_ref()))
                 .fix(format!("name one of these: {}", known.join(", ")))
         })
+    }
+
+    fn promise(
+        &self,
+        entry: Promised,
+        in_checks: &impl Fn(&str) -> bool,
+    ) -> Result<Promise, Error> {
+        if !in_checks(entry.test.get_ref()) {
+            let what = format!("tests/{MINE}.rs has no test `{}`", entry.test.get_ref());
+            return Err(self
+                .error(entry.test.span().start, &what)
+                .fix("write the test, or remove the entry"));
+        }
+        let requirement = self.requirement(&entry.requirement)?;
+        self.is_said("hint", entry.test.get_ref(), &entry.hint)?;
+        let (test, hint) = (entry.test.into_inner(), entry.hint.into_inner().trim().to_owned());
+        Ok(Promise { test, requirement, hint })
     }
 
     fn mutation(
@@ -176,7 +266,21 @@ impl Source {
                 .error(at, &format!("no file below src/ has fault!(\"{id}\")"))
                 .fix(fix));
         }
-        let (wanted, at) = (entry.requirement.get_ref(), entry.requirement.span().start);
+        let requirement = self.requirement(&entry.requirement)?;
+        for (name, words) in [("story", &entry.story), ("hint", &entry.hint)] {
+            self.is_said(name, id, words)?;
+        }
+        ids.push(id.clone());
+        Ok(Mutation {
+            id: id.clone(),
+            requirement,
+            story: entry.story.into_inner().trim().to_owned(),
+            hint: entry.hint.into_inner().trim().to_owned(),
+        })
+    }
+
+    fn requirement(&self, wanted: &Spanned<String>) -> Result<Requirement, Error> {
+        let (wanted, at) = (wanted.get_ref(), wanted.span().start);
         let requirement = self
             .requirements
             .iter()
@@ -191,20 +295,16 @@ impl Source {
                     ))
                     .fix("name one of these, or add the requirement to the README")
             })?;
-        for (name, words) in [("story", &entry.story), ("hint", &entry.hint)] {
-            if words.get_ref().trim().is_empty() {
-                return Err(self
-                    .error(words.span().start, &format!("the {name} of `{id}` is empty"))
-                    .fix("say it in a sentence"));
-            }
+        Ok(requirement.clone())
+    }
+
+    fn is_said(&self, name: &str, id: &str, words: &Spanned<String>) -> Result<(), Error> {
+        if words.get_ref().trim().is_empty() {
+            return Err(self
+                .error(words.span().start, &format!("the {name} of `{id}` is empty"))
+                .fix("say it in a sentence"));
         }
-        ids.push(id.clone());
-        Ok(Mutation {
-            id: id.clone(),
-            requirement: requirement.clone(),
-            story: entry.story.into_inner().trim().to_owned(),
-            hint: entry.hint.into_inner().trim().to_owned(),
-        })
+        Ok(())
     }
 
     fn error(&self, at: usize, what: &str) -> Error {
@@ -232,74 +332,5 @@ fn rust_below(dir: &Path) -> Result<Vec<String>, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Faults, Source, Tier};
-    use crate::requirements;
-
-    const GOOD: &str = "# Faults.\n[[fault]]\nid = \"a-b\"\nrequirement = \"R1\"\nstory = \"S.\"\nhint = \"H.\"\n\n\
-                        [[variant]]\nid = \"c\"\nrequirement = \"R2\"\nstory = \"S.\"\nhint = \"H.\"\n";
-
-    fn read(text: &str) -> Result<Faults, String> {
-        let requirements = requirements::read("## Requirements\n- **R1** One.\n- **R2** Two.\n");
-        Source { name: "faults.toml".into(), text: text.into(), requirements }
-            .faults(|id| id != "lost")
-            .map_err(|e| e.to_string())
-    }
-
-    fn refusal(from: &str, to: &str) -> String {
-        assert!(GOOD.contains(from));
-        read(&GOOD.replacen(from, to, 1)).err().unwrap()
-    }
-
-    #[test]
-    fn faults_and_variants_keep_their_order_and_get_their_requirement() {
-        let faults = read(GOOD).unwrap();
-
-        assert_eq!(
-            (faults.faults[0].id.as_str(), faults.faults[0].requirement.sentence.as_str()),
-            ("a-b", "One.")
-        );
-        assert_eq!(
-            (faults.variants[0].id.as_str(), faults.variants[0].requirement.id.as_str()),
-            ("c", "R2")
-        );
-    }
-
-    #[test]
-    fn the_tier_is_plain_unless_the_file_says_another() {
-        let real =
-            GOOD.replacen("[[fault]]", "tier = \"integration\"\nneeds = [\"kafka\"]\n[[fault]]", 1);
-
-        let (plain, real) = (read(GOOD).unwrap(), read(&real).unwrap());
-
-        assert_eq!((plain.tier, real.tier), (Tier::Plain, Tier::Integration));
-        assert_eq!((plain.needs.len(), real.needs[0].name), (0, "kafka"));
-    }
-
-    #[test]
-    fn each_mistake_is_named_with_its_line_and_its_cure() {
-        for (from, to, expected) in [
-            ("id = \"a-b\"", "id = \"a-b", "faults.toml:3: "),
-            ("story", "storry", "faults.toml:5: unknown field `storry`"),
-            ("hint = \"H.\"\n\n", "\n", "faults.toml:2: missing field `hint`"),
-            ("\"S.\"", "7", "faults.toml:5: invalid type: integer `7`"),
-            ("\"c\"", "\"a-b\"", "faults.toml:9: the id `a-b` stands here a second time"),
-            ("\"c\"", "\"lost\"", "faults.toml:9: no file below src/ has fault!(\"lost\")"),
-            ("\"c\"", "\"C d\"", "faults.toml:9: the id `C d` is not in kebab-case"),
-            ("\"R2\"", "\"R7\"", "faults.toml:10: the README has no requirement `R7`"),
-            ("\"H.\"", "\" \"", "faults.toml:6: the hint of `a-b` is empty"),
-            ("[[fault]]", "[[faults]]", "faults.toml:2: unknown field `faults`"),
-            ("[[fault]]", "tier = \"real\"\n[[fault]]", "faults.toml:2: unknown variant `real`"),
-            ("[[fault]]", "[[fault]]\ntier = \"plain\"", "faults.toml:3: unknown field `tier`"),
-            (
-                "[[fault]]",
-                "needs = [\"posgres\"]\n[[fault]]",
-                "faults.toml:2: there is no service `posgres`",
-            ),
-        ] {
-            let refusal = refusal(from, to);
-            assert!(refusal.starts_with(expected), "{from} -> {to}: {refusal}");
-            assert!(refusal.contains("to fix: "), "{refusal}");
-        }
-    }
-}
+#[path = "faults_tests.rs"]
+mod tests;

@@ -1,43 +1,45 @@
-//! The runs that `cargo course report --keep` kept: `.course/reports.jsonl`, a run on each line.
+//! Runs that were kept, in a file of `.course/`: a run on each line.
 //!
 //! Invariant: nothing that was kept is ever changed. A line is added whole, under a lock, and after a line that
 //! was cut the next one begins anew.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use task25_report::Run;
 use testenv::Error;
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+struct Line<R> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
     #[serde(flatten)]
-    run: Run,
+    run: R,
 }
 
 /// The file with the kept runs of a workspace.
-pub(crate) struct Kept {
+pub(crate) struct Kept<R> {
     path: PathBuf,
+    runs: PhantomData<R>,
 }
 
 /// What is in the file.
-#[derive(Debug, Default)]
-pub(crate) struct Runs {
+#[derive(Debug)]
+pub(crate) struct Runs<R> {
     /// The oldest first.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<R>,
     /// The numbers of the lines that are no runs.
     pub(crate) unreadable: Vec<usize>,
 }
 
-impl Kept {
-    /// The kept runs of the workspace at `root`. Creates nothing.
-    pub(crate) fn of(root: &Path) -> Kept {
-        Kept { path: root.join(".course/reports.jsonl") }
+impl<R: Serialize + DeserializeOwned + PartialEq> Kept<R> {
+    /// The runs that the workspace at `root` keeps in this file. Creates nothing.
+    pub(crate) fn of(root: &Path, file: &str) -> Kept<R> {
+        Kept { path: root.join(".course").join(file), runs: PhantomData }
     }
 
     /// Where they are.
@@ -46,30 +48,30 @@ impl Kept {
     }
 
     /// Reads the file. Empty when nothing was ever kept.
-    pub(crate) fn read(&self) -> Result<Runs, Error> {
+    pub(crate) fn read(&self) -> Result<Runs<R>, Error> {
         match File::open(&self.path) {
             Ok(mut file) => {
                 file.lock_shared().map_err(|e| self.failed("read", &e))?;
                 read(&mut file).map_err(|e| self.failed("read", &e))
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Runs::default()),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Runs::none()),
             Err(e) => Err(self.failed("read", &e)),
         }
     }
 
     /// Adds a run, unless the same run is there already. Returns whether it was added.
-    pub(crate) fn add(&self, run: &Run, commit: Option<String>) -> Result<bool, Error> {
+    pub(crate) fn add(&self, run: &R, commit: Option<String>) -> Result<bool, Error> {
         self.add_line(run, commit).map_err(|e| self.failed("written", &e))
     }
 
-    fn add_line(&self, run: &Run, commit: Option<String>) -> std::io::Result<bool> {
+    fn add_line(&self, run: &R, commit: Option<String>) -> std::io::Result<bool> {
         std::fs::create_dir_all(self.path.parent().expect("it is in .course/"))?;
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(&self.path)?;
         file.lock()?; // until the file is closed
-        if read(&mut file)?.runs.contains(run) {
+        if read::<R>(&mut file)?.runs.contains(run) {
             return Ok(false);
         }
-        let mut line = serde_json::to_vec(&Line { commit, run: run.clone() })?;
+        let mut line = serde_json::to_vec(&Line { commit, run })?;
         line.push(b'\n');
         if !ends_with_a_line(&mut file)? {
             line.insert(0, b'\n');
@@ -87,13 +89,19 @@ impl Kept {
     }
 }
 
-fn read(file: &mut File) -> std::io::Result<Runs> {
+impl<R> Runs<R> {
+    fn none() -> Runs<R> {
+        Runs { runs: Vec::new(), unreadable: Vec::new() }
+    }
+}
+
+fn read<R: DeserializeOwned>(file: &mut File) -> std::io::Result<Runs<R>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut bytes)?;
-    let mut found = Runs::default();
+    let mut found = Runs::none();
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        match serde_json::from_slice::<Line>(line) {
+        match serde_json::from_slice::<Line<R>>(line) {
             Ok(line) => found.runs.push(line.run),
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(_) => found.unreadable.push(at + 1),
@@ -129,7 +137,7 @@ mod tests {
     #[test]
     fn what_was_kept_is_read_back_once_and_in_order() {
         let root = tempfile::tempdir().unwrap();
-        let kept = Kept::of(root.path());
+        let kept = Kept::of(root.path(), "reports.jsonl");
 
         let added = ["0.513", "2", "0.513"].map(|time| kept.add(&run(time), None).unwrap());
 
@@ -142,7 +150,7 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_is_named_and_stays() {
         let root = tempfile::tempdir().unwrap();
-        let kept = Kept::of(root.path());
+        let kept = Kept::of(root.path(), "reports.jsonl");
         kept.add(&run("1"), None).unwrap();
         let whole = std::fs::read_to_string(kept.path()).unwrap();
         let cut = format!("{whole}{}", &whole[..whole.len() / 2]);
@@ -159,7 +167,7 @@ mod tests {
     fn two_that_keep_at_once_lose_nothing() {
         let root = tempfile::tempdir().unwrap();
         let add = |from: u32| {
-            let kept = Kept::of(root.path());
+            let kept = Kept::of(root.path(), "reports.jsonl");
             for at in from..from + 20 {
                 assert!(kept.add(&run(&at.to_string()), None).unwrap());
             }
@@ -167,7 +175,7 @@ mod tests {
 
         std::thread::scope(|scope| [0, 20].map(|from| drop(scope.spawn(move || add(from)))));
 
-        let read = Kept::of(root.path()).read().unwrap();
+        let read = Kept::<Run>::of(root.path(), "reports.jsonl").read().unwrap();
         assert_eq!((read.runs.len(), read.unreadable), (40, vec![]));
     }
 }

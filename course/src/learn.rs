@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use testenv::Error;
 
-use crate::faults;
-use crate::progress::{HINTS, Notes, PROGRESS, Rows, Score, VERDICTS};
+use crate::faults::{self, Faults, Promise};
+use crate::progress::{self, HINTS, Notes, PROGRESS, Rows, Score, VERDICTS};
+use crate::promises::{self, KEPT};
 use crate::say::{self, DIM, GOOD, STRONG, count, paint};
 use crate::tasks::{Course, Task, text};
 
@@ -25,11 +26,11 @@ impl Learner {
         Score::of_task(&self.progress, &task.name)
     }
 
-    /// A task is complete when the last check caught every fault that it has now.
+    /// A task is complete once a check caught every fault that it has now.
     fn is_complete(&self, course: &Course, task: &Task) -> bool {
-        let faults_now = || faults::read(course, task).map(|faults| faults.faults.len()).ok();
+        let points_now = || faults::read(course, task).map(|faults| faults.points()).ok();
         self.score(task).is_some_and(|score| {
-            score.complete() && faults_now().is_none_or(|number| number == score.of)
+            score.is_complete && points_now().is_none_or(|number| number == score.of)
         })
     }
 
@@ -38,7 +39,8 @@ impl Learner {
         course.tasks.iter().find(|task| !self.is_complete(course, task))
     }
 
-    /// The task that a word means. Without a word: the current task.
+    /// The task that a word means. Without a word: the task in whose folder the command was given,
+    /// otherwise the current task.
     pub(crate) fn task<'a>(
         &self,
         course: &'a Course,
@@ -46,7 +48,7 @@ impl Learner {
     ) -> Result<&'a Task, Error> {
         match word {
             Some(word) => course.find(word),
-            None => self.current(course).ok_or_else(|| {
+            None => course.here().or_else(|| self.current(course)).ok_or_else(|| {
                 Error::new("every task is complete")
                     .fix("name a task: cargo course list shows them")
             }),
@@ -66,15 +68,16 @@ pub(crate) fn here(course: &Course) -> Result<ExitCode, Error> {
         say::out("That is all of them. Compare with the solutions: cargo course solution <task>");
         return Ok(ExitCode::SUCCESS);
     };
-    let score = learner
-        .score(task)
-        .map_or("not checked yet".into(), |score| format!("{score} faults caught"));
+    // A file that cannot be read is the business of `check`, which names its line.
+    let faults = faults::read(course, task).ok();
+    let counted = faults.as_ref().map_or("faults caught", Faults::counted);
+    let score =
+        learner.score(task).map_or("not checked yet".into(), |score| format!("{score} {counted}"));
     let name = &task.name;
     say::out(format_args!("You are at {}: {} ({score}).\n", paint(STRONG, name), task.title()?));
     say::out(format_args!("  read   {}", say::short(&course.root, &task.dir.join("README.md"))));
     say::out(format_args!("  edit   {}", say::short(&course.root, &task.exercise())));
-    // A file that cannot be read is the business of `check`, which names its line.
-    let tier = faults::read(course, task).map_or("", |faults| faults.tier.typed());
+    let tier = faults.map_or("", |faults| faults.tier.typed());
     say::out(format_args!("  run    cargo test -p {name}{tier} --test exercise"));
     say::out(format_args!("  check  {}", paint(STRONG, "cargo course check")));
     say::out(format_args!("  stuck  cargo course hint"));
@@ -109,7 +112,7 @@ pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     say::out(format_args!("{}: {}", paint(STRONG, &task.name), task.title()?));
     for (at, fault) in faults.faults.iter().enumerate() {
         let key = format!("{}/{}", task.name, fault.id);
-        let verdict = verdicts.get(&key).map_or("not tried", String::as_str);
+        let verdict = verdicts.get(&key).map_or("not tried", |row| progress::word(row));
         say::out(format_args!("  fault {}  {verdict:9}  it breaks {}", at + 1, fault.requirement));
         let told = hint_level(&hints, &key);
         if told >= 1 {
@@ -118,6 +121,11 @@ pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
         if told >= 2 {
             say::out(format_args!("           {}: {}", fault.id, fault.story));
         }
+    }
+    for (at, promise) in faults.promises.iter().enumerate() {
+        let row = verdicts.get(&format!("{}/{}", task.name, promise.test));
+        let verdict = row.map_or("not tried", String::as_str);
+        say::out(format_args!("  promise {}  {verdict:9}  it is {}", at + 1, promise.requirement));
     }
     if !faults.variants.is_empty() {
         say::out(format_args!(
@@ -128,9 +136,9 @@ pub(crate) fn faults(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says a little more about the first fault that survives: first its hint, then its story and the
-/// command that shows it.
-pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
+/// Says a little more about a fault, by its number or the first that survives: first its hint, then
+/// its story and the command that shows it.
+pub(crate) fn hint(course: &Course, task: &Task, number: Option<usize>) -> Result<ExitCode, Error> {
     let faults = faults::read(course, task)?;
     let notes = Notes::of(&course.root);
     let verdicts = notes.rows(VERDICTS)?;
@@ -139,10 +147,31 @@ pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
         .faults
         .iter()
         .enumerate()
-        .filter(|(_, fault)| verdicts.get(&key(&fault.id)).is_none_or(|word| word != "caught"))
+        .filter(|(_, fault)| {
+            verdicts.get(&key(&fault.id)).is_none_or(|row| progress::word(row) != "caught")
+        })
         .collect();
-    let Some((at, fault)) = surviving.first() else {
-        say::out(format_args!("{}: no fault survives, so there is nothing to hint at", task.name));
+    let chosen = match number {
+        Some(number) => {
+            let at = faults.place(task, number)?;
+            Some((at, &faults.faults[at]))
+        }
+        None => surviving.first().copied(),
+    };
+    let Some((at, fault)) = chosen else {
+        let is_broken =
+            |promise: &&Promise| verdicts.get(&key(&promise.test)).is_none_or(|row| row != KEPT);
+        match faults.promises.iter().enumerate().find(|(_, promise)| is_broken(promise)) {
+            Some((at, promise)) => {
+                say::out(format_args!("promise {} is {}", at + 1, promise.requirement));
+                say::out(format_args!("hint: {}", promise.hint));
+                say::out(format_args!("see it: {}", promises::again(task, &faults, promise)));
+            }
+            None => say::out(format_args!(
+                "{}: no fault survives, so there is nothing to hint at",
+                task.name
+            )),
+        }
         return Ok(ExitCode::SUCCESS);
     };
     let key = key(&fault.id);
@@ -177,6 +206,20 @@ pub(crate) fn hint(course: &Course, task: &Task) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells the story of each fault that the last check caught.
+pub(crate) fn story(course: &Course, task: &Task) -> Result<ExitCode, Error> {
+    let faults = faults::read(course, task)?;
+    let verdicts = Notes::of(&course.root).rows(VERDICTS)?;
+    say::out(format_args!("{}: {}", paint(STRONG, &task.name), task.title()?));
+    for (at, fault) in faults.faults.iter().enumerate() {
+        let row = verdicts.get(&format!("{}/{}", task.name, fault.id));
+        let is_caught = row.is_some_and(|row| progress::word(row) == "caught");
+        let story = if is_caught { fault.story.as_str() } else { "not caught yet" };
+        say::out(format_args!("  fault {}: {story}", at + 1));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Shows the finished suite, if the task is complete or the learner asks for it with `--show`.
 pub(crate) fn solution(course: &Course, task: &Task, show: bool) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
@@ -193,13 +236,17 @@ pub(crate) fn solution(course: &Course, task: &Task, show: bool) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the next task: the first that was never checked, otherwise the first that is not complete.
+/// The next task: the first that was never checked, otherwise the first that is not complete.
+pub(crate) fn upcoming(course: &Course) -> Result<Option<&Task>, Error> {
+    let learner = Learner::of(course)?;
+    let never = course.tasks.iter().find(|task| learner.score(task).is_none());
+    Ok(never.or_else(|| learner.current(course)))
+}
+
+/// Shows the next task.
 pub(crate) fn next(course: &Course) -> Result<ExitCode, Error> {
     let learner = Learner::of(course)?;
-    let begun = |task: &&Task| learner.score(task).is_some();
-    let Some(task) =
-        course.tasks.iter().find(|task| !begun(task)).or_else(|| learner.current(course))
-    else {
+    let Some(task) = upcoming(course)? else {
         say::out("every task is complete");
         return Ok(ExitCode::SUCCESS);
     };
@@ -211,7 +258,9 @@ pub(crate) fn next(course: &Course) -> Result<ExitCode, Error> {
         paint(STRONG, format_args!("cargo course check {}", task.name))
     ));
     for open in course.tasks.iter().filter(|other| {
-        other.name != task.name && begun(other) && !learner.is_complete(course, other)
+        other.name != task.name
+            && learner.score(other).is_some()
+            && !learner.is_complete(course, other)
     }) {
         let score = learner.score(open).map_or_else(String::new, |score| score.to_string());
         say::out(paint(

@@ -14,7 +14,7 @@ use crate::workflows;
 type Lint = (&'static str, &'static str);
 
 /// Features of the harness, as people combine them; in a workspace all are on. Those of each service are added.
-const CHOSEN: &[&str] = &["", "every-service", "fetch", "integration", "tools"];
+const CHOSEN: &[&str] = &["", "every-service", "fetch", "integration", "leaks", "tools"];
 
 const LINTS: &[Lint] = &[
     ("format", "fmt --all --check"),
@@ -24,8 +24,8 @@ const LINTS: &[Lint] = &[
         "clippy --quiet --workspace --all-targets --features integration -- -D warnings",
     ),
     (
-        "clippy, browser",
-        "clippy --quiet -p task25-report --all-targets --features browser -- -D warnings",
+        "clippy, browser and flaky",
+        "clippy --quiet -p task23-quarantine -p task25-report --all-targets --features task23-quarantine/flaky,task25-report/browser -- -D warnings",
     ),
     ("the report in a browser", "test --quiet -p task25-report --features browser --test browser"),
     ("docs, no feature", "doc --quiet -p shared --no-deps"),

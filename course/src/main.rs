@@ -10,16 +10,37 @@ mod tasks;
 
 // Grading: a suite is built, run, and judged.
 mod check;
-mod dev;
+mod done;
 mod grade;
+mod grading;
 mod lanes;
+mod left;
 mod libtest;
+mod promises;
+mod seed;
 mod suite;
+mod teller;
+mod trial;
+
+// The tasks: proved, timed, begun.
+mod dev;
+mod new;
+mod shams;
+mod times;
+
+// The hunt: one test, run until it fails.
+mod hunt;
+mod hunt_find;
+mod hunt_load;
+mod hunt_rate;
+mod hunt_round;
 
 // The learner: what was done, what is next.
 mod learn;
 mod progress;
 mod reset;
+mod terminal;
+mod watch;
 
 // The source: what is asked of every line.
 mod lint;
@@ -27,6 +48,7 @@ mod workflows;
 
 // The runs: how long the tests take.
 mod kept;
+mod quarantine;
 mod report;
 
 // A suite that several jobs share.
@@ -55,7 +77,7 @@ Exit codes:
   2  a wrong command line, or an environment in which the command cannot do its work
 
 A task is meant by its name (task07-kafka), its number (7) or its noun (kafka).
-Without one, the first task that is not complete is meant.
+Without one, the task in whose folder you are is meant, or the first that is not complete.
 ";
 
 const SHARD_EXAMPLES: &str = "\
@@ -69,7 +91,7 @@ Examples:
 
 /// Where you are in the course, and what to type next
 #[derive(Parser)]
-#[command(name = "cargo course", bin_name = "cargo course", after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "cargo course", bin_name = "cargo course", after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     word: Option<Word>,
@@ -86,10 +108,24 @@ enum Word {
         #[command(flatten)]
         options: check::Options,
     },
+    /// Checks a task whenever you save a file of its tests
+    Watch {
+        task: Option<String>,
+        /// Options for each check
+        #[arg(last = true)]
+        for_checks: Vec<String>,
+    },
     /// Shows what is known about the faults of a task, without giving them away
     Faults { task: Option<String> },
     /// Gives a hint for the first fault that survives; the second time, tells all about it
-    Hint { task: Option<String> },
+    Hint {
+        task: Option<String>,
+        /// Gives it for the fault with this number
+        #[arg(long, value_name = "NUMBER")]
+        fault: Option<usize>,
+    },
+    /// Tells the story of each fault that your tests caught
+    Story { task: Option<String> },
     /// Shows the finished tests of a task
     Solution {
         task: Option<String>,
@@ -106,6 +142,9 @@ enum Word {
     },
     /// Shows the next task
     Next,
+    /// Runs one test again and again, until it fails
+    #[command(after_help = hunt::EXIT_CODES)]
+    Hunt(hunt::Options),
     /// Shows what would serve each service here, and the cure for each gap
     Doctor,
     /// Provides the images that the tests on real servers need
@@ -117,12 +156,24 @@ enum Word {
         #[arg(long, value_name = "FOLDER")]
         images: Option<PathBuf>,
     },
+    /// Runs `cargo test` for a task in its tier, or for the whole workspace
+    Test {
+        /// A task, then what cargo takes
+        #[arg(allow_hyphen_values = true)]
+        words: Vec<String>,
+        /// What the test programs take
+        #[arg(last = true)]
+        for_tests: Vec<String>,
+    },
     /// Sets up, then runs all tests of the workspace, in both tiers
     TestAll {
         /// Also installs what is missing and starts the Docker engine (Debian, Ubuntu)
         #[arg(long)]
         install: bool,
     },
+    /// Checks the list of flaky tests that do not block; with --run, runs these tests
+    #[command(after_help = quarantine::EXIT_CODES)]
+    Quarantine(quarantine::Options),
     /// Shows the slowest tests of a run under nextest, median, P95, parallelism and trend
     #[command(after_help = report::EXIT_CODES)]
     Report(report::Options),
@@ -154,9 +205,15 @@ enum DevWord {
     /// everything
     Check {
         tasks: Vec<String>,
-        /// Stops a test process after this many seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-        limit: u64,
+        #[command(flatten)]
+        options: dev::Options,
+    },
+    /// Writes the skeleton of a new task
+    New {
+        /// Its number
+        number: u32,
+        /// Its noun, as in `task07-kafka`
+        noun: String,
     },
     /// Runs all checks that every line must pass: format, clippy, documentation, licences
     Lint {
@@ -164,6 +221,8 @@ enum DevWord {
         #[arg(long)]
         install: bool,
     },
+    /// Runs the suite in both tiers, and shows the definition of done, each line with its evidence
+    Done(done::Options),
 }
 
 fn main() -> ExitCode {
@@ -183,26 +242,33 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Some(Word::List) => learn::list(&course),
         Some(Word::Check { task: word, options }) => check::check(&course, task(word)?, &options),
+        Some(Word::Watch { task: word, for_checks }) => {
+            watch::watch(&course, task(word)?, &for_checks)
+        }
         Some(Word::Faults { task: word }) => learn::faults(&course, task(word)?),
-        Some(Word::Hint { task: word }) => learn::hint(&course, task(word)?),
+        Some(Word::Hint { task: word, fault }) => learn::hint(&course, task(word)?, fault),
+        Some(Word::Story { task: word }) => learn::story(&course, task(word)?),
+        Some(Word::Test { words, for_tests }) => test_all::test(&course, words, for_tests),
         Some(Word::Solution { task: word, show }) => learn::solution(&course, task(word)?, show),
         Some(Word::Reset { task: word, from }) => {
             reset::reset(&course, task(word)?, from.as_deref())
         }
         Some(Word::Next) => learn::next(&course),
+        Some(Word::Hunt(options)) => hunt::hunt(&course, &options),
         Some(Word::Doctor) => {
             tasks::warn_of_a_space(&course.root);
             Ok(tools::doctor())
         }
         Some(Word::Setup { install, images }) => setup::setup(&course, install, images),
         Some(Word::TestAll { install }) => test_all::test_all(&course, install),
+        Some(Word::Quarantine(options)) => quarantine::quarantine(&course, &options),
         Some(Word::Report(options)) => report::report(&course, &options),
         Some(Word::Shard(options)) => shard::shard(&course, &options),
         Some(Word::Reuse(ReuseWord::List)) => tools::reuse_list(),
         Some(Word::Reuse(ReuseWord::Stop)) => tools::reuse_stop(),
-        Some(Word::Dev(DevWord::Check { tasks, limit })) => {
-            dev::check(&course, &tasks, std::time::Duration::from_secs(limit))
-        }
+        Some(Word::Dev(DevWord::Check { tasks, options })) => dev::check(&course, &tasks, &options),
+        Some(Word::Dev(DevWord::New { number, noun })) => new::new(&course, number, &noun),
         Some(Word::Dev(DevWord::Lint { install })) => lint::lint(&course, install),
+        Some(Word::Dev(DevWord::Done(options))) => done::done(&course, &options),
     }
 }

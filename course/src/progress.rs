@@ -1,7 +1,8 @@
 //! What the learner has done, in small text files under `.course/`.
 //!
-//! - `progress`: `task07-kafka 4/6`
-//! - `verdicts`: `task07-kafka/<fault> caught`, from the last check
+//! - `progress`: `task07-kafka 4/6`, or `task07-kafka 4/6 complete` if a check caught all before
+//! - `verdicts`: `task07-kafka/<fault> caught <test>`, from the last check
+//! - `programs`: `task07-kafka <path>`, the test program that the last check has built
 //! - `hints`: `task07-kafka/<fault> 1`, how much of the fault was given away
 //!
 //! Invariant: a file is complete at any moment. It is written under another name and then renamed,
@@ -18,8 +19,20 @@ use testenv::Error;
 pub(crate) const PROGRESS: &str = "progress";
 /// The last verdict of every fault.
 pub(crate) const VERDICTS: &str = "verdicts";
+/// The learner's test program of every task, from the last check.
+pub(crate) const PROGRAMS: &str = "programs";
 /// How many hints were given for a fault.
 pub(crate) const HINTS: &str = "hints";
+
+/// The word of a row of [`VERDICTS`].
+pub(crate) fn word(row: &str) -> &str {
+    row.split(' ').next().unwrap_or_default()
+}
+
+/// The test that caught the fault of a row of [`VERDICTS`].
+pub(crate) fn catcher(row: &str) -> Option<&str> {
+    row.strip_prefix("caught ")
+}
 
 /// The lines `key value` of one file.
 pub(crate) type Rows = BTreeMap<String, String>;
@@ -115,20 +128,43 @@ pub(crate) struct Score {
     pub(crate) caught: usize,
     /// How many faults the task had at the last check.
     pub(crate) of: usize,
+    /// Whether this check, or one before, caught them all.
+    pub(crate) is_complete: bool,
 }
 
 impl Score {
-    /// The score of a task. `None` when the task was never checked.
-    pub(crate) fn of_task(rows: &Rows, task: &str) -> Option<Score> {
-        let (caught, of) = rows.get(task)?.split_once('/')?;
-        Some(Score { caught: caught.parse().ok()?, of: of.parse().ok()? })
+    /// The score of a check.
+    pub(crate) fn new(caught: usize, of: usize) -> Score {
+        Score { caught, of, is_complete: caught == of }
     }
 
-    /// Whether every fault was caught.
-    pub(crate) fn complete(self) -> bool {
-        self.caught == self.of
+    /// The score of a task. `None` when the task was never checked.
+    pub(crate) fn of_task(rows: &Rows, task: &str) -> Option<Score> {
+        let row = rows.get(task)?;
+        let (score, is_complete) = match row.strip_suffix(COMPLETE) {
+            Some(score) => (score, true),
+            None => (row.as_str(), false),
+        };
+        let (caught, of) = score.split_once('/')?;
+        let score = Score::new(caught.parse().ok()?, of.parse().ok()?);
+        Some(Score { is_complete: score.is_complete || is_complete, ..score })
+    }
+
+    /// Whether this check has lost what one before had. A task that was complete stays so, until it
+    /// has more faults.
+    pub(crate) fn falls_back(self, before: Option<Score>) -> bool {
+        self.caught < self.of
+            && before.is_some_and(|before| before.is_complete && before.of == self.of)
+    }
+
+    /// The row of this score, after the one before.
+    pub(crate) fn row_after(self, before: Option<Score>) -> String {
+        format!("{self}{}", if self.falls_back(before) { COMPLETE } else { "" })
     }
 }
+
+/// What a row says of a task that was complete before its last check.
+const COMPLETE: &str = " complete";
 
 impl std::fmt::Display for Score {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -154,7 +190,7 @@ mod tests {
         );
         assert_eq!(
             Score::of_task(&notes.rows(PROGRESS).unwrap(), "task02-b"),
-            Some(Score { caught: 2, of: 2 })
+            Some(Score::new(2, 2))
         );
     }
 

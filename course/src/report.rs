@@ -9,6 +9,7 @@ use task25_report::{Report, Run, page, parse, text};
 use testenv::Error;
 
 use crate::kept::Kept;
+use crate::quarantine;
 use crate::say::{self, STRONG, paint, quoted};
 use crate::tasks::Course;
 
@@ -42,7 +43,7 @@ pub(crate) struct Options {
 pub(crate) fn report(course: &Course, options: &Options) -> Result<ExitCode, Error> {
     let junit = options.file.clone().unwrap_or_else(|| written_by(course, &options.profile));
     let run = read(&junit, options)?;
-    let kept = Kept::of(&course.root);
+    let kept = Kept::of(&course.root, "reports.jsonl");
     if options.keep && !kept.add(&run, commit(&course.root))? {
         say::note("this run was kept before");
     }
@@ -51,7 +52,8 @@ pub(crate) fn report(course: &Course, options: &Options) -> Result<ExitCode, Err
         say::note(format_args!("{}, line {line}: not a run, left out", kept.path().display()));
     }
 
-    let report = Report { run, kept: earlier.runs, quarantine: Vec::new() };
+    let quarantine = quarantine::names_in(course, &run)?;
+    let report = Report { run, kept: earlier.runs, quarantine };
     for line in text(&report).lines() {
         let is_title = !line.starts_with(' ');
         say::out(if is_title { paint(STRONG, line) } else { line.to_owned() });
@@ -68,7 +70,7 @@ pub(crate) fn report(course: &Course, options: &Options) -> Result<ExitCode, Err
 }
 
 /// Where nextest writes, by `.config/nextest.toml`.
-fn written_by(course: &Course, profile: &str) -> PathBuf {
+pub(crate) fn written_by(course: &Course, profile: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     course.root.join(target).join("nextest").join(profile).join("junit.xml")
 }
@@ -78,8 +80,13 @@ fn read(junit: &Path, options: &Options) -> Result<Run, Error> {
         Some(_) => "cargo course report --file <a JUnit file>".to_owned(),
         None => format!("cargo nextest run --workspace --profile {}", quoted(&options.profile)),
     };
+    read_file(junit).map_err(|error| error.fix(cure))
+}
+
+/// Reads a JUnit file.
+pub(crate) fn read_file(junit: &Path) -> Result<Run, Error> {
     let unread = |cause: &dyn std::fmt::Display| {
-        Error::new(format!("no report: {} cannot be read", junit.display())).cause(cause).fix(&cure)
+        Error::new(format!("no report: {} cannot be read", junit.display())).cause(cause)
     };
     let xml = std::fs::read_to_string(junit).map_err(|cause| unread(&cause))?;
     parse(&xml).map_err(|cause| unread(&cause))

@@ -66,6 +66,29 @@ impl Course {
         })
     }
 
+    /// The task in whose folder the command was given.
+    pub(crate) fn here(&self) -> Option<&Task> {
+        let here = std::env::current_dir().ok()?.canonicalize().ok()?;
+        let is_around =
+            |task: &&Task| task.dir.canonicalize().is_ok_and(|dir| here.starts_with(dir));
+        self.tasks.iter().find(is_around)
+    }
+
+    /// The task with this number.
+    pub(crate) fn numbered(&self, number: u32) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.number == number)
+    }
+
+    /// The last task before this number.
+    pub(crate) fn before(&self, number: u32) -> Option<&Task> {
+        self.tasks.iter().rfind(|task| task.number < number)
+    }
+
+    /// The number after the last task's.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.tasks.last().map_or(1, |last| last.number + 1)
+    }
+
     /// The task after this one.
     pub(crate) fn after(&self, task: &Task) -> Option<&Task> {
         self.tasks.iter().find(|other| other.number > task.number)

@@ -1,13 +1,14 @@
 //! `test-all`: sets up, then runs both tiers in one run. All tests share the servers of that run.
+//! `test`: cargo's own, for a task.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use testenv::Error;
 
 use crate::say::{self, BAD, GOOD, paint};
 use crate::tasks::Course;
-use crate::{setup, suite};
+use crate::{faults, process, setup, suite};
 
 /// Runs every step, shows how each ended, and fails when one failed. Without its servers the
 /// integration tier is not run, which counts as a failure too.
@@ -22,7 +23,7 @@ pub(crate) fn test_all(course: &Course, install: bool) -> Result<ExitCode, Error
     };
     let mut steps = vec![("cargo course setup", provided, Some(start.elapsed()))];
 
-    let run = format!("course-{}-{}", std::process::id(), crate::grade::fresh_seed());
+    let run = format!("course-{}-{}", std::process::id(), crate::seed::fresh());
     let _guard = testenv::tools::hold_open(&run)?;
     for (command, can_run) in [
         ("cargo test --workspace", true),
@@ -54,4 +55,37 @@ pub(crate) fn test_all(course: &Course, install: bool) -> Result<ExitCode, Error
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Runs `cargo test`. If the first word is no option, it is a task: its tests run, in the tier in which
+/// it has them. The other words go to cargo.
+pub(crate) fn test(
+    course: &Course,
+    mut words: Vec<String>,
+    for_tests: Vec<String>,
+) -> Result<ExitCode, Error> {
+    let mut arguments = vec!["test".to_owned()];
+    if words.first().is_some_and(|word| !word.starts_with('-')) {
+        let task = course.find(&words.remove(0))?;
+        let tier = faults::read(course, task)?.tier.typed();
+        arguments.extend(["-p".to_owned(), task.name.clone()]);
+        arguments.extend(tier.split_whitespace().map(str::to_owned));
+    } else if !words.iter().any(|word| names_a_package(word)) {
+        arguments.push("--workspace".to_owned());
+    }
+    arguments.extend(words);
+    if !for_tests.is_empty() {
+        arguments.push("--".to_owned());
+        arguments.extend(for_tests);
+    }
+    say::note(paint(say::DIM, format_args!("cargo {}", arguments.join(" "))));
+    let mut cargo = Command::new(process::cargo());
+    let status = cargo.current_dir(&course.root).args(arguments).status();
+    let passed = status.map_err(|e| Error::new("cannot run cargo").cause(e))?.success();
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn names_a_package(word: &str) -> bool {
+    (word.starts_with("-p") && !word.starts_with("--"))
+        || word.split('=').next() == Some("--package")
 }
