@@ -10,10 +10,6 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn read_if_there(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
-}
-
 fn tasks() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join("crates")).unwrap();
     let mut tasks: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -41,17 +37,6 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// Commands of a document: lines indented by four spaces, without the variables before them.
-fn commands(document: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
-    let lines = document.lines().filter_map(|line| line.strip_prefix("    "));
-    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let split = words.map(|words| {
-        let at = words.iter().position(|word| !word.contains('=')).unwrap_or(words.len());
-        (words[..at].to_vec(), words[at..].to_vec())
-    });
-    split.filter(|(_, command)| command.first() == Some(&"cargo")).collect()
 }
 
 #[test]
@@ -135,7 +120,7 @@ fn nothing_that_did_not_run_reads_as_passed() {
 }
 
 #[test]
-fn the_readme_lists_every_task_with_its_number_of_faults() {
+fn the_readme_lists_every_task_with_its_number_of_faults_and_its_time() {
     let readme = read(&root().join("README.md"));
 
     for task in tasks() {
@@ -145,8 +130,18 @@ fn the_readme_lists_every_task_with_its_number_of_faults() {
             .lines()
             .find(|line| line.contains(&link))
             .unwrap_or_else(|| panic!("README.md has no row for {}", name(&task)));
-        assert!(row.ends_with(&format!("| {faults} |")), "{row}: it has {faults} faults");
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert_eq!(cells[3], faults.to_string(), "{row}: it has {faults} faults");
+        assert!(cells[4].starts_with(char::is_numeric), "{row}: how many hours does it take?");
     }
+}
+
+#[test]
+fn the_readme_names_the_oldest_rust_that_the_workspace_builds_with() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let version = manifest.split_once("rust-version = \"").unwrap().1.split('"').next().unwrap();
+
+    assert!(read(&root().join("README.md")).contains(&format!("Rust {version} or later")));
 }
 
 #[test]
@@ -164,68 +159,6 @@ fn the_map_names_every_folder() {
         ".ci/run",
     ] {
         assert!(map.contains(&format!("`{folder}")), "TESTING.md does not name {folder}");
-    }
-}
-
-#[test]
-fn the_commands_of_the_documents_name_what_exists() {
-    let words = read(&root().join("course/src/main.rs")).to_lowercase();
-    for document in files(&root(), ".md") {
-        let text = read(&document);
-        for (variables, command) in commands(&text) {
-            let after = |flag: &str| {
-                command
-                    .iter()
-                    .position(|word| *word == flag)
-                    .and_then(|at| command.get(at + 1))
-                    .copied()
-            };
-            let shown = command.join(" ");
-            if let Some(package) = after("-p") {
-                let dir = [root().join(package), root().join("crates").join(package)]
-                    .into_iter()
-                    .find(|dir| dir.is_dir());
-                let dir = dir.unwrap_or_else(|| {
-                    panic!("{}: `{shown}`: no package {package}", document.display())
-                });
-                for (flag, folder) in [("--test", "tests"), ("--example", "examples")] {
-                    let missing = after(flag).filter(|target| {
-                        !dir.join(folder).join(format!("{target}.rs")).exists()
-                            && !dir.join(folder).join(target).is_dir()
-                    });
-                    assert_eq!(missing, None, "{}: `{shown}`", document.display());
-                }
-                // Without the feature such a command would run no test, and that reads as a pass.
-                let gated = read_if_there(&dir.join("faults.toml"))
-                    .lines()
-                    .any(|line| line == "tier = \"integration\"");
-                assert!(
-                    !gated || command[1] == "doc" || after("--features") == Some("integration"),
-                    "{}: `{shown}`: the tests of {package} need --features integration",
-                    document.display()
-                );
-                for fault in variables
-                    .iter()
-                    .filter_map(|variable| variable.strip_prefix("COURSE_FAULT="))
-                    .filter(|id| !id.starts_with('<'))
-                {
-                    assert!(
-                        read(&dir.join("faults.toml")).contains(&format!("\nid = \"{fault}\"")),
-                        "{}: no fault {fault}",
-                        document.display()
-                    );
-                }
-            }
-            if command.get(1) == Some(&"course")
-                && let Some(word) = command.get(2)
-            {
-                assert!(
-                    words.contains(&word.replace('-', "")),
-                    "{}: `{shown}`: no such word",
-                    document.display()
-                );
-            }
-        }
     }
 }
 
@@ -254,6 +187,22 @@ fn the_lints_are_listed_once() {
             assert!(!text.contains(lint), "{path}: `{lint}` belongs to course/src/lint.rs");
         }
     }
+}
+
+/// Without the line a leaked task goes unnoticed, for the test's runtime drops it.
+#[test]
+fn a_suite_that_may_look_for_leaked_tasks_does() {
+    let without: Vec<String> = tasks()
+        .into_iter()
+        .filter(|task| read(&task.join("Cargo.toml")).contains("\"leaks\""))
+        .filter(|task| {
+            let suite = read(&task.join("tests/solution.rs"));
+            !suite.lines().any(|line| line == "use testenv::leaks::tokio;")
+        })
+        .map(|task| name(&task))
+        .collect();
+
+    assert_eq!(without, Vec::<String>::new(), "write `use testenv::leaks::tokio;`");
 }
 
 /// On a page, lines that are no list run together in one paragraph.
@@ -313,5 +262,23 @@ fn each_lesson_leads_to_the_one_before_and_the_next() {
         assert!(lesson.ends_with(&end), "{}/README.md ends with:\n{end}", name(task));
         let lib = read(&task.join("src/lib.rs"));
         assert!(lib.starts_with(&head), "{}/src/lib.rs begins with:\n{head}", name(task));
+    }
+}
+
+/// Two or three primary sources, and no line that a terminal or a page wraps.
+#[test]
+fn every_lesson_names_its_sources_and_has_no_long_line() {
+    for lesson in tasks().iter().map(|task| task.join("README.md")) {
+        let (text, shown) = (read(&lesson), lesson.display());
+        let (_, sources) = text.split_once("\n## Read on\n").expect("a lesson has sources");
+        let named = sources.lines().filter(|line| line.starts_with("- [")).count();
+        let links = sources.lines().filter(|line| line.contains("]: https://")).count();
+        assert!(
+            (2..=3).contains(&named) && named == links,
+            "{shown}: {named} sources, {links} links"
+        );
+        for (at, line) in text.lines().enumerate() {
+            assert!(line.chars().count() <= 120, "{shown}:{}: too long", at + 1);
+        }
     }
 }

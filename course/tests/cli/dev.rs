@@ -18,6 +18,34 @@ fn sound_tasks_are_counted_in_the_last_line() {
     );
 }
 
+/// A test that does not reach a fault on the right program does on the wrong one what it does there.
+#[test]
+fn the_verdicts_are_those_of_all_tests() {
+    Workspace::new().course(&["dev", "check", "--all-tests"]).says(0, &["task02-more: sound"]);
+
+    // Nobody says of this test that it reaches `minus`.
+    let workspace = Workspace::new();
+    let spy = "#[test] fn spies() { assert_eq!(task01_sum::hidden(1, 1), 2); }";
+    workspace.write("crates/task01-sum/tests/solution.rs", &format!("{SOLUTION}{spy}"));
+    let subject = workspace.read("crates/task01-sum/src/lib.rs");
+    let hidden = "pub fn hidden(a: i32, b: i32) -> i32 {
+        let program = std::env::var(\"COURSE_PROGRAM\").unwrap().replace('/', \"/no\");
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args([\"--exact\", \"one_and_one_is_two\"]).env_clear();
+        test.env(\"COURSE_PROGRAM\", program);
+        if test.status().unwrap().success() { a + b } else { 0 }
+    }";
+    workspace.write("crates/task01-sum/src/lib.rs", &format!("{subject}\n{hidden}\n"));
+
+    workspace.course(&["dev", "check", "1", "--all-tests"]).says(
+        1,
+        &[
+            "minus is caught by {\"one_and_one_is_two\", \"the_largest_number_stays\"}, ",
+            "and of all tests by {\"one_and_one_is_two\", \"spies\"",
+        ],
+    );
+}
+
 #[test]
 fn an_exercise_that_catches_and_a_solution_that_does_not_are_off() {
     let workspace = Workspace::new();
@@ -139,5 +167,62 @@ fn every_lint_runs_and_the_failed_ones_are_said_again_at_the_end() {
     for service in SERVICES {
         let name = service.name;
         assert!(calls.contains(&format!("-p shared --features={name},integration ")), "{calls}");
+    }
+}
+
+/// The workspace's packages inherit what the skeleton's does.
+fn with_a_workspace_to_inherit_from(workspace: &Workspace) {
+    let manifest = workspace.read("Cargo.toml");
+    workspace.write(
+        "Cargo.toml",
+        &format!(
+            "{manifest}[workspace.package]\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+            rust-version = \"1.85\"\nlicense = \"MIT\"\npublish = false\n\
+            [workspace.dependencies]\nshared = {{ path = \"shared\" }}\n[workspace.lints]\n"
+        ),
+    );
+    workspace.write(
+        "shared/Cargo.toml",
+        "[package]\nname = \"shared\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\nname = \"testenv\"\n",
+    );
+    let fault = workspace.read("crates/task01-sum/src/fault.rs");
+    workspace.write("shared/src/fault.rs", &fault);
+    workspace.write("shared/src/lib.rs", "#[allow(dead_code)]\npub mod fault;\n");
+}
+
+#[test]
+fn a_new_task_is_sound_and_nothing_is_written_over() {
+    let workspace = Workspace::new();
+    with_a_workspace_to_inherit_from(&workspace);
+
+    let said = workspace.course(&["dev", "new", "3", "rate-limit"]);
+
+    said.says(
+        0,
+        &["crates/task03-rate-limit has a sound task", "cargo course dev check task03-rate-limit"],
+    );
+    workspace
+        .course(&["dev", "check", "3"])
+        .says(0, &["1 tasks, 2 of 2 faults caught", "2 of 2 solution tests useful"]);
+    workspace.course(&["list"]).says(0, &["task03-rate-limit", "Task 03: rate limit"]);
+    assert!(
+        workspace
+            .read("crates/task03-rate-limit/README.md")
+            .contains("[before]: ../task02-more/README.md")
+    );
+
+    let readme = "crates/task03-rate-limit/README.md";
+    workspace.write(readme, "mine");
+    workspace
+        .course(&["dev", "new", "3", "other"])
+        .says(2, &["there is a task 3: task03-rate-limit", "dev new 4 other"]);
+    assert_eq!(workspace.read(readme), "mine");
+    workspace.write("crates/task04-taken/notes", "mine");
+    workspace.course(&["dev", "new", "4", "taken"]).says(2, &["the skeleton cannot be written to"]);
+    assert!(!workspace.root().join("crates/task04-taken/Cargo.toml").exists());
+    for noun in ["Rate", "rate_limit", "-rate", "1st", ""] {
+        workspace
+            .course(&["dev", "new", "5", "--", noun])
+            .says(2, &["cannot be part of a package's name", "to fix: "]);
     }
 }

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testenv::wait;
 
-use crate::workspace::{SOLUTION, Workspace};
+use crate::workspace::{SOLUTION, Workspace, begun, expect_ended};
 
 #[test]
 fn an_unknown_task_is_answered_with_the_nearest() {
@@ -73,9 +73,9 @@ fn colour_is_for_terminals_and_never_with_no_color() {
 #[test]
 fn a_killed_check_takes_its_tests_with_it() {
     let workspace = Workspace::new();
-    let begun = workspace.root().join("begun");
+    let note = workspace.root().join("begun");
     let suite = format!(
-        "#[test] fn hangs() {{ std::fs::write({begun:?}, std::process::id().to_string()).unwrap(); loop {{ std::thread::park(); }} }}"
+        "#[test] fn hangs() {{ std::fs::write({note:?}, std::process::id().to_string()).unwrap(); loop {{ std::thread::park(); }} }}"
     );
     workspace.exercise(&suite);
     // A suite that was started in the background of a script inherits that SIGINT is ignored.
@@ -87,22 +87,12 @@ fn a_killed_check_takes_its_tests_with_it() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let hanging: i32 = wait::until_blocking(Duration::from_secs(60), "the hanging test", || {
-        std::fs::read_to_string(&begun).unwrap_or_default().parse().map_err(|_| "not begun")
-    })
-    .unwrap();
+    let hanging = begun(&note);
 
     check.kill().unwrap();
     check.wait().unwrap();
 
-    wait::until_blocking(Duration::from_secs(10), "the end of the test process", || {
-        match kill(Pid::from_raw(hanging), None) {
-            Err(_) => Ok(()),
-            Ok(()) if is_zombie(hanging) => Ok(()),
-            Ok(()) => Err("it is alive"),
-        }
-    })
-    .unwrap();
+    expect_ended(hanging);
     let scratch_is_gone = || {
         if workspace.left_in_temp().iter().any(|name| name.starts_with("course-")) {
             Err("it is there")
@@ -147,9 +137,4 @@ fn a_tier_that_a_task_does_not_have_is_refused() {
     Workspace::new()
         .course(&["check", "sum", "--integration"])
         .says(2, &["task01-sum has no real tier", "to fix: cargo course check task01-sum"]);
-}
-
-/// In a container without an init process nobody buries the orphans.
-fn is_zombie(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }

@@ -36,8 +36,7 @@ fn the_commands_to_type_name_the_feature() {
     workspace.course(&["hint"]).says(0, &[see_it]);
 
     workspace.exercise(&gated("#[test] fn never() { panic!(\"no\") }"));
-    let again =
-        "again: cargo test -p task01-sum --features integration --test exercise -- --exact never";
+    let again = "again: cargo test -p task01-sum --features integration --test exercise -- --test-threads=4";
     workspace.course(&["check", "sum"]).says(1, &[again]);
 }
 

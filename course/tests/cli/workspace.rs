@@ -4,7 +4,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use std::time::Duration;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tempfile::TempDir;
+use testenv::wait;
 
 const MANIFEST: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n";
 
@@ -30,16 +35,8 @@ hint = "HINT-OF-CAPITALS"
 "#;
 
 const SUBJECT: &str = r#"
-use std::io::Write;
-macro_rules! fault { ($id:literal) => { crate::is_on($id) } }
-fn is_on(id: &str) -> bool {
-    let on = std::env::var("COURSE_FAULT").as_deref() == Ok(id);
-    if let Some(path) = std::env::var_os("COURSE_REACHED").filter(|_| on) {
-        let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-        writeln!(file, "{}", std::thread::current().name().unwrap_or("?")).unwrap();
-    }
-    on
-}
+#[allow(dead_code)]
+pub mod fault;
 pub fn sum(a: i32, b: i32) -> i32 {
     if fault!("minus") { a - b } else if a.checked_add(b).is_none() && fault!("wraps") { a.wrapping_add(b) } else { a.saturating_add(b) }
 }
@@ -47,6 +44,9 @@ pub fn name(_: i32) -> String {
     if fault!("capitals") { "A NUMBER".into() } else { "a number".into() }
 }
 "#;
+
+/// The harness's own file. It needs no other crate, so building it takes no time.
+const FAULT: &str = include_str!("../../../shared/src/fault.rs");
 
 /// Green, and it catches nothing.
 pub(crate) const EXERCISE: &str =
@@ -84,6 +84,11 @@ impl Workspace {
             workspace.write(&format!("crates/{task}/README.md"), README);
             workspace.write(&format!("crates/{task}/faults.toml"), FAULTS);
             workspace.write(&format!("crates/{task}/src/lib.rs"), SUBJECT);
+            let (fault, _tests) = FAULT.split_once("#[cfg(test)]").unwrap();
+            // Its examples are about the whole harness.
+            let code = fault.lines().filter(|line| !line.starts_with("//"));
+            let code: Vec<&str> = code.collect();
+            workspace.write(&format!("crates/{task}/src/fault.rs"), &code.join("\n"));
             workspace.write(&format!("crates/{task}/tests/exercise.rs"), &suite(EXERCISE));
             workspace.write(&format!("crates/{task}/tests/solution.rs"), &suite(SOLUTION));
         }
@@ -131,9 +136,16 @@ impl Workspace {
     /// `cargo course` with these words, not started yet.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_course"));
-        for variable in
-            ["CARGO_TARGET_DIR", "COURSE_FAULT", "CLICOLOR_FORCE", "NO_COLOR", "GIT_DIR"]
-        {
+        for variable in [
+            "CARGO_TARGET_DIR",
+            "COURSE_FAULT",
+            "COURSE_PROGRAM",
+            "CLICOLOR_FORCE",
+            "NO_COLOR",
+            "GIT_DIR",
+            "TEST_SEED",
+            "TEST_SEED_LOG",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -222,7 +234,37 @@ impl Said {
         assert!(!self.all.contains(part), "said: {part}\n{}", self.all);
     }
 
+    /// Whether this score was said last.
+    pub(crate) fn last_score(&self, score: &str) -> bool {
+        let said = self.out.lines().rfind(|line| line.ends_with(" faults caught"));
+        said.is_some_and(|line| line.contains(score))
+    }
+
     pub(crate) fn last_line(&self) -> &str {
         self.out.lines().last().unwrap_or_default()
     }
+}
+
+/// The process that a test of ours has noted in this file, once it has begun.
+pub(crate) fn begun(note: &Path) -> i32 {
+    wait::until_blocking(Duration::from_secs(60), "the hanging test", || {
+        std::fs::read_to_string(note).unwrap_or_default().parse().map_err(|_| "not begun")
+    })
+    .unwrap()
+}
+
+/// Waits for the end of a process that somebody else started.
+pub(crate) fn expect_ended(pid: i32) {
+    wait::until_blocking(Duration::from_secs(10), "the end of the test process", || {
+        match kill(Pid::from_raw(pid), None) {
+            Ok(()) if !is_zombie(pid) => Err("it is alive"),
+            _ => Ok(()),
+        }
+    })
+    .unwrap();
+}
+
+/// In a container without an init process nobody buries the orphans.
+pub(crate) fn is_zombie(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
