@@ -3,8 +3,8 @@
 //! A server takes seconds to start. To save this time, all servers of all labs are in truth the
 //! single server of the run. Each lab sees only the databases whose names it made.
 //!
-//! Invariant: dropping the lab removes every database that it named. If the process is killed, the
-//! end of the run removes them.
+//! Invariant: dropping the lab removes every database that it named. If the process ends before, the
+//! next lab of the run or the end of the run removes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -136,19 +136,22 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let (entrance, prefix) = (self.entrance.take(), self.prefix.clone());
-        // Nobody waits: the end of the run removes what is left if the process ends first.
+        // Nobody waits: if the process ends first, the next lab removes what is left.
         let _left = std::thread::Builder::new().spawn(move || remove_all(entrance, &prefix));
     }
 }
 
 fn remove_all(entrance: Option<Db>, prefix: &str) {
     let Some(entrance) = entrance else { return };
+    // `test_` and the run's token: what no other run has.
+    let run: String = entrance.name().split_inclusive('_').take(2).collect();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
     let _left: sqlx::Result<()> = runtime.block_on(async {
         let mut admin = PgConnection::connect(&entrance.superuser_url()).await?;
-        for name in databases(&mut admin, prefix).await? {
+        let left = databases(&mut admin, prefix).await?;
+        for name in left.into_iter().chain(abandoned(&mut admin, &run).await?) {
             let drop = format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)");
             admin.execute(AssertSqlSafe(drop)).await?;
         }
@@ -161,4 +164,52 @@ async fn databases(admin: &mut PgConnection, prefix: &str) -> sqlx::Result<Vec<S
         .bind(format!("{prefix}_"))
         .fetch_all(admin)
         .await
+}
+
+/// Some databases of the run's labs whose process ended before they were removed: the harness has dropped
+/// their entrances meanwhile. Labs that are dropped at the same time should not all choose the same ones.
+async fn abandoned(admin: &mut PgConnection, run: &str) -> sqlx::Result<Vec<String>> {
+    let left = "SELECT datname::text FROM pg_database AS lab WHERE starts_with(datname, $1)
+                AND NOT EXISTS (SELECT FROM pg_database AS entrance
+                                WHERE starts_with(lab.datname, 'lab_' || entrance.datname || '_'))
+                ORDER BY random() LIMIT 8";
+    sqlx::query_scalar(left).bind(format!("lab_{run}")).fetch_all(admin).await
+}
+
+#[cfg(all(test, feature = "integration"))]
+mod tests {
+    use std::time::Duration;
+
+    use testenv::wait;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lab_removes_what_the_lab_of_a_process_that_ended_has_left_and_no_other() {
+        let (lab, lives) = (Lab::open().await, Lab::open().await);
+        let server = lives.start().await;
+        let held = server.new_name().await;
+        let run: String = lives.0.entrance().name().split_inclusive('_').take(2).collect();
+        // No test has this entrance, as if the harness had dropped it.
+        let (left, theirs) = (format!("lab_{run}1_1_0"), format!("theirs_{run}1_1_0"));
+        for name in [&held, &left, &theirs] {
+            testenv::postgres::note(name).await.unwrap();
+            server.execute(&format!("CREATE DATABASE \"{name}\"")).await.unwrap();
+        }
+
+        drop(lab);
+
+        let mut admin = PgConnection::connect(&lives.0.entrance().superuser_url()).await.unwrap();
+        let gone = wait::until(Duration::from_secs(20), "the end of what was left", async || {
+            let there = databases(&mut admin, &format!("lab_{run}1_1")).await.unwrap();
+            if there.is_empty() { Ok(()) } else { Err(there.join(", ")) }
+        });
+        gone.await.unwrap();
+        assert_eq!(lives.databases().await, [held]);
+        assert_eq!(
+            databases(&mut admin, &format!("theirs_{run}1_1")).await.unwrap(),
+            std::slice::from_ref(&theirs)
+        );
+        server.execute(&format!("DROP DATABASE \"{theirs}\"")).await.unwrap();
+    }
 }

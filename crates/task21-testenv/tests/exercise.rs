@@ -8,11 +8,12 @@ use sqlx::postgres::PgPoolOptions;
 use task21_testenv::{Harness, Lab, Theirs};
 
 /// Your piece. It gives a database to each test, and breaks most of what it should promise.
-struct Mine {
+pub struct Mine {
     lab: Lab,
 }
 
-struct MyDb {
+/// What a test gets.
+pub struct MyDb {
     pool: PgPool,
 }
 
@@ -42,8 +43,8 @@ impl Deref for MyDb {
 
 #[tokio::test]
 async fn a_database_answers() {
-    answers::<Mine>().await;
     answers::<Theirs>().await;
+    answers::<Mine>().await;
 }
 
 /// A check is written for any harness, so that you can try it on yours and on one that may be wrong.

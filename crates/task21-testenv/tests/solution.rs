@@ -79,11 +79,11 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn four_at_once_start_one_server_and_migrate_once() {
-    start_once::<Small>().await;
     start_once::<Theirs>().await;
+    start_once::<Small>().await;
 }
 
-async fn start_once<H: Harness>() {
+pub(crate) async fn start_once<H: Harness>() {
     let lab = Lab::open().await;
     let harness = H::on(&lab);
 
@@ -97,11 +97,11 @@ async fn start_once<H: Harness>() {
 
 #[tokio::test]
 async fn two_at_a_time_are_migrated_and_see_nothing_of_each_other() {
-    are_private::<Small>().await;
     are_private::<Theirs>().await;
+    are_private::<Small>().await;
 }
 
-async fn are_private<H: Harness>() {
+pub(crate) async fn are_private<H: Harness>() {
     let harness = H::on(&Lab::open().await);
     let one = fresh(&harness).await;
     let two = fresh(&harness).await;
@@ -114,11 +114,11 @@ async fn are_private<H: Harness>() {
 
 #[tokio::test]
 async fn what_a_test_wrote_or_made_is_in_no_later_database() {
-    leave_no_trace::<Small>().await;
     leave_no_trace::<Theirs>().await;
+    leave_no_trace::<Small>().await;
 }
 
-async fn leave_no_trace<H: Harness>() {
+pub(crate) async fn leave_no_trace<H: Harness>() {
     let harness = H::on(&Lab::open().await);
     let first = fresh(&harness).await;
     sqlx::query(ADA).execute(&*first).await.unwrap();
@@ -133,11 +133,11 @@ async fn leave_no_trace<H: Harness>() {
 
 #[tokio::test]
 async fn a_dropped_database_is_gone_though_somebody_is_connected() {
-    are_removed::<Small>().await;
     are_removed::<Theirs>().await;
+    are_removed::<Small>().await;
 }
 
-async fn are_removed<H: Harness>() {
+pub(crate) async fn are_removed<H: Harness>() {
     let lab = Lab::open().await;
     let harness = H::on(&lab);
     let db = fresh(&harness).await;
@@ -156,11 +156,11 @@ async fn are_removed<H: Harness>() {
 
 #[tokio::test]
 async fn a_database_can_be_dropped_where_there_is_no_runtime() {
-    drop_anywhere::<Small>().await;
     drop_anywhere::<Theirs>().await;
+    drop_anywhere::<Small>().await;
 }
 
-async fn drop_anywhere<H: Harness>() {
+pub(crate) async fn drop_anywhere<H: Harness>() {
     let db = fresh(&H::on(&Lab::open().await)).await;
 
     let dropped = std::thread::spawn(move || drop(db)).join();

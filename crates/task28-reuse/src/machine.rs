@@ -132,6 +132,7 @@ impl Drop for Inner {
 }
 
 /// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
+#[expect(clippy::disallowed_methods, reason = "a name that no other run has is not repeatable")]
 fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }

@@ -73,6 +73,7 @@ async fn answers(url: &str) -> bool {
     matches!(asked, Ok(Ok(_)))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a name that no other run has is not repeatable")]
 fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }
@@ -88,11 +89,11 @@ const GONE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_second_run_finds_the_server_and_has_its_first_answer_within_100_ms() {
-    find_again::<Kept>().await;
     find_again::<Theirs>().await;
+    find_again::<Kept>().await;
 }
 
-async fn find_again<H: Harness>() {
+pub(crate) async fn find_again<H: Harness>() {
     let machine = Machine::open().await;
     let (first, mut runs) = (first_answer::<H>(&machine.run()).await, Vec::new());
 
@@ -122,11 +123,11 @@ async fn first_answer<H: Harness>(run: &Run) -> Duration {
 
 #[tokio::test]
 async fn another_image_other_settings_or_another_version_is_another_server() {
-    tell_apart::<Kept>().await;
     tell_apart::<Theirs>().await;
+    tell_apart::<Kept>().await;
 }
 
-async fn tell_apart<H: Harness>() {
+pub(crate) async fn tell_apart<H: Harness>() {
     let machine = Machine::open().await;
     let usual = fresh::<H>(&machine.run()).await;
     let others = [
@@ -147,11 +148,11 @@ async fn tell_apart<H: Harness>() {
 
 #[tokio::test]
 async fn two_runs_that_begin_together_start_one_server() {
-    start_once::<Kept>().await;
     start_once::<Theirs>().await;
+    start_once::<Kept>().await;
 }
 
-async fn start_once<H: Harness>() {
+pub(crate) async fn start_once<H: Harness>() {
     let machine = Machine::open().await;
     let (one, two) = (machine.run(), machine.run());
 
@@ -163,11 +164,11 @@ async fn start_once<H: Harness>() {
 
 #[tokio::test]
 async fn a_run_that_is_killed_while_it_starts_the_server_holds_nobody_up() {
-    outlive_a_killed_start::<Kept>().await;
     outlive_a_killed_start::<Theirs>().await;
+    outlive_a_killed_start::<Kept>().await;
 }
 
-async fn outlive_a_killed_start<H: Harness>() {
+pub(crate) async fn outlive_a_killed_start<H: Harness>() {
     let machine = Machine::open().await;
     let killed = machine.run();
     let begun = wait::until(LIMIT, "the start of a server", async || {
@@ -186,11 +187,11 @@ async fn outlive_a_killed_start<H: Harness>() {
 
 #[tokio::test]
 async fn a_server_that_was_stopped_or_is_silent_is_replaced_once() {
-    replace_what_is_dead::<Kept>().await;
     replace_what_is_dead::<Theirs>().await;
+    replace_what_is_dead::<Kept>().await;
 }
 
-async fn replace_what_is_dead<H: Harness>() {
+pub(crate) async fn replace_what_is_dead<H: Harness>() {
     let machine = Machine::open().await;
     fresh::<H>(&machine.run()).await;
 
@@ -206,11 +207,11 @@ async fn replace_what_is_dead<H: Harness>() {
 
 #[tokio::test]
 async fn under_ci_a_run_has_a_server_of_its_own_and_says_why() {
-    refuse_under_ci::<Kept>().await;
     refuse_under_ci::<Theirs>().await;
+    refuse_under_ci::<Kept>().await;
 }
 
-async fn refuse_under_ci<H: Harness>() {
+pub(crate) async fn refuse_under_ci<H: Harness>() {
     let machine = Machine::open().await;
     let developer = machine.run();
     let kept = fresh::<H>(&developer).await;
@@ -232,11 +233,11 @@ async fn refuse_under_ci<H: Harness>() {
 
 #[tokio::test]
 async fn what_an_earlier_run_left_is_swept_and_what_a_living_one_has_is_not() {
-    begin_clean::<Kept>().await;
     begin_clean::<Theirs>().await;
+    begin_clean::<Kept>().await;
 }
 
-async fn begin_clean<H: Harness>() {
+pub(crate) async fn begin_clean<H: Harness>() {
     let machine = Machine::open().await;
     let (earlier, living, later) = (machine.run(), machine.run(), machine.run());
     let left = fresh::<H>(&earlier).await;
@@ -260,11 +261,11 @@ async fn begin_clean<H: Harness>() {
 
 #[tokio::test]
 async fn the_password_is_made_up_and_noted_for_its_owner_only() {
-    keep_it_secret::<Kept>().await;
     keep_it_secret::<Theirs>().await;
+    keep_it_secret::<Kept>().await;
 }
 
-async fn keep_it_secret<H: Harness>() {
+pub(crate) async fn keep_it_secret<H: Harness>() {
     let machine = Machine::open().await;
     let usual = fresh::<H>(&machine.run()).await;
     let other = Wanted { version: "2.0.0".into(), ..Wanted::default() };
