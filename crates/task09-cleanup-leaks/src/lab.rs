@@ -108,6 +108,7 @@ pub(crate) fn make(kind: Kind, label: Option<&str>, uses: &[String]) -> String {
 }
 
 /// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
+#[expect(clippy::disallowed_methods, reason = "a name that no other run has is not repeatable")]
 pub(crate) fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }

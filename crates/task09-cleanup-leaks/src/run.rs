@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use testenv::fault::FAULT_VAR;
+use testenv::fault::{FAULT_VAR, PROGRAM_VAR};
 use testenv::tools::{ID_VAR, Run};
 use testenv::{Error, fault};
 
@@ -145,6 +145,7 @@ fn spawn(id: &str, label: &str, end: End) -> Result<Child, Error> {
         // The child belongs to this test's run; otherwise it would start a run of its own.
         .env(ID_VAR, run.dir().file_name().unwrap_or_default())
         .env_remove(FAULT_VAR)
+        .env_remove(PROGRAM_VAR)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,6 +3,8 @@
 //! Think about mistakes of your own before you read on. A function returns its argument unchanged,
 //! or nothing, unless its fault is on.
 
+#![expect(clippy::disallowed_methods, reason = "the faults are what no seed repeats")]
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicU64;
 

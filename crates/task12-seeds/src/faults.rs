@@ -1,6 +1,8 @@
 //! The faults, and the other right programs, that `COURSE_FAULT` switches on. Think of your own
 //! faults before you look.
 
+#![expect(clippy::disallowed_methods, reason = "the faults are what no seed repeats")]
+
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;

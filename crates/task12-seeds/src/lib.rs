@@ -1,4 +1,4 @@
-#![doc = "[before]: ../task11_factories/index.html\n[next]: ../task14_shard/index.html\n"]
+#![doc = "[before]: ../task11_factories/index.html\n[next]: ../task13_flake_hunt/index.html\n"]
 // In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]

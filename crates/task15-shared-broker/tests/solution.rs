@@ -13,9 +13,9 @@ use tokio::time::timeout;
 /// For what must come: many times what it takes.
 const LIMIT: Duration = Duration::from_secs(5);
 /// For the end of a check, whose own limit is shorter. A wrong check must fail the test, not hang it.
-const END: Duration = Duration::from_secs(10);
+const END: Duration = Duration::from_secs(6);
 /// For a check that waits in vain: many times what one look takes.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Many times what one look takes, and shorter than `PATIENCE`.
 const A_LOOK: Duration = Duration::from_secs(1);

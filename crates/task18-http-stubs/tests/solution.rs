@@ -6,6 +6,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use task18_http_stubs::{Failure, NewPayment, Payment, Payments, Settings};
+use testenv::leaks::tokio;
 use tokio::time::timeout;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mock_instant::thread_local::MockClock;
 use task19_fake_clock::{Clock, ExpiringMap, SystemClock};
+use testenv::leaks::tokio;
 
 const TICK: Duration = Duration::from_nanos(1);
 const SECOND: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ const MATRIX: &str = "        shard: [1/2, 2/2]\n";
 const SHARD: &str =
     "cargo course shard \"$SHARD\" --by test -- --profile ci --features integration";
 const INDEX: &str = "report-of-shard-${{ strategy.job-index }}";
-const NEEDS: &str = "    needs: [lint, plain, integration, course, stranger]\n";
+const NEEDS: &str = "    needs: [lint, plain, integration, course, quarantine, stranger]\n";
 const GATE: &str = "        run: for result in $RESULTS; do [ \"$result\" = success ]; done\n";
 
 /// Returns the workflow that `COURSE_FAULT` asks for.
@@ -77,7 +77,11 @@ fn schedules() -> Option<Edit> {
 
 fn gates() -> Option<Edit> {
     if fault!("not-needed") {
-        return Some(("all", NEEDS, "    needs: [lint, plain, integration, stranger]\n"));
+        return Some((
+            "all",
+            NEEDS,
+            "    needs: [lint, plain, integration, quarantine, stranger]\n",
+        ));
     }
     if fault!("skipped") {
         return Some(("all", "    if: ${{ always() }}\n", ""));
@@ -127,7 +131,7 @@ fn other_right() -> String {
         return edited(RIGHT, "integration", SHARD, nextest);
     }
     if fault!("in-another-order") {
-        let backwards = "    needs: [stranger, course, integration, plain, lint]\n";
+        let backwards = "    needs: [stranger, quarantine, course, integration, plain, lint]\n";
         let text = edited(RIGHT, "all", NEEDS, backwards);
         return edited(&text, "integration", MATRIX, "        shard: [2/2, 1/2]\n");
     }

@@ -1,4 +1,4 @@
-#![doc = "[before]: ../task21_testenv/index.html\n[next]: ../task25_report/index.html\n"]
+#![doc = "[before]: ../task21_testenv/index.html\n[next]: ../task23_quarantine/index.html\n"]
 // In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]

@@ -1,4 +1,4 @@
-#![doc = "[before]: ../task22_ci_shard/index.html\n[next]: ../task27_failure_injection/index.html\n"]
+#![doc = "[before]: ../task24_documentation/index.html\n[next]: ../task26_task_leaks/index.html\n"]
 // In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]

@@ -1,4 +1,4 @@
-#![doc = "[before]: ../task25_report/index.html\n[next]: ../task28_reuse/index.html\n"]
+#![doc = "[before]: ../task26_task_leaks/index.html\n[next]: ../task28_reuse/index.html\n"]
 // In rustdoc these definitions win, because they come first: the links lead to rustdoc pages.
 // Not under `doctest`: rustdoc would compile the README's commands as Rust.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
