@@ -1,8 +1,16 @@
 # Each recipe is one line that calls cargo; the logic is in Rust.
 
-# The plain tier: nothing but Rust, a C compiler and make.
+# The tests of a task (`just test 07`), or the plain tier of all: nothing but Rust, a C compiler and make.
 test *args:
-    cargo test --workspace {{args}}
+    cargo course test {{args}}
+
+# Grades your tests: `just check 07`, `just check 07 --fault 2`.
+check *args:
+    cargo course check {{args}}
+
+# The same at each save: `just watch 07`.
+watch *args:
+    cargo course watch {{args}}
 
 # The same tests on real servers.
 test-integration *args:
