@@ -5,11 +5,11 @@
 //! container on the same network can be reached.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::models::{
-    ContainerInspectResponse, EndpointSettings,
+    ContainerInspectResponse, EndpointSettings, IpamConfig,
 };
 use tokio::sync::OnceCell;
 
@@ -82,9 +82,21 @@ pub(crate) async fn reaches_containers() -> Result<bool, Error> {
         return Ok(false);
     };
     let networks = bridge.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-    let mut gateways = networks.into_iter().filter_map(|network| network.gateway?.parse().ok());
     // Only what has an address can use it.
-    Ok(gateways.any(|gateway: IpAddr| UdpSocket::bind((gateway, 0)).is_ok()))
+    Ok(networks.iter().filter_map(gateway).any(|gateway| UdpSocket::bind((gateway, 0)).is_ok()))
+}
+
+/// The engine's own address on a network. An engine that has just made its bridge, at its first start on
+/// a machine, does not name it before the next start (Docker 20.10): it is the first one of the subnet.
+fn gateway(network: &IpamConfig) -> Option<IpAddr> {
+    let named = network.gateway.as_ref().filter(|named| !named.is_empty());
+    if let Some(named) = named {
+        return named.parse().ok();
+    }
+    match network.subnet.as_ref()?.split_once('/')?.0.parse().ok()? {
+        IpAddr::V4(subnet) => Some(Ipv4Addr::from_bits(subnet.to_bits().checked_add(1)?).into()),
+        IpAddr::V6(subnet) => Some(Ipv6Addr::from_bits(subnet.to_bits().checked_add(1)?).into()),
+    }
 }
 
 /// Whether the engine says that no process of a container is alive.
@@ -160,7 +172,24 @@ fn is_hex(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{id_in, id_in_mounts};
+    use super::{IpamConfig, gateway, id_in, id_in_mounts};
+
+    #[test]
+    fn the_gateway_is_the_one_that_is_named_or_the_first_address() {
+        let of = |named: Option<&str>, subnet: &str| {
+            let (named, subnet) = (named.map(str::to_owned), Some(subnet.to_owned()));
+            let network = IpamConfig { gateway: named, subnet, ..IpamConfig::default() };
+            gateway(&network).map(|address| address.to_string())
+        };
+        assert_eq!(of(Some("172.17.0.9"), "172.17.0.0/16").as_deref(), Some("172.17.0.9"));
+        for unnamed in [None, Some("")] {
+            assert_eq!(of(unnamed, "172.17.0.0/16").as_deref(), Some("172.17.0.1"));
+            assert_eq!(of(unnamed, "fd00:1::/64").as_deref(), Some("fd00:1::1"));
+        }
+        for none in ["", "172.17.0.0", "x/16", "255.255.255.255/32"] {
+            assert_eq!(of(None, none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_containers_id_is_found_where_engines_leave_it() {

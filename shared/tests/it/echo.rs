@@ -38,10 +38,17 @@ fn own_address() -> IpAddr {
     bridge.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
-/// Without an engine there is none.
+/// Without an engine there is none. One that has just made its bridge names only the subnet.
 fn bridge() -> Option<IpAddr> {
-    let format = "{{(index .IPAM.Config 0).Gateway}}";
+    let format = "{{with index .IPAM.Config 0}}{{or .Gateway .Subnet}}{{end}}";
     let mut docker = Command::new("docker");
     docker.args(["network", "inspect", "bridge", "--format", format]).stderr(Stdio::null());
-    String::from_utf8(docker.output().ok()?.stdout).ok()?.trim().parse().ok()
+    let named = String::from_utf8(docker.output().ok()?.stdout).ok()?;
+    match named.trim().split_once('/') {
+        None => named.trim().parse().ok(),
+        Some((subnet, _)) => {
+            let first = subnet.parse::<Ipv4Addr>().ok()?.to_bits() + 1;
+            Some(Ipv4Addr::from_bits(first).into())
+        }
+    }
 }
