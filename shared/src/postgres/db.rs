@@ -80,15 +80,17 @@ pub async fn fresh_db() -> Db {
 /// Notes a database that a test is about to create by itself on the run's server. The database is
 /// then removed when the run ends.
 ///
+/// A database that is named after the test's own, `format!("{}_archive", db.name())`, needs no note:
+/// it is removed with the test's own.
+///
 /// # Errors
 ///
 /// When no server can be reached or started, or the run's directory cannot be written.
 ///
 /// ```no_run
 /// # async fn test() {
-/// let db = testenv::fresh_db().await;
-/// let name = format!("{}_archive", db.name());
-/// testenv::postgres::note(&name).await.unwrap(); // before it is made: then no end of the test leaves it
+/// # let (db, name) = (testenv::fresh_db().await, "a_name_that_the_program_chooses");
+/// testenv::postgres::note(name).await.unwrap(); // before it is made: then no end of the test leaves it
 /// sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(db.superuser()).await.unwrap();
 /// # }
 /// ```

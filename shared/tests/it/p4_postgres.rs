@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
+use crate::given::Given;
 use crate::lab::{self, Lab, PROMISED};
 use crate::p4_nothing_is_left::{
     every_kind_of_end, goes_without_its_directory, is_swept_without_a_note,
@@ -77,6 +78,55 @@ async fn the_database_of_a_killed_test_is_dropped_while_the_run_goes_on() {
     drop(owner.stdin.take());
     owner.wait().unwrap();
     theirs.expect_nothing_left(PROMISED);
+}
+
+#[tokio::test]
+async fn databases_that_a_test_named_after_its_own_go_with_it_and_no_others() {
+    let (lives, db) = (testenv::fresh_db().await, testenv::fresh_db().await);
+    let ours = format!("{}_archive", db.name());
+    let theirs =
+        [format!("{}1_archive", db.name()), format!("x{ours}"), format!("{}_a", lives.name())];
+    for name in theirs.iter().chain([&ours]) {
+        let create = format!("CREATE DATABASE \"{name}\"");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(lives.superuser()).await.unwrap();
+    }
+    let there = async |name: &str| -> bool {
+        let count = "SELECT count(*) = 1 FROM pg_database WHERE datname = $1";
+        sqlx::query_scalar(count).bind(name).fetch_one(lives.superuser()).await.unwrap()
+    };
+
+    drop(db);
+
+    let gone = testenv::wait::until(PROMISED, "the drop of both", async || {
+        if there(&ours).await { Err("it is there") } else { Ok(()) }
+    });
+    gone.await.unwrap();
+    for name in theirs {
+        assert!(there(&name).await, "{name}");
+        let drop = format!("DROP DATABASE \"{name}\"");
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(lives.superuser()).await.unwrap();
+    }
+}
+
+/// With a role that owns one of them.
+#[tokio::test]
+async fn of_a_killed_test_databases_that_it_named_after_its_own_go_from_a_given_server() {
+    let (given, lab) = (Given::start(), Lab::new());
+    let names = "SELECT datname::text FROM pg_database WHERE datname LIKE 'test\\_%'
+                 UNION ALL SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'test\\_%'";
+    let mut killed = lab.actor("family", "wait");
+    let mut killed = killed.env("TESTENV_POSTGRES_URL", &given.url).spawn().unwrap();
+    let name = lab::line(&mut killed);
+    let found = given.column(names).await;
+    for of in ["_archive", "_owner", "_owned"] {
+        assert!(found.contains(&format!("{name}{of}")), "{found:?}");
+    }
+
+    killed.kill().and_then(|()| killed.wait()).unwrap();
+
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.column(names).await, [""; 0]);
+    given.end();
 }
 
 #[tokio::test]

@@ -100,6 +100,11 @@ pub(in crate::postgres) async fn drop_database(
     execute(admin, format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
 }
 
+/// The databases that a test created by itself and named after its own. `test_…_12` is another test's
+/// than `test_…_1`, and `test_…_1_…` is nobody else's.
+const NAMED_AFTER: &str =
+    "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1 || '_')";
+
 /// Removes the roles that are named after a removed database of ours. No other database has its
 /// name, so nobody else created these roles.
 async fn drop_roles(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
@@ -111,13 +116,18 @@ async fn drop_roles(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Removes a database with its roles. If the server refuses, removes first what is in the way. A
-/// test may have left objects that not even the end of the test removes.
+/// Removes a database with the databases and roles that are named after it. If the server refuses,
+/// removes first what is in the way. A test may have left objects that not even the end of the test
+/// removes.
 pub(in crate::postgres) async fn drop_surely(
     server: &Server,
     admin: &mut PgConnection,
     name: &str,
 ) -> Result<(), Refused> {
+    // First: whoever is interrupted still finds them by the database's own name.
+    for other in within(ANSWER_LIMIT, names(admin, NAMED_AFTER, name)).await? {
+        drop_itself(server, admin, &other).await?;
+    }
     drop_itself(server, admin, name).await?;
     // A server of the run's own takes its roles with it.
     if server.is_ours {

@@ -19,6 +19,7 @@ pub(crate) fn play(part: &str) -> Option<Held> {
     let (run, runtime) = (|| Run::join().unwrap(), runtime());
     match part {
         "postgres" => return held(runtime.block_on(write())),
+        "family" => return held(runtime.block_on(family())),
         "dump" => runtime.block_on(dump(run())),
         "role" => runtime.block_on(role()),
         "superuser" => drop(runtime.block_on(fresh_db()).superuser().clone()),
@@ -37,6 +38,21 @@ async fn write() -> testenv::Db {
     let db = fresh_db().await;
     let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
     sqlx::query(insert).execute(db.pool()).await.unwrap();
+    db
+}
+
+/// A database with two others and a role that are named after it.
+async fn family() -> testenv::Db {
+    let db = fresh_db().await;
+    let name = db.name();
+    for create in [
+        format!("CREATE DATABASE {name}_archive"),
+        format!("CREATE ROLE {name}_owner"),
+        format!("CREATE DATABASE {name}_owned OWNER {name}_owner"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(db.superuser()).await.unwrap();
+    }
+    say(name);
     db
 }
 
