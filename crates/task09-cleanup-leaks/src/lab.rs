@@ -1,29 +1,27 @@
-//! The place where suites create resources: a Docker engine or, without an engine, processes and
-//! folders of this machine.
+//! The place where suites create resources: processes and folders, with the rules of a container
+//! engine.
 //!
 //! Invariant: every resource of the lab also belongs to the harness's run, so the run's reaper
 //! removes it, whatever a specimen or a learner's code does. The lab lists no other resources, so a
 //! sweep that is too wide cannot hurt the machine.
 
-mod docker;
-mod native;
-
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
+use std::path::PathBuf;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use testenv::Error;
-use testenv::tools::Run;
-use testenv::tools::{PROVIDER_VAR, REACH_LIMIT, announce, ping_docker};
+use testenv::tools::{DIR_VAR, Run};
 
 /// The kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A container; without Docker, a process with a folder.
+    /// A process with a folder. In Docker, a container.
     Server,
-    /// A network. The engine keeps it while a running server is in it.
+    /// A folder. The lab keeps it while a running server is in it, as an engine does.
     Network,
-    /// A volume. The engine keeps it while a server uses it, running or stopped.
+    /// A folder. The lab keeps it while a server uses it, running or stopped, as an engine does.
     Volume,
 }
 
@@ -39,7 +37,7 @@ impl Kind {
     }
 }
 
-/// A resource, as the engine lists it.
+/// A resource, as the lab lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thing {
     /// The kind of resource.
@@ -50,7 +48,7 @@ pub struct Thing {
     pub label: Option<String>,
     /// Whether a server runs. Stopped servers are listed too. Networks and volumes do not run.
     pub is_running: bool,
-    // The engine's id, for requests.
+    // The name of its folder.
     id: String,
 }
 
@@ -61,50 +59,39 @@ impl fmt::Display for Thing {
     }
 }
 
-/// Returns all resources of all owners, running or not.
-///
-/// The list is that of `docker ps --all`, `docker network ls` and `docker volume ls`.
+/// Returns all resources of all owners, running or not, as `docker ps --all`, `docker network ls` and
+/// `docker volume ls` together.
 ///
 /// # Panics
 ///
-/// If the engine does not answer.
+/// If the lab's folder cannot be read.
 pub fn things() -> Vec<Thing> {
-    match lab() {
-        Lab::Docker(engine) => engine.things(),
-        Lab::Native(folder) => folder.things(),
-    }
-    .unwrap_or_else(|error| panic!("{error}"))
+    or_panic(Lab::open().and_then(|lab| lab.things()))
 }
 
 /// Removes a resource. A running server is killed first.
 ///
 /// # Errors
 ///
-/// The engine's message if it refuses: the resource is gone already, or a server still uses it.
+/// The lab's message if it refuses: the resource is gone already, or a server still uses it.
 pub fn remove(thing: &Thing) -> Result<(), String> {
-    match lab() {
-        Lab::Docker(engine) => engine.remove(thing),
-        Lab::Native(folder) => folder.remove(thing),
-    }
+    Lab::open().map_err(|error| error.to_string())?.remove(thing)
 }
 
 /// Stops a server without removing it.
 pub(crate) fn stop(thing: &Thing) -> Result<(), String> {
-    match lab() {
-        Lab::Docker(engine) => engine.stop(thing),
-        Lab::Native(folder) => folder.stop(thing),
-    }
+    Lab::open().map_err(|error| error.to_string())?.stop(thing)
 }
 
 /// Creates a resource and returns its new name. `uses` names a server's network and volume.
 pub(crate) fn make(kind: Kind, label: Option<&str>, uses: &[String]) -> String {
     let name = format!("lab-{}", word());
-    match lab() {
-        Lab::Docker(engine) => engine.make(kind, &name, label, uses),
-        Lab::Native(folder) => folder.make(kind, &name, label, uses),
-    }
-    .unwrap_or_else(|error| panic!("{error}"));
+    or_panic(Lab::open().and_then(|lab| lab.make(kind, &name, label, uses)));
     name
+}
+
+fn or_panic<T>(done: Result<T, Error>) -> T {
+    done.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
@@ -113,31 +100,104 @@ pub(crate) fn word() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }
 
-enum Lab {
-    Docker(docker::Engine),
-    Native(native::Folder),
+/// `<run>/lab/<kind>.<name>/` holds `label`, and of a server `uses` and, while it runs, `pid`.
+struct Lab {
+    run: &'static Run,
+    path: PathBuf,
 }
 
-fn lab() -> &'static Lab {
-    static LAB: OnceLock<Lab> = OnceLock::new();
-    LAB.get_or_init(|| open().unwrap_or_else(|error| panic!("{error}")))
-}
-
-fn open() -> Result<Lab, Error> {
-    let run = Run::join()?;
-    let forced = std::env::var(PROVIDER_VAR).unwrap_or_default();
-    let docker =
-        if forced == "native" { Err("ruled out".into()) } else { ping_docker(REACH_LIMIT) };
-    match docker {
-        Ok(()) => Ok(Lab::Docker(docker::Engine::open(run)?)),
-        Err(why) if forced == "docker" => Err(Error::new("no Docker engine for the lab")
-            .tried(format!("{PROVIDER_VAR}=docker"))
-            .cause(why)
-            .fix(format!("unset {PROVIDER_VAR}"))
-            .fix("cargo course setup --install")),
-        Err(why) => {
-            announce("lab", &format!("processes and folders of this machine (Docker: {why})"));
-            Ok(Lab::Native(native::Folder::open(run)?))
-        }
+impl Lab {
+    fn open() -> Result<Lab, Error> {
+        let run = Run::join()?;
+        let path = run.dir().join("lab");
+        std::fs::create_dir_all(&path).map_err(|cause| unwritable().cause(cause))?;
+        Ok(Lab { run, path })
     }
+
+    fn things(&self) -> Result<Vec<Thing>, Error> {
+        let entries = std::fs::read_dir(&self.path).map_err(|cause| unwritable().cause(cause))?;
+        let ids = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(ids.filter_map(|id| self.thing(id)).collect())
+    }
+
+    fn make(
+        &self,
+        kind: Kind,
+        name: &str,
+        label: Option<&str>,
+        uses: &[String],
+    ) -> Result<(), Error> {
+        let id = format!("{}.{name}", kind.word());
+        let (scratch, dir) = (self.path.join(name), self.path.join(&id));
+        // Renamed when it is complete: nobody lists a thing that has no label yet.
+        let made = std::fs::create_dir(&scratch)
+            .and_then(|()| std::fs::write(scratch.join("uses"), uses.join("\n")))
+            .and_then(|()| std::fs::write(scratch.join("log"), ""))
+            .and_then(|()| {
+                label.map_or(Ok(()), |label| std::fs::write(scratch.join("label"), label))
+            })
+            .and_then(|()| std::fs::rename(&scratch, &dir));
+        made.map_err(|cause| unwritable().cause(cause))?;
+        if kind == Kind::Server {
+            // A process that does nothing and never ends; whose it is can be read in its command line.
+            let log = dir.join("log").display().to_string();
+            let child = self.run.start_native(name, "tail".as_ref(), &["-f", &log])?;
+            std::fs::write(dir.join("pid"), child.id().to_string())
+                .map_err(|cause| unwritable().cause(cause))?;
+        }
+        Ok(())
+    }
+
+    fn stop(&self, thing: &Thing) -> Result<(), String> {
+        let file = self.path.join(&thing.id).join("pid");
+        let pid = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        let group = pid.parse().map(Pid::from_raw).map_err(|_| format!("`{pid}` is no process"))?;
+        std::fs::remove_file(file).map_err(|error| error.to_string())?;
+        killpg(group, Signal::SIGKILL).map_err(|error| error.to_string())
+    }
+
+    fn remove(&self, thing: &Thing) -> Result<(), String> {
+        let mut servers = self
+            .things()
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .filter(|other| other.kind == Kind::Server && self.uses(other, &thing.name));
+        let user = match thing.kind {
+            Kind::Server => None,
+            Kind::Network => servers.find(|server| server.is_running),
+            Kind::Volume => servers.next(),
+        };
+        if let Some(user) = user {
+            return Err(format!("{thing} is in use by {user}"));
+        }
+        if thing.is_running {
+            self.stop(thing)?;
+        }
+        std::fs::remove_dir_all(self.path.join(&thing.id)).map_err(|error| error.to_string())
+    }
+
+    fn thing(&self, id: String) -> Option<Thing> {
+        let (word, name) = id.split_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+        let dir = self.path.join(&id);
+        Some(Thing {
+            kind,
+            name: name.to_owned(),
+            label: std::fs::read_to_string(dir.join("label")).ok(),
+            is_running: dir.join("pid").exists(),
+            id,
+        })
+    }
+
+    fn uses(&self, server: &Thing, name: &str) -> bool {
+        let uses = std::fs::read_to_string(self.path.join(&server.id).join("uses"));
+        uses.is_ok_and(|uses| uses.lines().any(|used| used == name))
+    }
+}
+
+fn unwritable() -> Error {
+    Error::new("the lab's folder in the run's directory cannot be used").fix(format!(
+        "export {}=<a directory of yours that can be written, with space left>",
+        DIR_VAR
+    ))
 }

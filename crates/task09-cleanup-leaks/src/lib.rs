@@ -4,20 +4,13 @@
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
 // The resources that a suite creates outside its process, and their place.
-#[cfg(feature = "integration")]
 mod lab;
-#[cfg(feature = "integration")]
 pub use lab::{Kind, Thing, remove, things};
 
 // The suites that a learner's check judges. Each suite runs in its own process.
-#[cfg(feature = "integration")]
 mod run;
-#[cfg(feature = "integration")]
 mod suite;
-#[cfg(feature = "integration")]
 mod specimen;
-#[cfg(feature = "integration")]
 pub use run::{End, Ran, leak, run};
-#[cfg(feature = "integration")]
 #[doc(hidden)]
 pub use suite::main as suite_main;

@@ -73,8 +73,8 @@ impl Ran {
 impl Drop for Ran {
     fn drop(&mut self) {
         let names = [std::mem::take(&mut self.made), std::mem::take(&mut self.others)].concat();
-        // `join` waits: if the reaper had to remove the networks of forty suites, the engine would
-        // run out of addresses. On a thread, because a panic in `drop` could abort the test.
+        // `join` waits: the next test should not see them. On a thread, because a panic in `drop` could
+        // abort the test.
         let _refused = std::thread::Builder::new()
             .spawn(move || suite::remove_all(|thing| names.contains(&thing.name)))
             .map(std::thread::JoinHandle::join);
@@ -153,7 +153,7 @@ fn spawn(id: &str, label: &str, end: End) -> Result<Child, Error> {
         .map_err(|cause| {
             Error::new(format!("cannot start {}", program.display()))
                 .cause(cause)
-                .fix("cargo build -p task09-cleanup-leaks --features integration")
+                .fix("cargo build -p task09-cleanup-leaks")
         })
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use testenv::fault;
 
-/// Longer than a query of the engine: a check that looks only once looks too early.
-const GRACE: Duration = Duration::from_millis(700);
+/// Longer than a look into the lab: a check that looks only once looks too early.
+const GRACE: Duration = Duration::from_millis(400);
 
 /// How a suite creates and removes its resources.
 #[derive(Clone, Copy, Debug)]

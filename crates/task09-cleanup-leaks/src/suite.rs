@@ -57,7 +57,7 @@ pub(crate) fn tear_down(label: &str, specimen: &Specimen) {
             remove_all(|thing| mine(thing) && thing.kind == Kind::Network);
         }
         TearDown::NetworksFirst => {
-            // The engine refuses, because the server is still in it. The fault ignores that.
+            // The lab refuses, because the server is still in it. The fault ignores that.
             for network in
                 things().iter().filter(|thing| mine(thing) && thing.kind == Kind::Network)
             {
@@ -70,7 +70,7 @@ pub(crate) fn tear_down(label: &str, specimen: &Specimen) {
     }
 }
 
-/// Removes servers first: the engine refuses to remove what one of them uses.
+/// Removes servers first: the lab refuses to remove what one of them uses.
 pub(crate) fn remove_all(which: impl Fn(&Thing) -> bool) {
     let (servers, rest): (Vec<Thing>, Vec<Thing>) =
         things().into_iter().filter(which).partition(|thing| thing.kind == Kind::Server);

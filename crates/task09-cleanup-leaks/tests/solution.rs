@@ -1,13 +1,12 @@
 //! The finished check of task 09, to compare with yours: a list by label, a sweep by label, and the suites that they judge.
-#![cfg(feature = "integration")]
 
 use std::time::Duration;
 
 use task09_cleanup_leaks::{End, Kind, Ran, Thing, leak, remove, run, things};
 use testenv::wait;
 
-/// What R1 to R3 grant; a look at the engine takes a few milliseconds, the removal of a server half a second.
-const LIMIT: Duration = Duration::from_secs(5);
+/// What R1 to R3 grant; a suite is removed in milliseconds, and a busy machine takes a hundred times that.
+const LIMIT: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_leak_is_listed_by_its_label_and_a_sweep_leaves_nothing_of_it() {

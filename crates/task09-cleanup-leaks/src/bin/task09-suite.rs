@@ -1,6 +1,5 @@
 //! The process in which a specimen of this task runs; `task09_cleanup_leaks::run` starts it.
 
 fn main() {
-    #[cfg(feature = "integration")]
     task09_cleanup_leaks::suite_main();
 }
