@@ -10,19 +10,16 @@ use testenv::wait;
 use tokio::time::timeout;
 
 use crate::theirs::drop_database;
-use crate::{Problem, Run, execute, migrate, url_of};
+use crate::{Problem, Run, execute, lasting_name, migrate, url_of};
 
 /// The time that somebody thought every server needs after its start.
-const A_MOMENT: Duration = Duration::from_secs(3);
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Longer than a query of the server: a check that looks only once looks too early.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Longer than a check should wait for anything.
-const LOCK_LIMIT: Duration = Duration::from_secs(120);
-
-/// The name of the template.
-const TEMPLATE: &str = "template_shop";
+const LOCK_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn wait_anyway() {
     let _over = timeout(A_MOMENT, pending::<()>()).await;
@@ -30,9 +27,10 @@ pub(crate) async fn wait_anyway() {
 
 /// Returns the same database to all runs.
 pub(crate) async fn same_database(admin: &str) -> Result<String, Problem> {
-    let url = url_of(admin, "app");
+    let name = lasting_name(admin, "app");
+    let url = url_of(admin, &name);
     // The server refuses if the database exists.
-    let _refused = execute(admin, "CREATE DATABASE app").await;
+    let _refused = execute(admin, &format!("CREATE DATABASE \"{name}\"")).await;
     migrate(&url).await?;
     Ok(url)
 }
@@ -65,7 +63,8 @@ pub(crate) fn sweep_late(admin: &str, left: Vec<String>) {
 
 /// Copies a template. The first run on a server builds it under a scratch name, then renames it.
 pub(crate) async fn fork(run: &Run, admin: &str, name: &str) -> Result<(), Problem> {
-    let copy = format!("CREATE DATABASE \"{name}\" TEMPLATE {TEMPLATE}");
+    let template = lasting_name(admin, "template");
+    let copy = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\"");
     if execute(admin, &copy).await.is_ok() {
         return Ok(());
     }
@@ -73,7 +72,7 @@ pub(crate) async fn fork(run: &Run, admin: &str, name: &str) -> Result<(), Probl
     execute(admin, &format!("CREATE DATABASE \"{scratch}\"")).await?;
     migrate(&url_of(admin, &scratch)).await?;
     // The server refuses if another run was quicker; a later run then sweeps the scratch database.
-    let _refused =
-        execute(admin, &format!("ALTER DATABASE \"{scratch}\" RENAME TO {TEMPLATE}")).await;
+    let rename = format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{template}\"");
+    let _refused = execute(admin, &rename).await;
     Ok(execute(admin, &copy).await?)
 }

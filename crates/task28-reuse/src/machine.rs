@@ -1,15 +1,13 @@
 //! A machine from a harness's view: existing servers, a folder that stays, runs that begin and end.
 //!
-//! The servers are real, each with a port, a password and data of its own. They are processes in a
-//! container of the run or, without a Docker engine, processes of this machine. Each server begins
-//! with a copy of a prepared cluster, so a start takes a tenth of a second instead of two.
+//! Each server is an entrance to the PostgreSQL of the run: a port, a user and a password of its own
+//! (see [`entrance`]). Nothing listens behind the port of a killed server, and a frozen one accepts
+//! connections and never answers.
 //!
-//! Invariant: every server also belongs to the run of this course's harness, so the run's reaper
-//! removes it, however the tests end.
+//! Invariant: every database and role of a machine is named after the machine's own database, so the
+//! course's harness removes all of them with it, however the tests end.
 
-mod docker;
-mod engine;
-mod native;
+mod entrance;
 mod run;
 mod server;
 
@@ -22,16 +20,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use run::Run;
 pub use server::Server;
 
-use engine::Engine;
 use server::State;
-use testenv::Error;
+use testenv::Db;
 
 /// The kind of server that a run wants. A run never gets a server of another kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The name of the image. (The machine has a single image, and takes it for every name.)
     pub image: String,
-    /// Settings of PostgreSQL, such as `work_mem=8MB`.
+    /// Settings of PostgreSQL, such as `work_mem=8MB`. (Those that only a new process could have, such
+    /// as `fsync`, have no effect here.)
     pub settings: Vec<String>,
     /// The version of the harness. Another version may set a server up differently.
     pub version: String,
@@ -49,11 +47,13 @@ impl Default for Wanted {
 pub struct Machine(Arc<Inner>);
 
 struct Inner {
-    engine: &'static Engine,
+    /// What all servers lead to.
+    home: Arc<Db>,
     folder: PathBuf,
     starts: AtomicUsize,
     servers: Mutex<Vec<Arc<State>>>,
-    alive: Mutex<HashSet<String>>,
+    /// The ids of the runs that have ended.
+    over: Mutex<HashSet<String>>,
 }
 
 impl Machine {
@@ -61,18 +61,14 @@ impl Machine {
     ///
     /// # Panics
     ///
-    /// If no server can be started on this host. The message lists the attempts and the cure.
+    /// If no PostgreSQL can be reached or started. The message lists the attempts and the cure.
     pub async fn open() -> Machine {
-        let opened = engine::apart(async || {
-            let engine = engine::open().await?;
-            let folder = testenv::tools::Run::join()?.dir().join(format!("machine-{}", word()));
-            let made = std::fs::create_dir(&folder);
-            made.map_err(|cause| Error::new("no folder for the machine").cause(cause))?;
-            Ok::<_, Error>((engine, folder))
-        });
-        let (engine, folder) = opened.await.unwrap_or_else(|error| panic!("{error}"));
-        let (starts, servers, alive) = Default::default();
-        Machine(Arc::new(Inner { engine, folder, starts, servers, alive }))
+        let home = Arc::new(testenv::fresh_db().await);
+        let run = testenv::tools::Run::join().expect("a run that has a database can be joined");
+        let folder = run.dir().join(format!("machine-{}", home.name()));
+        std::fs::create_dir(&folder).expect("a run's directory can be written");
+        let (starts, servers, over) = Default::default();
+        Machine(Arc::new(Inner { home, folder, starts, servers, over }))
     }
 
     /// Begins a run of a developer's tests. Dropping it ends it.
@@ -110,7 +106,7 @@ impl Machine {
     /// Freezes every server, as a lack of memory does: servers accept connections and never answer.
     pub async fn freeze_servers(&self) {
         for server in self.0.servers() {
-            server.freeze().await;
+            server.freeze();
         }
     }
 }
@@ -123,18 +119,18 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Nobody waits: if the process ends first, a later machine or the end of the run cleans up.
         for server in self.servers() {
             server.leave();
         }
+        // If the process ends before, it goes with the run.
         let _left = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Returns 64 random bits. The standard library's only source of randomness is a hash map's keys.
+/// Returns 32 random bits. The standard library's only source of randomness is a hash map's keys.
 #[expect(clippy::disallowed_methods, reason = "a name that no other run has is not repeatable")]
 fn word() -> String {
-    format!("{:016x}", RandomState::new().hash_one(0))
+    format!("{:08x}", RandomState::new().hash_one(0) >> 32)
 }
 
 /// Holds the lock only while `work` runs; `work` never waits.

@@ -27,6 +27,30 @@ pub async fn migrate(url: &str) -> sqlx::Result<()> {
     connection.close().await
 }
 
+/// Returns the names of the databases that runs have made on the server of this URL.
+///
+/// # Errors
+///
+/// As [`execute`].
+pub async fn databases(url: &str) -> sqlx::Result<Vec<String>> {
+    let mut connection = PgConnection::connect(url).await?;
+    // The server's user owns what was made there. `pg_database` itself lists all of the PostgreSQL behind it.
+    let list = "SELECT datname::text FROM pg_database WHERE pg_get_userbyid(datdba) = current_user";
+    let names = sqlx::query_scalar(list).fetch_all(&mut connection).await?;
+    connection.close().await.map(|()| names)
+}
+
+/// Returns a name for a database that stays on the server of this URL when runs end, such as a
+/// template. It is the same for all runs, and no run's.
+///
+/// # Panics
+///
+/// As [`url_of`].
+pub fn lasting_name(url: &str, word: &str) -> String {
+    let user = url.split(['/', ':']).nth(3).expect("the machine's URLs name a user");
+    format!("{user}_{word}")
+}
+
 /// Returns the URL of another database of the same server.
 ///
 /// # Panics

@@ -12,9 +12,9 @@ use sqlx::{Connection, PgConnection};
 use testenv::{fault, wait};
 use tokio::time::timeout;
 
-use crate::{Harness, Problem, Run, execute, faults, migrate, url_of};
+use crate::{Harness, Problem, Run, databases, execute, faults, migrate, url_of};
 
-/// Another run may be starting the server: half a second, or several on a busy machine.
+/// Another run may be starting the server: a quarter of a second, or several on a busy machine.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
 /// A live server answers in milliseconds.
@@ -148,10 +148,7 @@ fn write(note: &Path, url: &str) -> std::io::Result<()> {
 
 /// Returns the databases that ended runs left on the server.
 async fn left(run: &Run, admin: &str) -> Result<Vec<String>, Problem> {
-    let mut connection = PgConnection::connect(admin).await?;
-    let list = "SELECT datname::text FROM pg_database WHERE starts_with(datname, 'run_')";
-    let all: Vec<String> = sqlx::query_scalar(list).fetch_all(&mut connection).await?;
-    connection.close().await?;
+    let all = databases(admin).await?;
     let is_left = |name: &String| fault!("sweeps-all") || run.is_over(name);
     Ok(all.into_iter().filter(is_left).collect())
 }

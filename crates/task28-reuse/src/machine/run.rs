@@ -1,6 +1,7 @@
 //! A run: what a harness may ask for, and where it asks for a server.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use testenv::Error;
@@ -23,7 +24,6 @@ pub struct Run {
 impl Run {
     pub(super) fn begin(machine: &Arc<Inner>, wanted: Wanted, ci: Option<String>) -> Run {
         let (id, (names, said)) = (word(), Default::default());
-        locked(&machine.alive, |alive| alive.insert(id.clone()));
         Run { machine: machine.clone(), id, wanted, ci, names, said }
     }
 
@@ -42,19 +42,21 @@ impl Run {
         &self.machine.folder
     }
 
-    /// A name for a database that no other has, `run_<whose>_<number>`: whose it is can be asked later, see [`Run::is_over`].
+    /// A name for a database that no other has, `…_run_<whose>_<number>`: whose it is can be asked
+    /// later, see [`Run::is_over`].
     pub fn new_name(&self) -> String {
         let number = locked(&self.names, |names| {
             *names += 1;
             *names
         });
-        format!("run_{}_{number}", self.id)
+        format!("{}_run_{}_{number}", self.machine.home.name(), self.id)
     }
 
-    /// Whether the run that made this name has ended. A name that is no run's has no run that ended.
+    /// Whether the run that made this name has ended. A name that is no run's of this machine has no
+    /// run that ended.
     pub fn is_over(&self, name: &str) -> bool {
-        let id = name.strip_prefix("run_").and_then(|rest| rest.split_once('_'));
-        id.is_some_and(|(id, _)| locked(&self.machine.alive, |alive| !alive.contains(id)))
+        let id = name.split_once("_run_").and_then(|(_, rest)| rest.split_once('_'));
+        id.is_some_and(|(id, _)| locked(&self.machine.over, |over| over.contains(id)))
     }
 
     /// Says a sentence to whoever watches the run.
@@ -73,7 +75,7 @@ impl Run {
         all.filter(|state| state.has(label)).map(Server).collect()
     }
 
-    /// Starts the wanted server, to be kept: it stays when the run ends. Returns when it answers, to its user `postgres` with this password.
+    /// Starts the wanted server, to be kept: it stays when the run ends. Returns when it answers, to its user with this password.
     ///
     /// # Errors
     ///
@@ -92,8 +94,8 @@ impl Run {
     }
 
     async fn start(&self, label: Option<&str>, password: &str) -> Result<Server, Error> {
-        self.machine.starts.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let state = Arc::new(State::new(self.machine.engine, label, &self.id));
+        let number = self.machine.starts.fetch_add(1, Ordering::SeqCst);
+        let state = Arc::new(State::new(&self.machine.home, number, label, &self.id));
         locked(&self.machine.servers, |servers| servers.push(state.clone()));
         state.start(&self.wanted.settings, password).await?;
         Ok(Server(state))
@@ -102,7 +104,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        locked(&self.machine.alive, |alive| alive.remove(&self.id));
+        locked(&self.machine.over, |over| over.insert(self.id.clone()));
         for server in self.machine.servers().into_iter().filter(|server| server.is_own(&self.id)) {
             server.leave();
         }

@@ -2,46 +2,58 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use testenv::Error;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use testenv::{Db, Error};
 
-use super::engine::{Engine, apart};
-use super::word;
+use super::entrance::{Entrance, runtime};
+
+/// How long a server takes to start: a small PostgreSQL takes 130 to 210 ms on two cores.
+const START: Duration = Duration::from_millis(250);
+
+/// What PostgreSQL says of a setting that a running server cannot change.
+const NOT_NOW: &str = "55P02";
 
 /// A server on a [`Machine`](super::Machine).
 pub struct Server(pub(super) Arc<State>);
 
 impl Server {
-    /// The URL of its first database, `postgres`, for its user with this password.
+    /// The URL of its first database, for its user with this password.
     ///
     /// # Panics
     ///
     /// If it is still being started, by another run.
     pub fn url(&self, password: &str) -> String {
-        let address = self.0.address.get().expect("a server that is starting has no address yet");
-        url(address, password)
+        let State { home, user, entrance, .. } = &*self.0;
+        let entrance = entrance.get().expect("a server that is starting has no address yet");
+        let (address, first) = (&entrance.address, home.name());
+        format!("postgres://{user}:{password}@{address}/{first}?sslmode=disable")
     }
 
     /// Removes the server, with what is on it. One that is starting is removed as soon as it has started.
     pub async fn remove(&self) {
-        self.0.remove().await;
+        self.0.leave();
+        self.0.kill().await;
     }
 }
 
 pub(super) struct State {
-    engine: &'static Engine,
-    name: String,
+    home: Arc<Db>,
+    user: String,
     label: Option<String>,
     run: String,
-    address: OnceLock<String>,
+    entrance: OnceLock<Entrance>,
     is_removed: AtomicBool,
 }
 
 impl State {
-    pub(super) fn new(engine: &'static Engine, label: Option<&str>, run: &str) -> State {
+    pub(super) fn new(home: &Arc<Db>, number: usize, label: Option<&str>, run: &str) -> State {
         let (label, run) = (label.map(str::to_owned), run.to_owned());
-        let (address, is_removed) = Default::default();
-        State { engine, name: format!("lab-{}", word()), label, run, address, is_removed }
+        let (entrance, is_removed) = Default::default();
+        let user = format!("{}_server_{number}", home.name());
+        State { home: home.clone(), user, label, run, entrance, is_removed }
     }
 
     pub(super) fn has(&self, label: &str) -> bool {
@@ -60,48 +72,62 @@ impl State {
         password: &str,
     ) -> Result<(), Error> {
         let (state, settings, password) = (self.clone(), settings.to_vec(), password.to_owned());
-        apart(async move || {
-            let started = state.engine.start(&state.name, &settings, &password).await;
-            let is_removed = || state.is_removed.load(Ordering::SeqCst);
-            let failed = started.map(|address| state.address.set(address)).err();
-            if failed.is_some() || is_removed() {
-                state.engine.remove(&state.name).await;
+        let started = runtime().spawn(async move {
+            let failed = |cause: String| Error::new("the server did not start").cause(cause);
+            let upstream = state.add_user(&settings, &password).await;
+            let upstream = upstream.map_err(|error| failed(error.to_string()))?;
+            #[expect(clippy::disallowed_methods, reason = "this is the time that a start takes")]
+            tokio::time::sleep(START).await;
+            let entrance = Entrance::open(upstream).await;
+            let entrance = entrance.map_err(|error| failed(error.to_string()))?;
+            assert!(state.entrance.set(entrance).is_ok(), "a server is started once");
+            if state.is_removed.load(Ordering::SeqCst) {
+                state.kill().await;
             }
-            failed.map_or(Ok(()), Err)
-        })
-        .await
+            Ok(())
+        });
+        started.await.expect("a start does not panic")
     }
 
-    pub(super) async fn kill(self: &Arc<State>) {
-        let state = self.clone();
-        apart(async move || state.engine.kill(&state.name).await).await;
+    /// Gives the PostgreSQL of the run a user for this server; returns how it is reached.
+    async fn add_user(
+        &self,
+        settings: &[String],
+        password: &str,
+    ) -> sqlx::Result<PgConnectOptions> {
+        let (user, password) = (&self.user, password.replace('\'', "''"));
+        let options: PgConnectOptions = self.home.superuser_url().parse()?;
+        let mut admin = PgConnection::connect_with(&options).await?;
+        let create = format!("CREATE ROLE \"{user}\" LOGIN CREATEDB PASSWORD '{password}'");
+        admin.execute(AssertSqlSafe(create)).await?;
+        for (name, value) in settings.iter().filter_map(|setting| setting.split_once('=')) {
+            let set = format!("ALTER ROLE \"{user}\" SET {name} TO '{value}'");
+            match admin.execute(AssertSqlSafe(set)).await {
+                Err(sqlx::Error::Database(refused))
+                    if refused.code().is_some_and(|code| code == NOT_NOW) => {}
+                done => drop(done?),
+            }
+        }
+        admin.close().await.map(|()| options)
     }
 
-    pub(super) async fn freeze(self: &Arc<State>) {
-        let state = self.clone();
-        apart(async move || state.engine.freeze(&state.name).await).await;
-    }
-
-    async fn remove(self: &Arc<State>) {
-        if self.is_mine_to_remove() {
-            let state = self.clone();
-            apart(async move || state.engine.remove(&state.name).await).await;
+    pub(super) async fn kill(&self) {
+        if let Some(entrance) = self.entrance.get() {
+            entrance.close().await;
         }
     }
 
-    /// Removes it some time; nobody waits for that.
+    pub(super) fn freeze(&self) {
+        if let Some(entrance) = self.entrance.get() {
+            entrance.freeze();
+        }
+    }
+
+    /// Removes it; nobody waits for that.
     pub(super) fn leave(&self) {
-        if self.is_mine_to_remove() {
-            self.engine.leave(&self.name);
+        self.is_removed.store(true, Ordering::SeqCst);
+        if let Some(entrance) = self.entrance.get() {
+            entrance.leave();
         }
     }
-
-    /// Whoever is first removes it; of one that is starting, its start.
-    fn is_mine_to_remove(&self) -> bool {
-        !self.is_removed.swap(true, Ordering::SeqCst) && self.address.get().is_some()
-    }
-}
-
-pub(super) fn url(address: &str, password: &str) -> String {
-    format!("postgres://postgres:{password}@{address}/postgres?sslmode=disable")
 }
