@@ -132,14 +132,14 @@ impl Drop for TheirDb {
 
 async fn build(lab: &Lab) -> Template {
     let server = lab.start().await;
-    let name = server.new_name().await;
+    let name = server.new_name();
     create(&server, &name, "template0").await;
     server.migrate(&name).await;
     Template { server, name }
 }
 
 async fn copy(template: &Template) -> String {
-    let name = template.server.new_name().await;
+    let name = template.server.new_name();
     if fault!("migrates-each") {
         create(&template.server, &name, "template0").await;
         template.server.migrate(&name).await;

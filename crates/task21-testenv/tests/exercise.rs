@@ -26,7 +26,7 @@ impl Harness for Mine {
 
     async fn fresh_db(&self) -> MyDb {
         let server = self.lab.start().await;
-        let name = server.new_name().await;
+        let name = server.new_name();
         server.execute(&format!("CREATE DATABASE \"{name}\"")).await.unwrap();
         server.migrate(&name).await;
         MyDb { pool: PgPoolOptions::new().connect_lazy(&server.url_of(&name)).unwrap() }

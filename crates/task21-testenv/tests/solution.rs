@@ -34,7 +34,7 @@ impl Harness for Small {
     async fn fresh_db(&self) -> SmallDb {
         // The cell lets one in and has the others wait; a look before the start would let in all.
         let (server, template) = self.template.get_or_init(|| build(&self.lab)).await.clone();
-        let name = server.new_name().await;
+        let name = server.new_name();
         create(&server, &name, &template).await;
         let pool = PgPoolOptions::new().connect_lazy(&server.url_of(&name)).unwrap();
         SmallDb { pool, server, name }
@@ -43,7 +43,7 @@ impl Harness for Small {
 
 async fn build(lab: &Lab) -> (Server, String) {
     let server = lab.start().await;
-    let name = server.new_name().await;
+    let name = server.new_name();
     create(&server, &name, "template0").await;
     server.migrate(&name).await;
     (server, name)
