@@ -61,5 +61,5 @@ async fn answers<H: Harness>() {
 //   R1  four tests ask at the same time: lab.starts() and lab.migrations()
 //   R2  migrated and private: no other test sees the changes, neither at the same time nor later
 //   R3  two databases are held at the same time; put a limit around everything that could wait
-//   R4  a dropped database is gone within five seconds, even if a client is connected; a held one stays
+//   R4  a dropped database is gone within three seconds, even if a client is connected; a held one stays
 //   R5  a drop on a thread without a runtime does not panic

@@ -75,7 +75,7 @@ impl Drop for SmallDb {
 }
 
 /// What R4 grants; a copy takes 50 ms, a machine that is busy with a build needs more.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn four_at_once_start_one_server_and_migrate_once() {
