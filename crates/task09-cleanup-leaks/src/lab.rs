@@ -197,7 +197,6 @@ impl Lab {
 
 fn unwritable() -> Error {
     Error::new("the lab's folder in the run's directory cannot be used").fix(format!(
-        "export {}=<a directory of yours that can be written, with space left>",
-        DIR_VAR
+        "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
     ))
 }
