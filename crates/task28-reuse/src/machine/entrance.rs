@@ -65,19 +65,22 @@ impl Entrance {
     }
 }
 
-/// Forwards in both directions until one side ends the connection, or the entrance is frozen.
-async fn lead(client: TcpStream, upstream: PgConnectOptions, frozen: watch::Receiver<bool>) {
+/// Forwards in both directions until one side ends the connection, or the entrance is frozen. Without a
+/// PostgreSQL the client sees its end at once.
+async fn lead(
+    client: TcpStream,
+    upstream: PgConnectOptions,
+    frozen: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let port = upstream.get_port();
-    match upstream.get_socket() {
-        Some(dir) => match UnixStream::connect(dir.join(format!(".s.PGSQL.{port}"))).await {
-            Ok(server) => forward(client, server, frozen).await,
-            Err(_) => {} // the client sees its end
-        },
-        None => match TcpStream::connect((upstream.get_host(), port)).await {
-            Ok(server) => forward(client, server, frozen).await,
-            Err(_) => {} // the same
-        },
+    if let Some(dir) = upstream.get_socket() {
+        let server = UnixStream::connect(dir.join(format!(".s.PGSQL.{port}"))).await?;
+        forward(client, server, frozen).await;
+    } else {
+        let server = TcpStream::connect((upstream.get_host(), port)).await?;
+        forward(client, server, frozen).await;
     }
+    Ok(())
 }
 
 async fn forward(

@@ -105,7 +105,8 @@ impl State {
             match admin.execute(AssertSqlSafe(set)).await {
                 Err(sqlx::Error::Database(refused))
                     if refused.code().is_some_and(|code| code == NOT_NOW) => {}
-                done => drop(done?),
+                Err(error) => return Err(error),
+                Ok(_) => {}
             }
         }
         admin.close().await.map(|()| options)
