@@ -154,6 +154,14 @@ struct Entry {
     hint: Spanned<String>,
 }
 
+/// Whether a source file makes a fault: by `fault!`, or in a list of `by_fault!`.
+fn has(text: &str, id: &str) -> bool {
+    let mut lists =
+        text.split("by_fault! {").skip(1).filter_map(|list| list.split("\n    }").next());
+    text.contains(&format!("fault!(\"{id}\")"))
+        || lists.any(|list| list.contains(&format!("\"{id}\" =>")))
+}
+
 /// Reads and checks the file of a task.
 pub(crate) fn read(course: &Course, task: &Task) -> Result<Faults, Error> {
     let path = task.dir.join("faults.toml");
@@ -166,7 +174,7 @@ pub(crate) fn read(course: &Course, task: &Task) -> Result<Faults, Error> {
     let checks = std::fs::read_to_string(task.dir.join(format!("tests/{MINE}.rs")));
     let checks = checks.unwrap_or_default(); // most tasks have none
     let faults = source.faults(
-        |id| sources.iter().any(|text| text.contains(&format!("fault!(\"{id}\")"))),
+        |id| sources.iter().any(|text| has(text, id)),
         |test| checks.contains(&format!("fn {test}(")),
     )?;
     if faults.tier == Tier::Integration && !task.has_integration_tier()? {

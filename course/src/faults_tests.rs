@@ -1,4 +1,4 @@
-use super::{Faults, Source, Tier};
+use super::{Faults, Source, Tier, has};
 use crate::requirements;
 
 const GOOD: &str = "# Faults.\n[[fault]]\nid = \"a-b\"\nrequirement = \"R1\"\nstory = \"S.\"\nhint = \"H.\"\n\n\
@@ -90,4 +90,12 @@ fn each_mistake_is_named_with_its_line_and_its_cure() {
         assert!(refusal.starts_with(expected), "{from} -> {to}: {refusal}");
         assert!(refusal.contains("to fix: "), "{refusal}");
     }
+}
+
+#[test]
+fn a_fault_is_made_by_a_condition_or_in_a_list_and_not_by_a_name_alone() {
+    let text = "if fault!(\"one\") {}\nfn f() {\n    by_fault! {\n        \"two\" => 2,\n    }\n    .unwrap_or(3)\n}\nmatch id {\n    \"three\" => 3,\n}";
+
+    assert!(has(text, "one") && has(text, "two"));
+    assert!(!has(text, "three") && !has(text, "tw"));
 }

@@ -63,6 +63,30 @@ macro_rules! fault {
     }};
 }
 
+/// The value beside the fault that this process was asked to make, or `None`. It is [`fault!`] for many:
+/// each id is looked up while the crate compiles.
+///
+/// # Panics
+///
+/// As [`fault!`].
+///
+/// ```compile_fail
+/// // As above: here is no file faults.toml.
+/// let read: Option<fn(&str) -> bool> = testenv::by_fault! {
+///     "empty-is-a-name" => |_| true,
+///     "blank-is-a-name" => |name| !name.is_empty(),
+/// };
+/// ```
+#[macro_export]
+macro_rules! by_fault {
+    ($($id:literal => $value:expr),+ $(,)?) => {
+        match () {
+            $(() if $crate::fault!($id) => Some($value),)+
+            () => None,
+        }
+    };
+}
+
 /// Whether the text of a `faults.toml` has the line `id = "<id>"`. [`fault!`] calls it while the
 /// crate compiles.
 #[doc(hidden)]
