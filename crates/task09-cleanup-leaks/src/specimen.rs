@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use testenv::fault;
+use testenv::by_fault;
 
 /// Longer than a look into the lab: a check that looks only once looks too early.
 const GRACE: Duration = Duration::from_millis(400);
@@ -94,29 +94,18 @@ impl Specimen {
 
 /// Returns the id of the suite that `COURSE_FAULT` asks for.
 pub(crate) fn selected() -> &'static str {
-    if fault!("stops-and-leaves") {
-        "stops-and-leaves"
-    } else if fault!("volumes-left") {
-        "volumes-left"
-    } else if fault!("network-in-use") {
-        "network-in-use"
-    } else if fault!("last-line") {
-        "last-line"
-    } else if fault!("drop-alone") {
-        "drop-alone"
-    } else if fault!("hook-at-exit") {
-        "hook-at-exit"
-    } else if fault!("label-forgotten") {
-        "label-forgotten"
-    } else if fault!("prunes-all") {
-        "prunes-all"
-    } else if fault!("matches-prefix") {
-        "matches-prefix"
-    } else if fault!("keeper-with-grace") {
-        "keeper-with-grace"
-    } else if fault!("one-more-volume") {
-        "one-more-volume"
-    } else {
-        "right"
+    by_fault! {
+        "stops-and-leaves" => "stops-and-leaves",
+        "volumes-left" => "volumes-left",
+        "network-in-use" => "network-in-use",
+        "last-line" => "last-line",
+        "drop-alone" => "drop-alone",
+        "hook-at-exit" => "hook-at-exit",
+        "label-forgotten" => "label-forgotten",
+        "prunes-all" => "prunes-all",
+        "matches-prefix" => "matches-prefix",
+        "keeper-with-grace" => "keeper-with-grace",
+        "one-more-volume" => "one-more-volume",
     }
+    .unwrap_or("right")
 }

@@ -1,7 +1,7 @@
 //! Selects the workflow to judge: the right one, unless `COURSE_FAULT` asks for another.
 //! Think about mistakes of your own before you read on.
 
-use testenv::fault;
+use testenv::by_fault;
 
 const RIGHT: &str = include_str!("../../../.github/workflows/integration.yml");
 
@@ -22,138 +22,110 @@ fn edit() -> Option<(&'static str, &'static str, &'static str)> {
 }
 
 fn starts() -> Option<(&'static str, &'static str, &'static str)> {
-    if fault!("main-only") {
-        return Some(("", "  push:\n", "  push:\n    branches: [main]\n"));
+    by_fault! {
+        "main-only" => ("", "  push:\n", "  push:\n    branches: [main]\n"),
+        "not-for-docs" => ("", "  pull_request:\n", "  pull_request:\n    paths-ignore: ['**.md']\n"),
+        "by-hand" => ("", "  pull_request:\n", "  workflow_dispatch:\n"),
     }
-    if fault!("not-for-docs") {
-        return Some(("", "  pull_request:\n", "  pull_request:\n    paths-ignore: ['**.md']\n"));
-    }
-    if fault!("by-hand") {
-        return Some(("", "  pull_request:\n", "  workflow_dispatch:\n"));
-    }
-    None
 }
 
 fn limits() -> Option<(&'static str, &'static str, &'static str)> {
-    if fault!("no-limit") {
-        return Some(("integration", "    timeout-minutes: 10\n", ""));
+    by_fault! {
+        "no-limit" => ("integration", "    timeout-minutes: 10\n", ""),
+        "limit-of-an-hour" => ("course", "timeout-minutes: 10", "timeout-minutes: 60"),
+        "permissions-of-the-settings" => ("", "permissions:\n  contents: read\n\n", ""),
+        "job-may-write" => {
+            let ours = "    runs-on: ubuntu-24.04\n";
+            let wide = "    runs-on: ubuntu-24.04\n    permissions:\n      contents: read\n      pull-requests: write\n";
+            ("integration", ours, wide)
+        },
+        "write-all" => ("", "permissions:\n  contents: read\n", "permissions: write-all\n"),
+        "credentials-kept" => {
+            let with = "        with:\n          persist-credentials: false\n";
+            ("stranger", with, "")
+        },
     }
-    if fault!("limit-of-an-hour") {
-        return Some(("course", "timeout-minutes: 10", "timeout-minutes: 60"));
-    }
-    if fault!("permissions-of-the-settings") {
-        return Some(("", "permissions:\n  contents: read\n\n", ""));
-    }
-    if fault!("job-may-write") {
-        let ours = "    runs-on: ubuntu-24.04\n";
-        let wide = "    runs-on: ubuntu-24.04\n    permissions:\n      contents: read\n      pull-requests: write\n";
-        return Some(("integration", ours, wide));
-    }
-    if fault!("write-all") {
-        return Some(("", "permissions:\n  contents: read\n", "permissions: write-all\n"));
-    }
-    if fault!("credentials-kept") {
-        let with = "        with:\n          persist-credentials: false\n";
-        return Some(("stranger", with, ""));
-    }
-    None
 }
 
 fn pins() -> Option<(&'static str, &'static str, &'static str)> {
-    if fault!("floating-tag") {
-        let pinned = "actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5";
-        return Some(("course", pinned, "actions/cache@v5.0.5"));
+    by_fault! {
+        "floating-tag" => {
+            let pinned = "actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5";
+            ("course", pinned, "actions/cache@v5.0.5")
+        },
+        "branch" => ("plain", "@6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "@master"),
+        "short-commit" => ("integration", "@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f", "@bbbca2d"),
+        "version-unsaid" => ("lint", " # v7.0.1", ""),
     }
-    if fault!("branch") {
-        return Some(("plain", "@6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "@master"));
-    }
-    if fault!("short-commit") {
-        return Some(("integration", "@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f", "@bbbca2d"));
-    }
-    if fault!("version-unsaid") {
-        return Some(("lint", " # v7.0.1", ""));
-    }
-    None
 }
 
 fn caches() -> Option<(&'static str, &'static str, &'static str)> {
-    if fault!("no-cargo-cache") {
-        return Some(("course", CARGO_CACHE, ""));
-    }
-    if fault!("cargo-cache-too-late") {
-        let test = "      - name: The plain tier\n        run: cargo test --workspace\n";
-        let (was, is) = ([CARGO_CACHE, test].concat(), [test, CARGO_CACHE].concat());
-        return Some(("plain", was.leak(), is.leak()));
-    }
-    if fault!("images-by-the-lock-file") {
-        return Some((
+    by_fault! {
+        "no-cargo-cache" => ("course", CARGO_CACHE, ""),
+        "cargo-cache-too-late" => {
+            let test = "      - name: The plain tier\n        run: cargo test --workspace\n";
+            let (was, is) = ([CARGO_CACHE, test].concat(), [test, CARGO_CACHE].concat());
+            ("plain", was.leak(), is.leak())
+        },
+        "images-by-the-lock-file" => (
             "integration",
             "hashFiles('shared/src/images.rs')",
             "hashFiles('Cargo.lock')",
-        ));
+        ),
+        "images-for-ever" => ("course", "images-${{ hashFiles('shared/src/images.rs') }}", "images-v1"),
+        "images-by-every-source" => {
+            let wide = "hashFiles('shared/src/**')";
+            ("stranger", "hashFiles('shared/src/images.rs')", wide)
+        },
     }
-    if fault!("images-for-ever") {
-        return Some(("course", "images-${{ hashFiles('shared/src/images.rs') }}", "images-v1"));
-    }
-    if fault!("images-by-every-source") {
-        let wide = "hashFiles('shared/src/**')";
-        return Some(("stranger", "hashFiles('shared/src/images.rs')", wide));
-    }
-    None
 }
 
 fn hides() -> Option<(&'static str, &'static str, &'static str)> {
     let plain = "        run: cargo test --workspace\n";
-    if fault!("goes-on") {
-        let goes_on = "        run: cargo test --workspace\n        continue-on-error: true\n";
-        return Some(("plain", plain, goes_on));
+    by_fault! {
+        "goes-on" => {
+            let goes_on = "        run: cargo test --workspace\n        continue-on-error: true\n";
+            ("plain", plain, goes_on)
+        },
+        "job-goes-on" => {
+            let ours = "    timeout-minutes: 10\n";
+            (
+                "integration",
+                ours,
+                "    timeout-minutes: 10\n    continue-on-error: true\n",
+            )
+        },
+        "or-true" => ("plain", plain, "        run: cargo test --workspace || true\n"),
+        "piped" => {
+            let shell =
+                "defaults:\n  run:\n    shell: bash # with pipefail, which the default shell has not\n";
+            ("", shell, "")
+        },
+        "tests-on-main" => {
+            let when = "        if: ${{ github.ref == 'refs/heads/main' }}\n        run: cargo test --workspace\n";
+            ("plain", plain, when)
+        },
+        "plain-twice" => ("integration", " --features integration", ""),
+        "no-plain-tier" => {
+            let both = "        run: cargo test --workspace --features integration\n";
+            ("plain", plain, both)
+        },
     }
-    if fault!("job-goes-on") {
-        let ours = "    timeout-minutes: 10\n";
-        return Some((
-            "integration",
-            ours,
-            "    timeout-minutes: 10\n    continue-on-error: true\n",
-        ));
-    }
-    if fault!("or-true") {
-        return Some(("plain", plain, "        run: cargo test --workspace || true\n"));
-    }
-    if fault!("piped") {
-        let shell =
-            "defaults:\n  run:\n    shell: bash # with pipefail, which the default shell has not\n";
-        return Some(("", shell, ""));
-    }
-    if fault!("tests-on-main") {
-        let when = "        if: ${{ github.ref == 'refs/heads/main' }}\n        run: cargo test --workspace\n";
-        return Some(("plain", plain, when));
-    }
-    if fault!("plain-twice") {
-        return Some(("integration", " --features integration", ""));
-    }
-    if fault!("no-plain-tier") {
-        let both = "        run: cargo test --workspace --features integration\n";
-        return Some(("plain", plain, both));
-    }
-    None
 }
 
 fn results() -> Option<(&'static str, &'static str, &'static str)> {
-    if fault!("kept-when-green") {
-        let kept = "        if: ${{ !cancelled() }}\n        with:\n          name: report";
-        return Some(("integration", kept, "        with:\n          name: report"));
+    by_fault! {
+        "kept-when-green" => {
+            let kept = "        if: ${{ !cancelled() }}\n        with:\n          name: report";
+            ("integration", kept, "        with:\n          name: report")
+        },
+        "nothing-to-keep" => ("integration", "if-no-files-found: error", "if-no-files-found: ignore"),
+        "page-not-kept" => ("integration", "            target/report.html\n", ""),
+        "title-in-a-script" => {
+            let script = "        run: |\n          echo \"${{ github.event.pull_request.title }}\"\n          cargo test --workspace\n";
+            ("plain", "        run: cargo test --workspace\n", script)
+        },
     }
-    if fault!("nothing-to-keep") {
-        return Some(("integration", "if-no-files-found: error", "if-no-files-found: ignore"));
-    }
-    if fault!("page-not-kept") {
-        return Some(("integration", "            target/report.html\n", ""));
-    }
-    if fault!("title-in-a-script") {
-        let script = "        run: |\n          echo \"${{ github.event.pull_request.title }}\"\n          cargo test --workspace\n";
-        return Some(("plain", "        run: cargo test --workspace\n", script));
-    }
-    None
 }
 
 fn edited(job: &str, was: &str, is: &str) -> String {
@@ -170,37 +142,27 @@ fn other_right() -> String {
         assert!(RIGHT.contains(was), "the workflow has no {was:?}");
         RIGHT.replace(was, is)
     };
-    if fault!("list-of-triggers") {
-        return every("on:\n  push:\n  pull_request:\n", "on: [pull_request, push]\n");
-    }
-    if fault!("five-minutes") {
-        return every("timeout-minutes: 10", "timeout-minutes: 5");
-    }
-    if fault!("permissions-of-each-job") {
-        return every("permissions:\n  contents: read\n", "permissions: {}\n").replace(
+    by_fault! {
+        "list-of-triggers" => every("on:\n  push:\n  pull_request:\n", "on: [pull_request, push]\n"),
+        "five-minutes" => every("timeout-minutes: 10", "timeout-minutes: 5"),
+        "permissions-of-each-job" => every("permissions:\n  contents: read\n", "permissions: {}\n").replace(
             "    runs-on: ubuntu-24.04\n",
             "    runs-on: ubuntu-24.04\n    permissions:\n      contents: read\n",
-        );
-    }
-    if fault!("cache-by-hand") {
-        let cache = "      - name: What cargo has built\n        uses: actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5\n        with:\n          path: |\n            ~/.cargo/registry\n            target\n          key: cargo-${{ runner.os }}-${{ hashFiles('Cargo.lock') }}\n";
-        return every(CARGO_CACHE, cache);
-    }
-    if fault!("always") {
-        return every("${{ !cancelled() }}", "always()");
-    }
-    if fault!("named-by-system") {
-        return every("key: images-${{", "key: images-${{ runner.os }}-${{");
-    }
-    if fault!("piped-in-bash") {
-        return every(
+        ),
+        "cache-by-hand" => {
+            let cache = "      - name: What cargo has built\n        uses: actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5\n        with:\n          path: |\n            ~/.cargo/registry\n            target\n          key: cargo-${{ runner.os }}-${{ hashFiles('Cargo.lock') }}\n";
+            every(CARGO_CACHE, cache)
+        },
+        "always" => every("${{ !cancelled() }}", "always()"),
+        "named-by-system" => every("key: images-${{", "key: images-${{ runner.os }}-${{"),
+        "piped-in-bash" => every(
             "run: cargo test --workspace\n",
             "run: cargo test --workspace | tee test.log\n",
-        );
+        ),
+        "renamed" => {
+            let renamed = every("  plain:\n", "  quick:\n").replace("[lint, plain,", "[lint, quick,");
+            renamed.replace("The plain tier", "Quick tests")
+        },
     }
-    if fault!("renamed") {
-        let renamed = every("  plain:\n", "  quick:\n").replace("[lint, plain,", "[lint, quick,");
-        return renamed.replace("The plain tier", "Quick tests");
-    }
-    RIGHT.to_owned()
+    .unwrap_or_else(|| RIGHT.to_owned())
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use testenv::fault;
+use testenv::{by_fault, fault};
 use xxhash_rust::xxh64::xxh64;
 
 use crate::Timings;
@@ -24,24 +24,17 @@ pub(crate) type Pick = fn(&[Duration], &[Vec<String>]) -> usize;
 
 /// Returns another hash.
 pub(crate) fn hash() -> Option<Hash> {
-    let other: Hash = if fault!("hash-of-the-process") {
-        |name, _| RandomState::new().hash_one(name)
-    } else if fault!("one-byte") {
-        |name, _| xxh64(name.as_bytes(), 0) & 0xFF
-    } else if fault!("first-letter") {
-        |name, _| u64::from(name.bytes().next().unwrap_or_default())
-    } else if fault!("other-seed") {
-        |name, _| xxh64(name.as_bytes(), 1)
-    } else if fault!("rendezvous") {
+    by_fault! {
+        "hash-of-the-process" => |name, _| RandomState::new().hash_one(name),
+        "one-byte" => |name, _| xxh64(name.as_bytes(), 0) & 0xFF,
+        "first-letter" => |name, _| u64::from(name.bytes().next().unwrap_or_default()),
+        "other-seed" => |name, _| xxh64(name.as_bytes(), 1),
         // Each shard bids for the name. A further shard takes names from others, and moves no other.
-        |name, of| {
+        "rendezvous" => |name, of| {
             let bid = |shard: &u64| xxh64(name.as_bytes(), *shard);
             (0..u64::from(of)).max_by_key(bid).unwrap_or_default()
-        }
-    } else {
-        return None;
-    };
-    Some(other)
+        },
+    }
 }
 
 /// Returns the lists of `split`.
@@ -112,19 +105,14 @@ pub(crate) fn sorted<N: AsRef<str>>(timed: &mut [(&str, Duration)], names: &[N])
 
 /// Returns another way to pick a shard.
 pub(crate) fn pick() -> Option<Pick> {
-    let other: Pick = if fault!("fewest-names") {
-        |_, lists| (0..lists.len()).min_by_key(|&at| lists[at].len()).unwrap_or_default()
-    } else if fault!("first-run-is-free") {
-        |loads, _| (0..loads.len()).min_by_key(|&at| loads[at]).unwrap_or_default()
-    } else if fault!("from-the-last") {
-        |loads, lists| {
+    by_fault! {
+        "fewest-names" => |_, lists| (0..lists.len()).min_by_key(|&at| lists[at].len()).unwrap_or_default(),
+        "first-run-is-free" => |loads, _| (0..loads.len()).min_by_key(|&at| loads[at]).unwrap_or_default(),
+        "from-the-last" => |loads, lists| {
             let backwards = (0..loads.len()).rev();
             backwards.min_by_key(|&at| (loads[at], lists[at].len())).unwrap_or_default()
-        }
-    } else {
-        return None;
-    };
-    Some(other)
+        },
+    }
 }
 
 /// Changes the timings from which the median is taken.

@@ -1,7 +1,7 @@
 //! Selects the workflow to judge: the right one, unless `COURSE_FAULT` asks for another.
 //! Think about mistakes of your own before you read on.
 
-use testenv::fault;
+use testenv::by_fault;
 
 const RIGHT: &str = include_str!("../../../.github/workflows/integration.yml");
 
@@ -24,88 +24,67 @@ pub(crate) fn selected() -> String {
 type Edit = (&'static str, &'static str, &'static str);
 
 fn splits() -> Option<Edit> {
-    let matrix = |is| Some(("integration", MATRIX, is));
-    if fault!("first-twice") {
-        return matrix("        shard: [1/2, 1/2]\n");
+    let matrix = |is| ("integration", MATRIX, is);
+    by_fault! {
+        "first-twice" => matrix("        shard: [1/2, 1/2]\n"),
+        "two-of-three" => matrix("        shard: [1/3, 2/3]\n"),
+        "one-more" => matrix("        shard: [1/2, 2/2, 1/1]\n"),
+        "from-zero" => matrix("        shard: [0/2, 1/2]\n"),
+        "not-the-matrix" => {
+            let fixed = "cargo course shard 1/2 --by test -- --profile ci --features integration";
+            ("integration", SHARD, fixed)
+        },
+        "other-variable" => ("integration", "          SHARD: ${{", "          SHARDS: ${{"),
+        "by-package" => {
+            let by_package = "cargo course shard \"$SHARD\" -- --profile ci --features integration";
+            ("integration", SHARD, by_package)
+        },
+        "one-shard" => matrix("        shard: [1/1]\n"),
     }
-    if fault!("two-of-three") {
-        return matrix("        shard: [1/3, 2/3]\n");
-    }
-    if fault!("one-more") {
-        return matrix("        shard: [1/2, 2/2, 1/1]\n");
-    }
-    if fault!("from-zero") {
-        return matrix("        shard: [0/2, 1/2]\n");
-    }
-    if fault!("not-the-matrix") {
-        let fixed = "cargo course shard 1/2 --by test -- --profile ci --features integration";
-        return Some(("integration", SHARD, fixed));
-    }
-    if fault!("other-variable") {
-        return Some(("integration", "          SHARD: ${{", "          SHARDS: ${{"));
-    }
-    if fault!("by-package") {
-        let by_package = "cargo course shard \"$SHARD\" -- --profile ci --features integration";
-        return Some(("integration", SHARD, by_package));
-    }
-    if fault!("one-shard") {
-        return matrix("        shard: [1/1]\n");
-    }
-    None
 }
 
 fn schedules() -> Option<Edit> {
-    if fault!("ends-the-others") {
-        return Some(("integration", "      fail-fast: false\n", ""));
+    by_fault! {
+        "ends-the-others" => ("integration", "      fail-fast: false\n", ""),
+        "one-at-a-time" => {
+            let two = "      fail-fast: false\n      max-parallel: 1\n";
+            ("integration", "      fail-fast: false\n", two)
+        },
+        "after-the-lints" => {
+            let needs = "    runs-on: ubuntu-24.04\n    needs: lint\n";
+            ("integration", "    runs-on: ubuntu-24.04\n", needs)
+        },
+        "one-name" => ("integration", INDEX, "report"),
+        "name-of-the-run" => ("integration", INDEX, "report-${{ github.run_id }}"),
     }
-    if fault!("one-at-a-time") {
-        let two = "      fail-fast: false\n      max-parallel: 1\n";
-        return Some(("integration", "      fail-fast: false\n", two));
-    }
-    if fault!("after-the-lints") {
-        let needs = "    runs-on: ubuntu-24.04\n    needs: lint\n";
-        return Some(("integration", "    runs-on: ubuntu-24.04\n", needs));
-    }
-    if fault!("one-name") {
-        return Some(("integration", INDEX, "report"));
-    }
-    if fault!("name-of-the-run") {
-        return Some(("integration", INDEX, "report-${{ github.run_id }}"));
-    }
-    None
 }
 
 fn gates() -> Option<Edit> {
-    if fault!("not-needed") {
-        return Some((
+    by_fault! {
+        "not-needed" => (
             "all",
             NEEDS,
             "    needs: [lint, plain, integration, quarantine, stranger]\n",
-        ));
+        ),
+        "skipped" => ("all", "    if: ${{ always() }}\n", ""),
+        "looks-for-failure" => {
+            let script = "        run: '[[ \" $RESULTS \" != *\" failure \"* ]]'\n";
+            ("all", GATE, script)
+        },
+        "skipped-is-fine" => {
+            let script = "        run: for result in $RESULTS; do case $result in failure | cancelled) exit 1 ;; esac; done\n";
+            ("all", GATE, script)
+        },
+        "last-one-counts" => {
+            let script = "        shell: bash {0}\n        run: for result in $RESULTS; do [ \"$result\" = success ]; done\n";
+            ("all", GATE, script)
+        },
+        "never-passes" => {
+            let script = "        run: for result in $RESULTS; do [ \"$result\" = passed ]; done\n";
+            ("all", GATE, script)
+        },
+        "one-is-enough" => ("all", GATE, "        run: grep -q success <<< \"$RESULTS\"\n"),
     }
-    if fault!("skipped") {
-        return Some(("all", "    if: ${{ always() }}\n", ""));
-    }
-    if fault!("looks-for-failure") {
-        let script = "        run: '[[ \" $RESULTS \" != *\" failure \"* ]]'\n";
-        return Some(("all", GATE, script));
-    }
-    if fault!("skipped-is-fine") {
-        let script = "        run: for result in $RESULTS; do case $result in failure | cancelled) exit 1 ;; esac; done\n";
-        return Some(("all", GATE, script));
-    }
-    if fault!("last-one-counts") {
-        let script = "        shell: bash {0}\n        run: for result in $RESULTS; do [ \"$result\" = success ]; done\n";
-        return Some(("all", GATE, script));
-    }
-    if fault!("never-passes") {
-        let script = "        run: for result in $RESULTS; do [ \"$result\" = passed ]; done\n";
-        return Some(("all", GATE, script));
-    }
-    if fault!("one-is-enough") {
-        return Some(("all", GATE, "        run: grep -q success <<< \"$RESULTS\"\n"));
-    }
-    None
 }
 
 fn edited(text: &str, job: &str, was: &str, is: &str) -> String {
@@ -117,27 +96,27 @@ fn edited(text: &str, job: &str, was: &str, is: &str) -> String {
 
 /// The right workflow, or another one that is right, too.
 fn other_right() -> String {
-    if fault!("four-shards") {
-        return edited(RIGHT, "integration", MATRIX, "        shard: [1/4, 2/4, 3/4, 4/4]\n");
+    by_fault! {
+        "four-shards" => edited(RIGHT, "integration", MATRIX, "        shard: [1/4, 2/4, 3/4, 4/4]\n"),
+        "by-number" => {
+            let numbers = edited(RIGHT, "integration", MATRIX, "        number: [1, 2]\n");
+            let variable = "SHARD: ${{ matrix.number }}/${{ strategy.job-total }}";
+            let named = edited(&numbers, "integration", "SHARD: ${{ matrix.shard }}", variable);
+            edited(&named, "integration", INDEX, "report-${{ matrix.number }}")
+        },
+        "by-nextest" => {
+            let nextest = "cargo nextest run --workspace --partition \"hash:$SHARD\" --profile ci --features integration";
+            edited(RIGHT, "integration", SHARD, nextest)
+        },
+        "in-another-order" => {
+            let backwards = "    needs: [stranger, quarantine, course, integration, plain, lint]\n";
+            let text = edited(RIGHT, "all", NEEDS, backwards);
+            edited(&text, "integration", MATRIX, "        shard: [2/2, 1/2]\n")
+        },
+        "counts-what-failed" => {
+            let script = "        run: |\n          failed=0\n          for result in $RESULTS; do\n            if [ \"$result\" != success ]; then failed=$((failed + 1)); fi\n          done\n          exit $failed\n";
+            edited(RIGHT, "all", GATE, script)
+        },
     }
-    if fault!("by-number") {
-        let numbers = edited(RIGHT, "integration", MATRIX, "        number: [1, 2]\n");
-        let variable = "SHARD: ${{ matrix.number }}/${{ strategy.job-total }}";
-        let named = edited(&numbers, "integration", "SHARD: ${{ matrix.shard }}", variable);
-        return edited(&named, "integration", INDEX, "report-${{ matrix.number }}");
-    }
-    if fault!("by-nextest") {
-        let nextest = "cargo nextest run --workspace --partition \"hash:$SHARD\" --profile ci --features integration";
-        return edited(RIGHT, "integration", SHARD, nextest);
-    }
-    if fault!("in-another-order") {
-        let backwards = "    needs: [stranger, quarantine, course, integration, plain, lint]\n";
-        let text = edited(RIGHT, "all", NEEDS, backwards);
-        return edited(&text, "integration", MATRIX, "        shard: [2/2, 1/2]\n");
-    }
-    if fault!("counts-what-failed") {
-        let script = "        run: |\n          failed=0\n          for result in $RESULTS; do\n            if [ \"$result\" != success ]; then failed=$((failed + 1)); fi\n          done\n          exit $failed\n";
-        return edited(RIGHT, "all", GATE, script);
-    }
-    RIGHT.to_owned()
+    .unwrap_or_else(|| RIGHT.to_owned())
 }
