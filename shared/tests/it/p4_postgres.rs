@@ -108,6 +108,27 @@ async fn databases_that_a_test_named_after_its_own_go_with_it_and_no_others() {
     }
 }
 
+/// They may be somebody's.
+#[tokio::test]
+async fn what_is_named_after_a_noted_database_stays() {
+    let (given, lab) = (Given::start(), Lab::new());
+    given.execute("CREATE DATABASE archive_of_theirs").await;
+    given.execute("CREATE ROLE archive_reader").await;
+    let names = "SELECT datname::text FROM pg_database WHERE datname LIKE 'archive%'
+                 UNION ALL SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'archive%' ORDER BY 1";
+    let mut test = lab.actor("noted", "wait");
+    let mut test = test.env("TESTENV_POSTGRES_URL", &given.url).spawn().unwrap();
+    assert_eq!(lab::line(&mut test), "noted");
+    assert_eq!(given.column(names).await, ["archive", "archive_of_theirs", "archive_reader"]);
+
+    drop(test.stdin.take());
+    test.wait().unwrap();
+
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.column(names).await, ["archive_of_theirs", "archive_reader"]);
+    given.end();
+}
+
 /// With a role that owns one of them.
 #[tokio::test]
 async fn of_a_killed_test_databases_that_it_named_after_its_own_go_from_a_given_server() {

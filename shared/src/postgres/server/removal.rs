@@ -100,6 +100,18 @@ pub(in crate::postgres) async fn drop_database(
     execute(admin, format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
 }
 
+/// Whether the harness has made the name: `test_<token of the run>_<process>_<number>`. Nobody else's
+/// begins so.
+fn is_made_by_us(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('_').collect();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    matches!(parts[..], ["test", token, process, number]
+        if token.len() == 16
+            && token.bytes().all(|it| it.is_ascii_hexdigit())
+            && is_number(process)
+            && is_number(number))
+}
+
 /// The databases that a test created by itself and named after its own. `test_…_12` is another test's
 /// than `test_…_1`, and `test_…_1_…` is nobody else's.
 const NAMED_AFTER: &str =
@@ -124,6 +136,10 @@ pub(in crate::postgres) async fn drop_surely(
     admin: &mut PgConnection,
     name: &str,
 ) -> Result<(), Refused> {
+    // A test has noted it under a name of its own choice, after which anything may be named.
+    if !is_made_by_us(name) {
+        return drop_itself(server, admin, name).await;
+    }
     // First: whoever is interrupted still finds them by the database's own name.
     for other in within(ANSWER_LIMIT, names(admin, NAMED_AFTER, name)).await? {
         drop_itself(server, admin, &other).await?;

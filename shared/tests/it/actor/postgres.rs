@@ -20,6 +20,7 @@ pub(crate) fn play(part: &str) -> Option<Held> {
     match part {
         "postgres" => return held(runtime.block_on(write())),
         "family" => return held(runtime.block_on(family())),
+        "noted" => return held(runtime.block_on(noted())),
         "dump" => runtime.block_on(dump(run())),
         "role" => runtime.block_on(role()),
         "superuser" => drop(runtime.block_on(fresh_db()).superuser().clone()),
@@ -53,6 +54,15 @@ async fn family() -> testenv::Db {
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(db.superuser()).await.unwrap();
     }
     say(name);
+    db
+}
+
+/// A database beside one that is noted under a name of its own.
+async fn noted() -> testenv::Db {
+    let db = fresh_db().await;
+    testenv::postgres::note("archive").await.unwrap();
+    sqlx::query("CREATE DATABASE archive").execute(db.superuser()).await.unwrap();
+    say("noted");
     db
 }
 
