@@ -8,6 +8,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -149,11 +150,17 @@ impl Lab {
     }
 
     fn stop(&self, thing: &Thing) -> Result<(), String> {
-        let file = self.path.join(&thing.id).join("pid");
-        let pid = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        let dir = self.path.join(&thing.id);
+        let pid = std::fs::read_to_string(dir.join("pid")).map_err(|error| error.to_string())?;
         let group = pid.parse().map(Pid::from_raw).map_err(|_| format!("`{pid}` is no process"))?;
-        std::fs::remove_file(file).map_err(|error| error.to_string())?;
-        killpg(group, Signal::SIGKILL).map_err(|error| error.to_string())
+        std::fs::remove_file(dir.join("pid")).map_err(|error| error.to_string())?;
+        // If somebody else has killed it, another process may have its number by now.
+        let process = Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid]).output();
+        let command = process.map_err(|error| error.to_string())?.stdout;
+        if String::from_utf8_lossy(&command).contains(&dir.display().to_string()) {
+            killpg(group, Signal::SIGKILL).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     fn remove(&self, thing: &Thing) -> Result<(), String> {
@@ -199,4 +206,27 @@ fn unwritable() -> Error {
     Error::new("the lab's folder in the run's directory cannot be used").fix(format!(
         "export {DIR_VAR}=<a directory of yours that can be written, with space left>"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_the_number_of_a_dead_server_is_not_killed() {
+        let name = make(Kind::Server, Some("a-test-of-the-lab"), &[]);
+        let server = things().into_iter().find(|thing| thing.name == name).unwrap();
+        let file = Lab::open().unwrap().path.join(&server.id).join("pid");
+        let own = std::fs::read_to_string(&file).unwrap();
+        let mut other = Command::new("sleep").arg("1").process_group(0).spawn().unwrap();
+        std::fs::write(&file, other.id().to_string()).unwrap();
+
+        stop(&server).unwrap();
+
+        assert!(other.wait().unwrap().success(), "somebody else's process was killed");
+        std::fs::write(&file, own).unwrap();
+        remove(&Thing { is_running: true, ..server }).unwrap();
+    }
 }
