@@ -290,6 +290,15 @@ impl Lab {
     }
 }
 
+/// Waits for the end of a process that was killed. Its command is gone from the list of processes a moment before it lets go of its locks.
+pub(crate) fn expect_end(pid: i32) {
+    wait::until_blocking(PROMISED, "the end of a process", || {
+        let state = ps(&["-o", "stat=", "-p", &pid.to_string()]);
+        if state.is_empty() || state.starts_with('Z') { Ok(()) } else { Err(state) }
+    })
+    .unwrap();
+}
+
 /// Sixteen processes of one run play a part at the same moment; none may fail.
 #[cfg(feature = "integration")]
 pub(crate) fn sixteen_race(lab: &Lab, part: &str, vars: &[(&str, &str)]) {

@@ -159,9 +159,11 @@ fn sweeps(resource: &str) {
 }
 
 pub(crate) fn kill_with_its_reaper(lab: &Lab, mut test: Child) {
-    kill(Pid::from_raw(lab.reaper()), Signal::SIGKILL).unwrap();
+    let reaper = lab.reaper();
+    kill(Pid::from_raw(reaper), Signal::SIGKILL).unwrap();
     test.kill().unwrap();
     test.wait().unwrap();
+    lab::expect_end(reaper);
     lab.expect_no_reaper();
 }
 
