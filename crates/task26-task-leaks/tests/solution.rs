@@ -135,6 +135,9 @@ async fn subscribe(feed: &Feed) -> Lines<BufReader<TcpStream>> {
 
 /// Lets everything else run for a while. The stop may not end, however long that is.
 async fn pends(mut stop: impl Future<Output = ()> + Unpin, which: &str) {
+    let early = timeout(Duration::from_millis(100), &mut stop).await;
+    assert!(early.is_err(), "{which} returned before the journal was written");
+    // On a busy machine, that moment may have passed before anything else ran: now it runs.
     for _ in 0..100 {
         tokio::select! {
             biased;
