@@ -1,5 +1,4 @@
-//! The runtime on which proxies and their client live. A test's runtime ends with the test, and
-//! with it the connections that were opened there.
+//! The runtime of the harness, for what outlives the runtime of a test or is asked for without one.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -9,20 +8,29 @@ use tokio::runtime::Runtime;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        .thread_name("testenv-proxy")
+        .thread_name("testenv-runtime")
         .enable_all()
         .build()
         .expect("a thread and an epoll descriptor can be had")
 });
 
 /// Does `work` there. It can be called from any runtime.
-pub(super) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    start(work).await.expect("work on a proxy is neither cancelled nor panics")
+pub(crate) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    start(work).await.expect("work of the harness is neither cancelled nor panics")
 }
 
 /// Starts `work` there, from anywhere.
-pub(super) fn start<T: Send + 'static>(
+pub(crate) fn start<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
     RUNTIME.spawn(work)
+}
+
+/// Waits for a future on this thread. Its timers, sockets and tasks are those of the runtime.
+///
+/// The thread does not count as one of a runtime: what is called in the future may block, and may
+/// start a runtime of its own, as blocking clients do.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    let _runtime = RUNTIME.enter();
+    pollster::block_on(future)
 }

@@ -20,6 +20,10 @@ pub mod wait;
 
 pub use error::{Error, Heading};
 
+// For tests without a runtime.
+#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+pub mod blocking;
+
 // One module a service, twins of each other.
 #[cfg(all(feature = "integration", feature = "postgres"))]
 pub mod postgres;
@@ -62,6 +66,9 @@ mod docker;
 
 #[cfg(all(feature = "integration", feature = "service"))]
 mod server;
+
+#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+mod background;
 
 // What programs need, and no test.
 pub mod tools;

@@ -57,7 +57,6 @@
 mod embedded;
 #[cfg(feature = "integration")]
 mod real;
-mod runtime;
 mod toxic;
 mod upstream;
 

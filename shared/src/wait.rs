@@ -198,11 +198,6 @@ impl HeldClock {
         });
         HeldClock { _held: held }
     }
-
-    /// Whether the test has stopped the clock.
-    pub(crate) fn was_stopped(&self) -> bool {
-        self._held.is_some()
-    }
 }
 
 /// Fails outside a runtime. The client of a service needs one.

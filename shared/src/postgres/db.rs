@@ -1,5 +1,6 @@
 //! A database for one test, from its first query to its end.
 
+use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Once, OnceLock};
@@ -42,7 +43,7 @@ use crate::wait::{self, HeldClock};
 /// ```
 #[must_use = "dropping the guard removes the database; bind it to a variable"]
 pub struct Db {
-    pool: PgPool,
+    pool: OnceLock<PgPool>,
     /// Set if the connections were opened beforehand.
     is_open: OnceLock<()>,
     url: String,
@@ -107,10 +108,15 @@ impl Db {
     /// A pool of up to ten connections, opened as they are needed. If the test has stopped tokio's
     /// clock, all of them are opened at once.
     pub fn pool(&self) -> &PgPool {
-        if self.is_open.get().is_none() && wait::clock_is_stopped() {
-            self.is_open.get_or_init(|| client::open(&self.pool));
+        let clock_is_stopped = self.is_open.get().is_none() && wait::clock_is_stopped();
+        let pool = self.pool.get_or_init(|| {
+            let options = self.server.options_of(&self.name, self.owner.as_deref());
+            client::pool(options, clock_is_stopped)
+        });
+        if clock_is_stopped {
+            self.is_open.get_or_init(|| client::open(pool));
         }
-        &self.pool
+        pool
     }
 
     /// A pool of up to ten connections to the same database as a superuser. It is for what the
@@ -166,17 +172,23 @@ impl Db {
     pub(super) async fn take(template: &Template, test: String) -> Result<Db, Error> {
         wait::expect_runtime("a database")?;
         wait::expect_timer()?;
-        let clock = HeldClock::new();
+        let _until_it_is_taken = HeldClock::new();
         let (run, server) = served::connect().await?;
         let built = template.ensure(run, server).await?;
         let (name, taken) = failed::while_waiting(pool::take(run, &built)).await?;
         let owner = role::of(server, &built);
-        let options = server.options_of(&name, owner.as_deref());
-        let pool = client::pool(options, clock.was_stopped());
         let url = server.address_of(&name, owner.as_deref()).whole();
         let held = Held::new(POSTGRES.name, test);
-        let (is_open, superuser) = (OnceLock::new(), OnceLock::new());
+        let (pool, is_open, superuser) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Ok(Db { pool, is_open, url, name, owner, superuser, taken, run, server, held })
+    }
+}
+
+impl fmt::Debug for Db {
+    /// The address has no password, because others may read what a test prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.server.address_of(&self.name, self.owner.as_deref());
+        f.debug_tuple("Db").field(&address).finish()
     }
 }
 

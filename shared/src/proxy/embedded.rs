@@ -13,12 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::runtime;
 use super::toxic::{Direction, Toxic};
 use super::upstream::Upstream;
 use crate::provider::announce;
 use crate::verdict::{Evidence, Told};
-use crate::{Error, Heading, wait};
+use crate::{Error, Heading, background, wait};
 use link::Toxics;
 
 /// How many proxies of failed tests are reported: the newest ones.
@@ -53,7 +52,7 @@ pub(super) async fn make(_test: &str, upstream: &Upstream) -> Result<Line, Error
             "embedded, a proxy in this process (the feature `integration` is off)",
         );
     });
-    runtime::run(upstream.clone().expect_there()).await?;
+    background::run(upstream.clone().expect_there()).await?;
     let upstream: Arc<str> = upstream.place().into();
     let state = Arc::new(watch::Sender::new(State::default()));
     let (address, door) =
@@ -144,10 +143,10 @@ async fn open(
     state: &Arc<watch::Sender<State>>,
 ) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
     let (upstream, state) = (upstream.clone(), state.subscribe());
-    runtime::run(async move {
+    background::run(async move {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok((address, runtime::start(accept(listener, upstream, state))))
+        Ok((address, background::start(accept(listener, upstream, state))))
     })
     .await
 }
@@ -157,7 +156,7 @@ async fn accept(listener: TcpListener, upstream: Arc<str>, state: watch::Receive
         // A connection that was gone before it was accepted is no reason to end.
         let Ok((client, _)) = listener.accept().await else { continue };
         let (state, began) = (state.clone(), *state.borrow());
-        drop(runtime::start(serve(client, upstream.clone(), state, began)));
+        drop(background::start(serve(client, upstream.clone(), state, began)));
     }
 }
 

@@ -6,7 +6,6 @@ mod server;
 
 use std::time::Duration;
 
-use super::runtime;
 use super::toxic::{Direction, Toxic};
 use super::upstream::{Upstream, reachable};
 use crate::address::Place;
@@ -17,7 +16,7 @@ use crate::run::{self, ledger};
 use crate::server::{Origin, Server};
 use crate::service::TOXIPROXY;
 use crate::verdict::{Evidence, Told};
-use crate::{Error, Heading, secret, wait};
+use crate::{Error, Heading, background, secret, wait};
 use api::{Api, Call};
 use lease::Lease;
 use server::{Ports, Toxiproxy};
@@ -69,7 +68,7 @@ pub(super) async fn make(test: &str, upstream: &Upstream) -> Result<Line, Error>
     if !toxiproxy.server.is_owned() {
         ledger::note(toxiproxy.run.dir(), TOXIPROXY.name, &name, &toxiproxy.server.note())?;
     }
-    runtime::run(async move {
+    background::run(async move {
         let there = async {
             match there {
                 Some(there) => there.await,
@@ -89,7 +88,7 @@ pub(super) async fn make(test: &str, upstream: &Upstream) -> Result<Line, Error>
             (Ok(()), None) => made.await,
             // It may wait for a port: nobody else does.
             (Err(error), early) => {
-                drop(runtime::start(async move {
+                drop(background::start(async move {
                     let made = match early {
                         Some(made) => made,
                         None => made.await,
@@ -110,7 +109,7 @@ async fn ask(
     there: &mut Option<impl Future<Output = Result<(), Error>> + Send + 'static>,
 ) -> Result<(), Error> {
     match there.take() {
-        Some(there) => runtime::run(there).await,
+        Some(there) => background::run(there).await,
         None => Ok(()),
     }
 }
@@ -152,12 +151,13 @@ impl Line {
     pub(super) async fn heal(&self) -> Result<(), Error> {
         self.call(Call::Heal).await?;
         let (api, name) = (&self.toxiproxy.api, self.name.clone());
-        runtime::run(wait_for_port(api, name)).await
+        background::run(wait_for_port(api, name)).await
     }
 
     async fn call(&self, call: Call) -> Result<(), Error> {
         let (api, name) = (&self.toxiproxy.api, self.name.clone());
-        runtime::run(async move { api.call(&name, call).await.map_err(|no| no.words(api)) }).await
+        background::run(async move { api.call(&name, call).await.map_err(|no| no.words(api)) })
+            .await
     }
 
     /// Fails if the server listens where this process cannot connect to it.
@@ -190,7 +190,7 @@ impl Line {
 
     /// Removes the proxy, a moment later.
     fn remove(self) {
-        drop(runtime::start(async move {
+        drop(background::start(async move {
             let Line { toxiproxy, name, lease, .. } = self;
             // Otherwise the end of the run removes it, or the next test that needs its port.
             if remove_now(&toxiproxy.api, &name).await {
