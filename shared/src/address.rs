@@ -133,6 +133,15 @@ impl Address {
         self.password.as_deref()
     }
 
+    /// A text in which this address may stand, without the password.
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
+        let text = text.replace(&self.whole(), &self.to_string());
+        let Some(password) = self.password.as_ref().filter(|password| !password.is_empty()) else {
+            return text;
+        };
+        text.replace(&format!(":{password}@"), &format!(":{HIDDEN}@"))
+    }
+
     pub(crate) fn parameters(&self) -> &[(String, String)] {
         &self.parameters
     }

@@ -8,6 +8,7 @@
 //! sessions.
 
 mod build;
+mod files;
 mod identity;
 pub(super) mod pin;
 pub(super) mod role;
@@ -16,12 +17,14 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::panic::Location;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::migrate::Migrator;
 
 use self::build::NotBuilt;
+use self::files::Step;
 use super::db::Db;
 use super::server::Server;
 use super::{pool, served};
@@ -80,7 +83,10 @@ enum Source {
     Migrations(&'static Migrator),
     /// SQL text, with the name that a failure shows for it.
     Sql(String, String),
+    Steps(Vec<Step>),
     Builder(Arc<Builder>),
+    /// A program and its arguments.
+    Program(Vec<String>),
 }
 
 /// Starts the server of the run, and builds the workspace's template on it.
@@ -115,13 +121,95 @@ impl Template {
         Template::text("the template's SQL".into(), text)
     }
 
+    /// A template from a folder of `.sql` files, whatever client the project has. They are read when
+    /// the test runs, in the order of the numbers with which they, or their folders, begin. What
+    /// undoes a step (`down.sql`, `1_rooms.down.sql`, `U1__rooms.sql`) is left out. Each file runs as
+    /// one text, so all of its statements succeed or none.
+    ///
+    /// No tool's list of applied migrations is written. If the program under test migrates by
+    /// itself, let the same tool make the template: [`Template::program`] or [`Template::build`].
+    ///
+    /// `folder` is relative to the package's folder.
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be read, has no migration, or has two with one number.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// let db = testenv::Template::folder("migrations").fresh().await;
+    /// println!("psql '{}'", db.url());
+    /// # }
+    /// ```
+    pub fn folder(folder: impl AsRef<Path>) -> Template {
+        let steps = files::steps(folder.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        let key = identity::of_steps(&steps);
+        Template { source: Source::Steps(steps), key }
+    }
+
+    /// A template from a program, such as `diesel migration run`. It is run in the package's folder,
+    /// with the address of an empty database as `DATABASE_URL` in its environment.
+    ///
+    /// `files` names a file or a folder that decides what the program does: if its content changes,
+    /// the template is built anew. [`Template::depends_on`] names more.
+    ///
+    /// # Panics
+    ///
+    /// If the files cannot be read.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// use testenv::Template;
+    ///
+    /// let template = Template::program("diesel", ["migration", "run"], "migrations");
+    /// let db = template.depends_on("diesel.toml").fresh().await;
+    /// # }
+    /// ```
+    pub fn program<'a>(
+        program: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+        files: impl AsRef<Path>,
+    ) -> Template {
+        let mut words = vec![program.to_owned()];
+        words.extend(arguments.into_iter().map(str::to_owned));
+        let key = identity::of_program(&words);
+        Template { source: Source::Program(words), key }.depends_on(files)
+    }
+
+    /// The same template, built anew whenever the content of a file, or of a folder with all that is
+    /// in it, changes. It is for what a function or a program reads, such as the migrations of a
+    /// client that the harness does not know. `path` is relative to the package's folder.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be read.
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// let template = testenv::Template::build("our migrations", async |url| {
+    ///     // any client of any version, async or blocking
+    /// #   drop(url);
+    ///     Ok(())
+    /// });
+    /// let db = template.depends_on("migrations").fresh().await;
+    /// # }
+    /// ```
+    pub fn depends_on(mut self, path: impl AsRef<Path>) -> Template {
+        let files = files::read(path.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        self.key = identity::with_files(&self.key, &files);
+        self
+    }
+
     /// A template from a function that gets the URL of an empty database. `version` stands for what
     /// the function does: change the version whenever the function does something else.
     ///
     /// The function is identified by its package, its source file, its path and the version. So two
     /// projects on one server do not share what they both call `schema 1`. The values that a
     /// closure captures are not seen: put a value that changes what the function does into the
-    /// version.
+    /// version. [`Template::depends_on`] names the files that the function reads.
+    ///
+    /// The function may block, and use a client that blocks. It is called inside a Tokio runtime, on
+    /// a thread of its own.
     ///
     /// # Panics
     ///
@@ -159,7 +247,7 @@ impl Template {
         Template::migrations(&MIGRATIONS)
     }
 
-    /// Returns a private copy.
+    /// Returns a private copy. [`crate::blocking::wait`] waits for it without a runtime.
     ///
     /// # Panics
     ///

@@ -40,6 +40,8 @@ fn main() {
         ["crowd", count] => redis::crowd(count.parse().unwrap()),
         #[cfg(feature = "integration")]
         ["crowd of proxies", count] => proxy::crowd(count.parse().unwrap()),
+        #[cfg(feature = "integration")]
+        ["schema", file] => templates::run_file(Path::new(file)),
         [resource, end] => {
             let _held_until_the_end = make(resource);
             say(resource);

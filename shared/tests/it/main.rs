@@ -12,6 +12,8 @@ mod p5_live_runs;
 mod sweep;
 
 #[cfg(feature = "integration")]
+mod blocking;
+#[cfg(feature = "integration")]
 mod engine;
 #[cfg(feature = "integration")]
 mod every_service;
@@ -33,6 +35,8 @@ mod p11_secrets;
 mod p1_one_server;
 #[cfg(feature = "integration")]
 mod p1_redis;
+#[cfg(feature = "integration")]
+mod p2_files;
 #[cfg(feature = "integration")]
 mod p2_many_users;
 #[cfg(feature = "integration")]

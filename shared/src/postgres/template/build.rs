@@ -1,16 +1,25 @@
 //! Builds a template under a scratch name, then renames it. So a name that exists is a template
 //! that works.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::{Source, Template, identity, pin, role};
+use super::{Builder, Source, Template, identity, pin, role};
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
-use crate::{Error, Heading};
+use crate::{Error, Heading, background, wait};
+
+/// How long a session may take to end after it was told to.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+const END_POLL: Duration = Duration::from_millis(10);
 
 /// A template that exists, and the session that holds it.
 pub(super) struct Held {
@@ -95,7 +104,7 @@ impl Template {
             role::demote(admin, role).await.map_err(not_built)?;
         }
         let named = match built {
-            Ok(()) => finish(admin, &scratch, name).await.map_err(|error| not_built(error).into()),
+            Ok(()) => finish(admin, &scratch, name).await,
             Err(why) => Err(why),
         };
         if let Err(why) = named {
@@ -118,28 +127,18 @@ impl Template {
 
     async fn fill(&self, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
         match &self.source {
-            Source::Builder(builder) => {
-                // A task of its own: what panics there does not end the build half-way.
-                let built = tokio::spawn(builder(scratch.url())).await;
-                let built = built.unwrap_or_else(|cause| Err(cause.into()));
-                built.map_err(|cause| {
-                    NotBuilt::Ever(
-                        Error::under(
-                            Heading::Template,
-                            "the function that builds the template failed",
-                        )
-                        .cause(cause),
-                    )
-                })?;
-            }
+            Source::Builder(builder) => call(builder.clone(), scratch).await?,
+            Source::Program(words) => run_program(words, scratch).await?,
             Source::Sql(what, text) => {
                 let mut connection = scratch.open().await?;
-                let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await;
-                done.map_err(|error| {
-                    let why = Error::under(Heading::Template, format!("{what} failed"))
-                        .cause(explained(&error, text));
-                    if is_passing(&error) { NotBuilt::Now(why) } else { NotBuilt::Ever(why) }
-                })?;
+                run_text(&mut connection, what, text).await?;
+                close(connection).await?;
+            }
+            Source::Steps(steps) => {
+                let mut connection = scratch.open().await?;
+                for step in steps {
+                    run_text(&mut connection, &step.path, &step.text).await?;
+                }
                 close(connection).await?;
             }
             Source::Migrations(migrator) => {
@@ -165,6 +164,64 @@ impl Template {
     }
 }
 
+/// Calls the function of a template on a thread that no runtime has, because it may block.
+async fn call(builder: Arc<Builder>, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
+    let (url, (tell, told)) = (scratch.url(), tokio::sync::oneshot::channel());
+    std::thread::spawn(move || {
+        let built = catch_unwind(AssertUnwindSafe(|| background::wait(builder(url))));
+        drop(tell.send(built.unwrap_or_else(|panic| Err(panicked(&*panic).into()))));
+    });
+    let built = told.await.unwrap_or_else(|_| Err("its thread could not be started".into()));
+    built.map_err(|cause| {
+        let what = "the function that builds the template failed";
+        let cause = scratch.without_password(&cause.to_string());
+        NotBuilt::Ever(Error::under(Heading::Template, what).cause(cause))
+    })
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("it panicked: {}", words.unwrap_or("without words"))
+}
+
+/// Runs a program that makes the schema in the database of the URL.
+async fn run_program(words: &[String], scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
+    let shown = words.join(" ");
+    let mut command = std::process::Command::new(&words[0]);
+    command.args(&words[1..]).env("DATABASE_URL", scratch.url()).stdin(std::process::Stdio::null());
+    // The shell's variables are for the user's own server.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
+        command.current_dir(package);
+    }
+    let failed = |what: String| Error::under(Heading::Template, format!("`{shown}` {what}"));
+    let ended = tokio::task::spawn_blocking(move || command.output()).await;
+    let output = ended
+        .unwrap_or_else(|cause| Err(std::io::Error::other(cause)))
+        .map_err(|cause| NotBuilt::Ever(failed("cannot be run".into()).cause(cause)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = scratch.without_password(String::from_utf8_lossy(&said).trim());
+    Err(NotBuilt::Ever(failed(format!("failed, {}", output.status)).cause(said)))
+}
+
+/// Runs a text of statements, all or none.
+async fn run_text(connection: &mut PgConnection, what: &str, text: &str) -> Result<(), NotBuilt> {
+    let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.to_owned()))).await;
+    done.map(drop).map_err(|error| {
+        let why = Error::under(Heading::Template, format!("{what} failed"))
+            .cause(explained(&error, text));
+        if is_passing(&error) { NotBuilt::Now(why) } else { NotBuilt::Ever(why) }
+    })
+}
+
 /// The database in which a template is built.
 struct Scratch<'a> {
     name: &'a str,
@@ -173,6 +230,11 @@ struct Scratch<'a> {
 }
 
 impl Scratch<'_> {
+    /// What a function or a program said, which may have the address in it.
+    fn without_password(&self, said: &str) -> String {
+        self.server.address_of(self.name, self.role).hidden_in(said)
+    }
+
     fn url(&self) -> String {
         self.server.address_of(self.name, self.role).whole()
     }
@@ -190,15 +252,54 @@ fn is_passing(error: &sqlx::Error) -> bool {
 }
 
 /// Closes a scratch database to everybody and gives it the template's name.
-async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> sqlx::Result<()> {
-    pin::mark(admin, scratch).await?;
-    execute(admin, format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false")).await?;
+async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> Result<(), NotBuilt> {
+    pin::mark(admin, scratch).await.map_err(not_built)?;
+    let close = format!("ALTER DATABASE \"{scratch}\" WITH ALLOW_CONNECTIONS false");
+    execute(admin, close).await.map_err(not_built)?;
     // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
-    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
-        .bind(scratch)
-        .execute(&mut *admin)
-        .await?;
-    execute(admin, format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"")).await
+    // On an external server, a session may have a role that is not ours to end.
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = $1 AND pg_has_role(usesysid, 'MEMBER')",
+    )
+    .bind(scratch)
+    .execute(&mut *admin)
+    .await
+    .map_err(not_built)?;
+    expect_unused(admin, scratch).await?;
+    let rename = format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"");
+    Ok(execute(admin, rename).await.map_err(not_built)?)
+}
+
+/// Fails with the names of whatever still uses the database, once it had time to end.
+async fn expect_unused(admin: &mut PgConnection, scratch: &str) -> Result<(), NotBuilt> {
+    let mut users = Vec::new();
+    let tries = END_LIMIT.as_millis() / END_POLL.as_millis();
+    for _ in 0..tries {
+        users = users_of(admin, scratch).await.map_err(not_built)?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        wait::nap(END_POLL).await;
+    }
+    let error = Error::under(Heading::Template, "what built the template still uses its database")
+        .cause(users.join("; "))
+        .fix("close the connection before the build ends, and end the transaction");
+    Err(NotBuilt::Ever(error))
+}
+
+/// What keeps PostgreSQL from renaming or copying a database. It hides the kind of another role's session.
+async fn users_of(admin: &mut PgConnection, database: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT format('a session of the role %s (application_name %L, pid %s)', usename, application_name, pid)
+         FROM pg_stat_activity WHERE datname = $1 AND coalesce(backend_type, 'client backend') = 'client backend'
+         UNION ALL
+         SELECT format('the prepared transaction %L of the role %s', gid, owner)
+         FROM pg_prepared_xacts WHERE database = $1",
+    )
+    .bind(database)
+    .fetch_all(admin)
+    .await
 }
 
 fn check(migrator: &Migrator) -> Result<(), Error> {

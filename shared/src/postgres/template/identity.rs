@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 
+use super::files::{File, Step};
 use crate::{Error, Heading};
 
 /// The beginning of a template's name. 32 hexadecimal digits follow.
@@ -48,6 +49,24 @@ impl Digest {
 
 pub(super) fn of_sql(text: &str) -> String {
     Digest::of("sql").with(text).hex()
+}
+
+pub(super) fn of_steps(steps: &[Step]) -> String {
+    let each = steps
+        .iter()
+        .fold(Digest::of("steps"), |digest, step| digest.with(&step.path).with(&step.text));
+    each.hex()
+}
+
+pub(super) fn of_program(words: &[String]) -> String {
+    words.iter().fold(Digest::of("program"), Digest::with).hex()
+}
+
+/// The key of what `key` stands for, if it also depends on these files.
+pub(super) fn with_files(key: &str, files: &[File]) -> String {
+    let start = Digest::of("with files").with(key);
+    let each = files.iter().fold(start, |digest, file| digest.with(&file.path).with(&file.content));
+    each.hex()
 }
 
 pub(super) fn of_migrations(migrator: &Migrator) -> String {

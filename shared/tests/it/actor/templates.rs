@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io::BufRead;
+use std::path::Path;
 
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -109,8 +110,32 @@ fn asked() {
 
 /// From SQL that the test names, or the workspace's.
 async fn fresh() -> Db {
-    match std::env::var("TEMPLATE_SQL") {
-        Ok(sql) => Template::sql(&sql).fresh().await,
-        Err(_) => testenv::fresh_db().await,
+    match (std::env::var("TEMPLATE_SQL"), std::env::var("TEMPLATE_KEEPS")) {
+        (Ok(sql), _) => Template::sql(&sql).fresh().await,
+        (_, Ok(server)) => keeps_a_session(server).fresh().await,
+        _ => testenv::fresh_db().await,
     }
+}
+
+/// A function that leaves a session of another role open, at `server`.
+fn keeps_a_session(server: String) -> Template {
+    Template::build("keeps a session", move |url: String| {
+        let name = url.rsplit_once('/').unwrap().1.to_owned();
+        let server = server.rsplit_once('/').unwrap().0.to_owned();
+        async move {
+            let address = format!("{server}/{name}?application_name=a_forgotten_pool");
+            Box::leak(Box::new(<sqlx::PgConnection as sqlx::Connection>::connect(&address).await?));
+            Ok(())
+        }
+    })
+}
+
+/// What the program of a template does: it runs the file on the database of `DATABASE_URL`.
+pub(crate) fn run_file(file: &Path) {
+    let (url, sql) =
+        (std::env::var("DATABASE_URL").unwrap(), std::fs::read_to_string(file).unwrap());
+    runtime().block_on(async {
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    });
 }
