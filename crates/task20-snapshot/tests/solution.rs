@@ -80,6 +80,7 @@ async fn constraints_indexes_and_defaults_are_those_of_the_migrations() {
 async fn a_shop_sees_nothing_of_one_beside_it() {
     let (one, other) = (restore(SNAPSHOT).await, restore(SNAPSHOT).await);
     let before = users(&other).await;
+    assert!(!before.is_empty(), "another test was here before");
 
     destroy(&one).await;
 
@@ -90,6 +91,7 @@ async fn a_shop_sees_nothing_of_one_beside_it() {
 async fn a_shop_sees_nothing_of_one_before_it() {
     let first = restore(SNAPSHOT).await;
     let before = users(&first).await;
+    assert!(!before.is_empty(), "another test was here before");
     destroy(&first).await;
     drop(first);
 
