@@ -21,8 +21,15 @@ pub mod wait;
 pub use error::{Error, Heading};
 
 // For tests without a runtime.
-#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+#[cfg(any(
+    feature = "embedded",
+    feature = "macros",
+    all(feature = "integration", feature = "service")
+))]
 pub mod blocking;
+// For tests that say by their arguments what they need.
+#[cfg(feature = "macros")]
+pub mod argument;
 
 // One module a service, twins of each other.
 #[cfg(all(feature = "integration", feature = "postgres"))]
@@ -67,7 +74,11 @@ mod docker;
 #[cfg(all(feature = "integration", feature = "service"))]
 mod server;
 
-#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+#[cfg(any(
+    feature = "embedded",
+    feature = "macros",
+    all(feature = "integration", feature = "service")
+))]
 mod background;
 
 // What programs need, and no test.
@@ -83,6 +94,42 @@ mod secret;
     all(feature = "integration", feature = "service")
 ))]
 mod verdict;
+
+/// Makes a test of a function, and gives it what its arguments ask for; see [`argument`].
+///
+/// An `async` function becomes a `#[tokio::test]`; the crate needs tokio with `macros` and `rt`. The
+/// options that `#[tokio::test]` knows are passed on, such as `start_paused = true`. Another function
+/// becomes a `#[test]`. A test that returns `Err` has failed.
+///
+/// ```no_run
+/// # #[cfg(all(feature = "integration", feature = "postgres"))] mod test {
+/// use testenv::Db;
+///
+/// #[testenv::test]
+/// async fn a_table_is_made(db: Db) -> sqlx::Result<()> {
+///     sqlx::query("CREATE TABLE rooms (name TEXT)").execute(db.pool()).await?;
+///     Ok(())
+/// }
+///
+/// #[testenv::test(migrations = false)]
+/// fn without_a_runtime(db: Db) {
+///     println!("psql '{}'", db.url());
+/// }
+/// # }
+/// ```
+///
+/// | option | the databases of the test have |
+/// |---|---|
+/// | none | the migrations in the folder `migrations` beside the package's `Cargo.toml`, if there is one |
+/// | `migrations = "folder"` | those in another folder, seen from there: [`Template::folder`] |
+/// | `migrations = false` | none |
+/// | `migrator = path::MIGRATOR` | those of a static of `sqlx::migrate!()`: [`Template::migrations`] |
+/// | `template = expression` | what any other [`Template`] has |
+/// | `fixtures("users", "orders")` | beside that, the rows of `fixtures/users.sql` and `fixtures/orders.sql`, seen from the test's source, in this order |
+/// | `fixtures(path = "folder", scripts("users"))` | those of `folder/users.sql`, seen from there |
+/// | `fixtures("../users.sql")` | those of this file, seen from there |
+#[cfg(feature = "macros")]
+pub use testenv_macros::test;
 
 /// What this binary can remove beside a run's own things.
 const CLEANERS: &[&run::cleaner::Cleaner] = &[

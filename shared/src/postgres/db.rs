@@ -8,7 +8,7 @@ use std::sync::{Once, OnceLock};
 use sqlx::postgres::PgPool;
 
 use super::server::Server;
-use super::template::{Template, role};
+use super::template::{self, Template, role};
 use super::{client, failed, pool, served};
 use crate::Error;
 use crate::provider::announce;
@@ -163,6 +163,12 @@ impl Db {
     /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Runs a text of statements as the owner, all or none. `what` is how a failure calls it.
+    pub(crate) async fn apply(&self, what: &str, text: &str) -> Result<(), Error> {
+        let options = self.server.options_of(&self.name, self.owner.as_deref());
+        template::apply(&options, what, text).await
     }
 
     pub(super) fn run(&self) -> &'static Run {

@@ -22,6 +22,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use self::build::NotBuilt;
 use self::files::Step;
@@ -29,7 +31,7 @@ use super::db::Db;
 use super::server::Server;
 use super::{pool, served};
 use crate::run::{Run, on_own_thread};
-use crate::{Error, current_test};
+use crate::{Error, Heading, current_test};
 
 /// The error of a function that builds a template. Any error converts to it, by `?` or `.into()`.
 ///
@@ -93,6 +95,14 @@ enum Source {
 pub(super) async fn of_the_run() -> Result<(), Error> {
     let (run, server) = served::connect().await?;
     Template::workspace().ensure(run, server).await.map(drop)
+}
+
+/// Runs a text of statements, all or none.
+pub(super) async fn apply(options: &PgConnectOptions, what: &str, text: &str) -> Result<(), Error> {
+    let cannot = |cause| Error::under(Heading::Template, format!("{what} failed")).cause(cause);
+    let mut connection = options.connect().await.map_err(cannot)?;
+    build::run_text(&mut connection, what, text).await?;
+    connection.close().await.map_err(cannot)
 }
 
 impl Template {

@@ -43,6 +43,14 @@ pub(super) enum NotBuilt {
     Now(Error),
 }
 
+impl From<NotBuilt> for Error {
+    fn from(why: NotBuilt) -> Error {
+        match why {
+            NotBuilt::Ever(error) | NotBuilt::Now(error) => error,
+        }
+    }
+}
+
 impl From<Error> for NotBuilt {
     fn from(error: Error) -> NotBuilt {
         NotBuilt::Now(error)
@@ -213,7 +221,11 @@ async fn run_program(words: &[String], scratch: &Scratch<'_>) -> Result<(), NotB
 }
 
 /// Runs a text of statements, all or none.
-async fn run_text(connection: &mut PgConnection, what: &str, text: &str) -> Result<(), NotBuilt> {
+pub(super) async fn run_text(
+    connection: &mut PgConnection,
+    what: &str,
+    text: &str,
+) -> Result<(), NotBuilt> {
     let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(text.to_owned()))).await;
     done.map(drop).map_err(|error| {
         let why = Error::under(Heading::Template, format!("{what} failed"))
