@@ -81,6 +81,28 @@ fn the_manuals_first_test_is_the_strangers_word_for_word() {
     }
 }
 
+/// Each project there is written from this page alone.
+#[test]
+fn the_page_of_other_clients_holds_what_the_strangers_ran() {
+    let page = read("shared/coming-from.md");
+    let ran: Vec<String> = ["attribute/tests/after", "diesel/tests/first", "postgres/tests/first"]
+        .into_iter()
+        .chain(["sqlx08/tests/first", "tokio-postgres/tests/first"])
+        .map(|path| read(&format!("shared/tests/strangers/{path}.rs")))
+        .collect();
+    let manifest =
+        read("shared/tests/strangers/tokio-postgres/Cargo.toml").replace("../../..", "../shared");
+
+    let (code, toml) = (blocks(&page, "rust"), blocks(&page, "toml"));
+
+    assert!(code.len() > 7 && toml.len() == 1, "{code:?}");
+    for code in code {
+        assert!(ran.iter().any(|ran| ran.contains(&code)), "{code}");
+    }
+    let line = toml[0].lines().last().unwrap();
+    assert!(manifest.contains(line), "{line}");
+}
+
 #[test]
 fn the_stranger_has_the_versions_of_the_workspace() {
     let packages = |lock: &str| -> Vec<String> {

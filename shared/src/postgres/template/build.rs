@@ -181,9 +181,11 @@ async fn call(builder: Arc<Builder>, scratch: &Scratch<'_>) -> Result<(), NotBui
     });
     let built = told.await.unwrap_or_else(|_| Err("its thread could not be started".into()));
     built.map_err(|cause| {
-        let what = "the function that builds the template failed";
         let cause = scratch.without_password(&cause.to_string());
-        NotBuilt::Ever(Error::under(Heading::Template, what).cause(cause))
+        NotBuilt::Ever(
+            Error::under(Heading::Template, "the function that builds the template failed")
+                .cause(cause),
+        )
     })
 }
 
@@ -207,17 +209,21 @@ async fn run_program(words: &[String], scratch: &Scratch<'_>) -> Result<(), NotB
     if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
         command.current_dir(package);
     }
-    let failed = |what: String| Error::under(Heading::Template, format!("`{shown}` {what}"));
     let ended = tokio::task::spawn_blocking(move || command.output()).await;
     let output = ended
         .unwrap_or_else(|cause| Err(std::io::Error::other(cause)))
-        .map_err(|cause| NotBuilt::Ever(failed("cannot be run".into()).cause(cause)))?;
+        .map_err(|cause| {
+            Error::under(Heading::Template, format!("`{shown}` cannot be run")).cause(cause)
+        })
+        .map_err(NotBuilt::Ever)?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
     let said = scratch.without_password(String::from_utf8_lossy(&said).trim());
-    Err(NotBuilt::Ever(failed(format!("failed, {}", output.status)).cause(said)))
+    let status = output.status;
+    let error = Error::under(Heading::Template, format!("`{shown}` failed, {status}")).cause(said);
+    Err(NotBuilt::Ever(error))
 }
 
 /// Runs a text of statements, all or none.

@@ -47,17 +47,21 @@ pub(super) fn steps(dir: &Path) -> Result<Vec<Step>, Error> {
         let [one, other] = [&pair[0].path, &pair[1].path];
         if version(one).is_some() && version(one) == version(other) && parent(one) == parent(other)
         {
-            let what = format!("{one} and {other} have the same number");
-            return Err(
-                Error::under(Heading::Template, what).fix("give one of the two files another name")
-            );
+            return Err(Error::under(
+                Heading::Template,
+                format!("{one} and {other} have the same number"),
+            )
+            .fix("give one of the two files another name"));
         }
     }
     if files.is_empty() {
-        let what = format!("there is no migration in {}", of_the_package(dir).display());
-        return Err(Error::under(Heading::Template, what)
-            .cause("a migration is a file that ends in .sql")
-            .fix("name the folder of the migrations, as it is called from the package's folder"));
+        let folder = of_the_package(dir);
+        return Err(Error::under(
+            Heading::Template,
+            format!("there is no migration in {}", folder.display()),
+        )
+        .cause("a migration is a file that ends in .sql")
+        .fix("name the folder of the migrations, as it is called from the package's folder"));
     }
     files.into_iter().map(step).collect()
 }

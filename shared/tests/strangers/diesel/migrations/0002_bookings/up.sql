@@ -1,0 +1,5 @@
+CREATE TABLE bookings (
+    room  TEXT NOT NULL REFERENCES rooms (name),
+    night DATE NOT NULL,
+    PRIMARY KEY (room, night)
+);
