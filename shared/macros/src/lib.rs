@@ -102,14 +102,14 @@ mod tests {
         let test = of(
             quote!(flavor = "multi_thread", migrations = false),
             quote!(
-                #[ignore]
+                #[cfg(unix)]
                 async fn works(db: Db) -> Result<(), E> {}
             ),
         )
         .unwrap();
 
         assert!(
-            test.starts_with("# [:: tokio :: test (flavor = \"multi_thread\")] # [ignore]"),
+            test.starts_with("# [:: tokio :: test (flavor = \"multi_thread\")] # [cfg (unix)]"),
             "{test}"
         );
         assert!(test.contains("async fn works () -> Result < () , E >"), "{test}");
