@@ -206,6 +206,7 @@ pub(crate) fn expect_runtime(what: &str) -> Result<(), Error> {
     inside.map_err(|_| {
         Error::under(Heading::Runtime, format!("{what} is available inside a Tokio runtime only"))
             .fix("write #[tokio::test] above the test, or block_on in a runtime")
+            .fix("or, in a test that is not async, call what the module testenv::blocking has")
     })
 }
 
