@@ -48,11 +48,15 @@ pub(crate) const HUB_PREFIX_VARS: [&str; 2] =
 impl Image {
     /// The pinned image as `docker pull` takes it, with the mirror's prefix where one is set.
     pub fn pinned(&self) -> String {
+        self.tagged(self.tag)
+    }
+
+    pub(crate) fn tagged(&self, tag: &str) -> String {
         // A mirror of Docker Hub has nothing of another registry.
         let prefixes = if self.is_on_hub() { &HUB_PREFIX_VARS[..] } else { &[] };
         let prefix = prefixes.iter().find_map(|var| set(var)).unwrap_or_default();
         let separator = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
-        format!("{prefix}{separator}{}:{}", self.name, self.tag)
+        format!("{prefix}{separator}{}:{tag}", self.name)
     }
 
     /// Whether the name begins with no registry's host, which has a dot or a port.
@@ -69,13 +73,8 @@ impl Image {
     pub fn override_var(&self) -> String {
         format!("TESTENV_{}_IMAGE", self.service.to_uppercase())
     }
-
-    /// The image that the user asked for in the place of the pinned one.
-    pub fn overridden(&self) -> Option<String> {
-        set(&self.override_var())
-    }
 }
 
-fn set(var: &str) -> Option<String> {
+pub(crate) fn set(var: &str) -> Option<String> {
     env::var(var).ok().filter(|value| !value.is_empty())
 }

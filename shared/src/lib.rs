@@ -65,6 +65,7 @@ mod address;
 mod cure;
 mod images;
 mod programs;
+mod project;
 mod provider;
 mod reuse;
 mod service;

@@ -18,8 +18,8 @@ pub(crate) use reach::first_byte;
 pub(crate) use reach::reach;
 
 use crate::address::Address;
-use crate::programs;
 use crate::{Error, Heading};
+use crate::{programs, project};
 
 /// Forces a way: `docker` or `native`.
 pub const PROVIDER_VAR: &str = "TESTENV_PROVIDER";
@@ -40,7 +40,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, or no way is open.
+    /// When the URL does not answer, [`PROVIDER_VAR`] has no meaning, the project's `Cargo.toml` says
+    /// what the harness does not know, or no way is open.
     pub fn choose(&'static self) -> Result<Source, Error> {
         self.choose_by(
             |address| reach(address, REACH_LIMIT),
@@ -56,6 +57,8 @@ impl Service {
         docker: impl FnOnce() -> Result<(), String>,
         native: impl FnOnce() -> Result<Vec<PathBuf>, String>,
     ) -> Result<Source, Error> {
+        // A mistake there is said wherever the server comes from.
+        let image = project::of(self.name)?.image;
         let missing = || {
             Error::under(
                 Heading::Server,
@@ -92,6 +95,8 @@ impl Service {
         }
         if forced.as_deref() == Some("docker") {
             error = error.tried(format!("native: {PROVIDER_VAR}=docker rules it out"));
+        } else if let Some(image) = image {
+            error = error.tried(format!("native: {} asks for an image", image.place));
         } else {
             match native() {
                 Ok(programs) => return Ok(Source::Native(programs)),

@@ -11,6 +11,7 @@ use testcontainers_modules::testcontainers::bollard::models::CreateImageInfo;
 use super::client::{docker_client_instance, limited, query, query_limit};
 use super::credentials;
 use crate::images::Image;
+use crate::project::{self, Override};
 use crate::provider::announce;
 use crate::{Error, Heading};
 
@@ -33,17 +34,17 @@ pub struct Chosen {
     /// The tag (`latest` if the user named none), or the digest.
     pub tag: String,
     /// Why this image was chosen.
-    pub why: &'static str,
+    pub why: String,
 }
 
 impl Chosen {
-    fn new(image: &str, why: &'static str) -> Chosen {
+    fn new(image: &str, why: &str) -> Chosen {
         // The colon of `host:5000/name` is not a tag's. The last one of `name:tag@sha256:digest` is the digest's: put together, the parts name the same image.
         let (name, tag) = match image.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, tag),
             _ => (image, "latest"),
         };
-        Chosen { name: name.to_owned(), tag: tag.to_owned(), why }
+        Chosen { name: name.to_owned(), tag: tag.to_owned(), why: why.to_owned() }
     }
 }
 
@@ -62,24 +63,21 @@ pub async fn resolve(image: &Image) -> Result<Chosen, Error> {
     let engine = docker_client_instance().await.map_err(|cause| {
         Error::under(Heading::Harness, "no client for the Docker engine").cause(cause)
     })?;
-    match image.overridden() {
+    match project::image_for(image) {
         Some(named) => overridden(&engine, image, &named).await,
         None => pinned_or_local(&engine, image).await,
     }
 }
 
-async fn overridden(engine: &Docker, image: &Image, named: &str) -> Result<Chosen, Error> {
-    let chosen = Chosen::new(named, "named by the environment");
+async fn overridden(engine: &Docker, image: &Image, named: &Override) -> Result<Chosen, Error> {
+    let chosen = Chosen::new(&named.name, &format!("named by {}", named.place));
     let full = chosen.to_string();
     if is_there(engine, &full).await? {
         return Ok(chosen);
     }
     match pull(engine, &full).await {
         Ok(()) => Ok(chosen),
-        Err(why) => {
-            Err(missing(image, &full, &why)
-                .fix(format!("correct or unset {}", image.override_var())))
-        }
+        Err(why) => Err(missing(image, &full, &why).fix(&named.cure)),
     }
 }
 

@@ -35,6 +35,8 @@ headings! {
     Image: "An image is missing",
     /// No way to a server is open.
     Server: "No server for the integration tier",
+    /// The project asks for a server in words that have no meaning.
+    Project: "What a project asks for is not understood",
     /// A server was started and did not get ready.
     Start: "A server does not start",
     /// A server that somebody else runs, or that was there before, does not do what a test needs.

@@ -19,7 +19,7 @@ use crate::provider::{announce, first_byte};
 use crate::run::Run;
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::service::{POSTGRES, Service};
-use crate::{Error, Heading, cure, wait};
+use crate::{Error, Heading, cure, project, wait};
 
 mod native;
 
@@ -57,6 +57,14 @@ const SETTINGS: &[&str] = &[
     "jit=off",
 ];
 
+/// Ours, and then the project's: the server takes the last one of a name.
+fn settings() -> impl Iterator<Item = String> {
+    // Without them, the server was refused before.
+    let wishes = project::of(POSTGRES.name).unwrap_or_default();
+    let ours = SETTINGS.iter().map(|setting| (*setting).to_owned());
+    ours.chain(wishes.settings.into_iter().map(|(name, value)| format!("{name}={value}")))
+}
+
 /// The server of the run, as this process knows it.
 pub(super) async fn connect() -> Result<(&'static Run, &'static Server), Error> {
     static SERVER: OnceCell<(&Run, Server)> = OnceCell::const_new();
@@ -88,7 +96,7 @@ impl Served for Postgresql {
             // and not used elsewhere.
             .with_env_var("POSTGRES_INITDB_ARGS", "--auth-host=md5 --no-sync")
             .with_env_var("POSTGRES_HOST_AUTH_METHOD", "md5")
-            .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+            .with_cmd(settings().flat_map(|setting| ["-c".to_owned(), setting]))
     }
 
     fn url(password: &str, place: &str) -> String {

@@ -16,7 +16,7 @@ use crate::run::cleaner::Refused;
 use crate::run::{DIR_VAR, Run};
 use crate::server::{self, Data, Origin, Process, Secrets, Served};
 use crate::service::{REDIS, Service};
-use crate::{Error, Heading, cure, secret};
+use crate::{Error, Heading, cure, project, secret};
 
 /// The limit for the first answer. A wrong address must be reported within two seconds, also if a
 /// server accepts connections and is no Redis.
@@ -208,7 +208,14 @@ const SETTINGS: &str = "databases 256\nhz 100\nsave \"\"\nappendonly no\nprotect
 /// The settings of both kinds of our servers. They are in a file, because everybody can read a
 /// command line.
 fn settings_of(secrets: &Secrets) -> String {
-    format!("{SETTINGS}requirepass {}\n", secrets.lasting)
+    // Without them, the server was refused before. Of two lines of a name, the server takes the last.
+    let wishes = project::of(REDIS.name).unwrap_or_default().settings;
+    let line = |(name, value): &(String, String)| {
+        let value = if value.is_empty() { "\"\"" } else { value };
+        format!("{name} {value}\n")
+    };
+    let wishes: String = wishes.iter().map(line).collect();
+    format!("{SETTINGS}{wishes}requirepass {}\n", secrets.lasting)
 }
 
 fn settings_of_a_process(dir: &Path, port: u16) -> String {

@@ -18,7 +18,7 @@ use super::reaper::{self, GRACE_VAR, REAPER_VAR};
 use super::{ledger, sweep};
 use crate::cure::COMMAND_VAR;
 use crate::secret::word;
-use crate::{Error, wait};
+use crate::{Error, project, wait};
 
 /// The variable that names the run. All processes that see the same value share its servers,
 /// whoever started them.
@@ -120,7 +120,8 @@ fn read_asked() -> String {
         .collect();
     lines.sort();
     let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
-    format!("{}here={} {}\n", lines.concat(), Machine::here(), network.display())
+    let here = Machine::here();
+    format!("{}{}here={here} {}\n", lines.concat(), project::asked(), network.display())
 }
 
 impl Run {

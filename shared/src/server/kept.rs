@@ -11,7 +11,7 @@ use crate::docker::reuse::{Found, Kept};
 use crate::provider::announce;
 use crate::reuse::REUSE_VAR;
 use crate::run::Run;
-use crate::{Error, cure, docker, wait};
+use crate::{Error, cure, docker, project, wait};
 
 /// A kept server that has no free connection may have one a moment later. A server that hangs is
 /// not worth a longer wait.
@@ -20,7 +20,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Server, Error> {
     let name = S::SERVICE.name;
     let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
-    let kept = Kept::lock(name, &image, &S::SETTINGS).await?;
+    let kept = Kept::lock(name, &image, &(S::SETTINGS, project::of(name)?.settings)).await?;
     let container = kept.container();
     let (kept, found) = docker::on_engine(async move {
         let found = kept.find(S::PORT).await;

@@ -13,7 +13,7 @@ use super::{engine, images};
 use crate::cure::command;
 use crate::provider::{self, PROVIDER_VAR, Source};
 use crate::service::{SERVICES, Service};
-use crate::{Error, Heading, images::Image};
+use crate::{Error, Heading, images::Image, project};
 
 /// The limit for all probes together. The rest of the two seconds is for starting and printing.
 const LIMIT: Duration = Duration::from_millis(1700);
@@ -119,6 +119,9 @@ impl Row {
         let mut gaps: Vec<String> = gaps.collect();
         if self.serving().is_some() {
             return gaps;
+        }
+        if let Err(error) = project::of(name) {
+            gaps.push(format!("  {name}: {}", error.to_string().replace('\n', "\n    ")));
         }
         match provider::forced() {
             Ok(Some(forced)) => gaps.push(format!(

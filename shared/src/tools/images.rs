@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::process;
 use crate::images::Image;
+use crate::project;
 
 /// Asking a local engine for an image takes 30 ms.
 pub(crate) const INSPECT_LIMIT: Duration = Duration::from_secs(1);
@@ -37,12 +38,13 @@ pub(crate) fn present(image: &Image, limit: Duration) -> Result<Option<String>, 
 
 /// The image that is pulled if none is there.
 pub(crate) fn wanted(image: &Image) -> String {
-    image.overridden().unwrap_or_else(|| image.pinned())
+    project::image_for(image).map_or_else(|| image.pinned(), |named| named.name)
 }
 
 /// The names under which an image may be there.
 pub(super) fn names(image: &Image) -> Vec<String> {
-    image.overridden().map_or_else(|| vec![image.pinned(), image.local()], |only| vec![only])
+    let named = project::image_for(image).map(|named| vec![named.name]);
+    named.unwrap_or_else(|| vec![image.pinned(), image.local()])
 }
 
 fn inspect(name: &str, limit: Duration) -> Result<bool, String> {

@@ -19,7 +19,7 @@ use super::{engine, images};
 use crate::cure::command;
 use crate::images::Image;
 use crate::service::{Fetched, SERVICES, Service};
-use crate::{Error, Heading};
+use crate::{Error, Heading, project};
 
 /// The limit for half a gigabyte over a slow line.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
@@ -320,12 +320,12 @@ impl Setup {
             self.done += 1;
             return self.keep(image, &wanted);
         };
-        if image.overridden().is_some() {
-            let var = image.override_var();
+        if let Some(named) = project::image_for(image) {
+            let place = &named.place;
             self.gaps.push(
-                Error::under(Heading::Setup, format!("the image {wanted}, which {var} names"))
+                Error::under(Heading::Setup, format!("the image {wanted}, which {place} names"))
                     .cause(why)
-                    .fix(format!("correct {var}, or `unset {var}`")),
+                    .fix(named.cure),
             );
             return Ok(());
         }

@@ -88,6 +88,8 @@ mod p8_the_cure_is_named;
 #[cfg(feature = "integration")]
 mod promises;
 #[cfg(feature = "integration")]
+mod project;
+#[cfg(feature = "integration")]
 mod reuse;
 #[cfg(feature = "integration")]
 mod seed;

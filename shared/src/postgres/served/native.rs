@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, chown};
 
-use super::SETTINGS;
+use super::settings;
 use crate::run::{Run, make_data_dir};
 use crate::server::{self, Process, Secrets};
 use crate::service::POSTGRES;
@@ -72,8 +72,9 @@ pub(super) fn prepare(
     let arguments = move |port: u16| {
         let place =
             ["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
-        let settings = SETTINGS.iter().chain(&OF_A_PROCESS);
-        let settings = settings.flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
+        let of_a_process = OF_A_PROCESS.iter().map(|setting| (*setting).to_owned());
+        let settings =
+            settings().chain(of_a_process).flat_map(|setting| ["-c".to_owned(), setting]);
         Ok(place.into_iter().chain(settings).collect())
     };
     Ok(Process {

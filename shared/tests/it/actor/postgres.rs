@@ -23,6 +23,7 @@ pub(crate) fn play(part: &str) -> Option<Held> {
         "noted" => return held(runtime.block_on(noted())),
         "dump" => runtime.block_on(dump(run())),
         "role" => runtime.block_on(role()),
+        "settings" => runtime.block_on(settings()),
         "superuser" => drop(runtime.block_on(fresh_db()).superuser().clone()),
         "postgres, again and again" => runtime.block_on(again_and_again()),
         "a hundred databases" => return held(runtime.block_on(hundred())),
@@ -40,6 +41,21 @@ async fn write() -> testenv::Db {
     let insert = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')";
     sqlx::query(insert).execute(db.pool()).await.unwrap();
     db
+}
+
+/// Says settings of both servers.
+async fn settings() {
+    let (db, redis) = (fresh_db().await, testenv::fresh_redis().await);
+    let of_postgres = "SELECT current_setting('work_mem') || ' ' || current_setting('wal_level')";
+    let of_postgres: String = sqlx::query_scalar(of_postgres).fetch_one(db.pool()).await.unwrap();
+    let mut connection = redis.connection().await;
+    let mut said = vec![of_postgres];
+    for name in ["hz", "maxmemory-policy"] {
+        let mut get = redis::cmd("CONFIG");
+        let got: Vec<String> = get.arg("GET").arg(name).query_async(&mut connection).await.unwrap();
+        said.push(got[1].clone());
+    }
+    say(&said.join(" "));
 }
 
 /// A database with two others and a role that are named after it.
