@@ -9,6 +9,7 @@ use crate::address::Place;
 use crate::postgres::db::Db;
 use crate::postgres::served;
 use crate::postgres::server::Server;
+use crate::provider::PROVIDER_VAR;
 use crate::run::{Run, layout};
 use crate::service::POSTGRES;
 use crate::{Error, Heading, docker, programs, secret};
@@ -66,12 +67,29 @@ pub(super) async fn dump(db: &Db) -> Result<String, Error> {
     });
     match found.await.expect("the dump's thread does not panic") {
         Ok(done) => done,
-        Err(tried) => Err(tried
-            .into_iter()
-            .fold(missing, Error::tried)
-            .fix(format!("sudo apt-get install postgresql-client-{major}, or brew install postgresql@{major}: version {major} or a newer one"))
-            .fix("export TESTENV_PROVIDER=docker, if there is an engine: the server's image has pg_dump")),
+        Err(tried) => {
+            let error = tried.into_iter().fold(missing, Error::tried);
+            Err(cures(major, !server.has_roles()).into_iter().fold(error, Error::fix))
+        }
     }
+}
+
+/// What gives a server of this version a `pg_dump`. While a URL names a server, nothing else is used.
+fn cures(major: i32, is_external: bool) -> [String; 2] {
+    let var = POSTGRES.url_var;
+    let other_server = if is_external {
+        format!(
+            "unset {var}, if there is a Docker engine: the image of the run's own server has {PROGRAM}"
+        )
+    } else {
+        format!(
+            "export {PROVIDER_VAR}=docker, if there is an engine: the server's image has {PROGRAM}"
+        )
+    };
+    let install = format!(
+        "sudo apt-get install postgresql-client-{major}, or brew install postgresql@{major}: version {major} or a newer one"
+    );
+    [install, other_server]
 }
 
 /// The dump, or the reason why the container has no such program.
@@ -239,6 +257,15 @@ mod tests {
             ])
         );
         assert!(found(&[]).unwrap_err()[0].starts_with("pg_dump: not in the PATH"));
+    }
+
+    #[test]
+    fn a_cure_is_one_while_a_url_names_the_server() {
+        let [_, given] = cures(17, true);
+        let [_, own] = cures(17, false);
+
+        assert!(given.starts_with("unset TESTENV_POSTGRES_URL"), "{given}");
+        assert!(own.starts_with("export TESTENV_PROVIDER=docker"), "{own}");
     }
 
     #[test]
