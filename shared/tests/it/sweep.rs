@@ -1,8 +1,6 @@
 //! `testenv sweep`: at a user's request, it removes what a killed run left, and leaves what may be
 //! in use.
 
-use testenv::wait;
-
 use crate::lab::{self, Lab, PROMISED};
 use crate::p4_nothing_is_left::kill_with_its_reaper;
 
@@ -66,7 +64,7 @@ fn a_container_whose_runs_directory_was_deleted_is_removed_and_a_live_runs_is_le
     assert!(said.contains(&left), "{said}");
     assert!(!said.contains(&format!("left: {of_the_killed}")), "{said}");
     // Whoever was quicker may still be at it.
-    wait::until_blocking(PROMISED, "the end of the container", || {
+    testenv::wait::until_blocking(PROMISED, "the end of the container", || {
         let left = lab.left_but_files();
         if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
     })
