@@ -133,13 +133,20 @@ impl Address {
         self.password.as_deref()
     }
 
-    /// A text in which this address may stand, without the password.
+    /// A text that knows this address, without the password: neither in an address nor by itself. A
+    /// password of a few letters is found in an address only, because it may be a part of any word.
     pub(crate) fn hidden_in(&self, text: &str) -> String {
+        const LONG: usize = 8;
         let text = text.replace(&self.whole(), &self.to_string());
-        let Some(password) = self.password.as_ref().filter(|password| !password.is_empty()) else {
-            return text;
-        };
-        text.replace(&format!(":{password}@"), &format!(":{HIDDEN}@"))
+        let password = self.password.as_deref().unwrap_or_default();
+        let spelt = [password.to_owned(), secret(password)];
+        spelt.iter().filter(|password| !password.is_empty()).fold(text, |text, password| {
+            if password.len() < LONG {
+                text.replace(&format!(":{password}@"), &format!(":{HIDDEN}@"))
+            } else {
+                text.replace(password, HIDDEN)
+            }
+        })
     }
 
     pub(crate) fn parameters(&self) -> &[(String, String)] {

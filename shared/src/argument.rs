@@ -105,9 +105,7 @@ impl Wanted {
             None => crate::Template::sql(""),
         };
         let db = template.fresh().await;
-        for (name, text) in &self.fixtures {
-            db.apply(name, text).await.unwrap_or_else(|error| panic!("{error}"));
-        }
+        db.apply(&self.fixtures).await.unwrap_or_else(|error| panic!("{error}"));
         db
     }
 }

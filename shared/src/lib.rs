@@ -126,7 +126,7 @@ mod verdict;
 /// | `migrations = false` | none |
 /// | `migrator = path::MIGRATOR` | those of a static of `sqlx::migrate!()`: [`Template::migrations`] |
 /// | `template = expression` | what any other [`Template`] has |
-/// | `fixtures("users", "orders")` | beside that, the rows of `fixtures/users.sql` and `fixtures/orders.sql`, seen from the test's source, in this order |
+/// | `fixtures("users", "orders")` | also what `fixtures/users.sql` and then `fixtures/orders.sql` insert, seen from the test's source |
 /// | `fixtures(path = "folder", scripts("users"))` | those of `folder/users.sql`, seen from there |
 /// | `fixtures("../users.sql")` | those of this file, seen from there |
 #[cfg(feature = "macros")]

@@ -27,7 +27,7 @@ pub(crate) struct Wishes {
     pub(crate) settings: Vec<(String, String)>,
 }
 
-/// The image of a server, with the place where it is named: `/work/Cargo.toml:12`.
+/// The image of a server, with the place where it is named: the file and the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
     pub(crate) name: Wanted,
@@ -54,7 +54,7 @@ pub(crate) fn of(service: &str) -> Result<Wishes, Error> {
 pub(crate) struct Override {
     /// As `docker pull` takes it.
     pub(crate) name: String,
-    /// What names it: `TESTENV_POSTGRES_IMAGE`, or `/work/Cargo.toml:12`. The variable counts first.
+    /// What names it: a variable, or the file and the line. The variable counts first.
     pub(crate) place: String,
     /// What to do if there is no such image.
     pub(crate) cure: String,
@@ -87,9 +87,9 @@ pub(crate) fn asked() -> String {
 fn all() -> Result<&'static [(&'static str, Wishes)], Error> {
     static ALL: OnceLock<Result<Vec<(&str, Wishes)>, Error>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        let here = package.or_else(|| std::env::current_dir().ok());
-        here.map_or(Ok(Vec::new()), |here| in_force(&here))
+        // A test starts in its package's folder. `CARGO_MANIFEST_DIR` would be that of the harness for
+        // a program of the harness that cargo runs.
+        std::env::current_dir().map_or(Ok(Vec::new()), |here| in_force(&here))
     });
     all.as_deref().map_err(Clone::clone)
 }
@@ -105,7 +105,8 @@ fn in_force(folder: &Path) -> Result<Vec<(&'static str, Wishes)>, Error> {
         return Ok(Vec::new());
     }
     let is_root = package.is_workspace();
-    let root = above.into_iter().find(|manifest| !is_root && manifest.is_workspace());
+    let mut roots = above.into_iter().filter(|manifest| !is_root && manifest.is_workspace());
+    let root = roots.next().filter(|root| !root.excludes(&package));
     let mut wishes: Vec<(&str, Wishes)> = Vec::new();
     for (manifest, table) in
         [(root.as_ref(), "workspace"), (Some(&package), "workspace"), (Some(&package), "package")]
@@ -150,6 +151,15 @@ impl Manifest {
     fn is_workspace(&self) -> bool {
         self.text.contains("workspace")
             && self.top().is_some_and(|top| top.table("workspace").is_some())
+    }
+
+    /// Whether the workspace says that the package is none of its own.
+    fn excludes(&self, package: &Manifest) -> bool {
+        let excluded = self.top().and_then(|top| Some(top.table("workspace")?.texts("exclude")));
+        let below = self.path.parent().and_then(|root| package.path.strip_prefix(root).ok());
+        below.zip(excluded).is_some_and(|(below, excluded)| {
+            excluded.iter().any(|excluded| below.starts_with(excluded))
+        })
     }
 
     /// Whether something about servers may stand there.

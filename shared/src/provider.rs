@@ -96,7 +96,12 @@ impl Service {
         if forced.as_deref() == Some("docker") {
             error = error.tried(format!("native: {PROVIDER_VAR}=docker rules it out"));
         } else if let Some(image) = image {
-            error = error.tried(format!("native: {} asks for an image", image.place));
+            let place = image.place;
+            error = error.tried(format!("native: {place} asks for an image"));
+            error = error.fix(match forced {
+                Some(_) => format!("unset {PROVIDER_VAR}, or remove {place}"),
+                None => format!("remove {place}, to have the server of this machine's programs"),
+            });
         } else {
             match native() {
                 Ok(programs) => return Ok(Source::Native(programs)),

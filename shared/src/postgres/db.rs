@@ -165,10 +165,13 @@ impl Db {
         &self.name
     }
 
-    /// Runs a text of statements as the owner, all or none. `what` is how a failure calls it.
-    pub(crate) async fn apply(&self, what: &str, text: &str) -> Result<(), Error> {
-        let options = self.server.options_of(&self.name, self.owner.as_deref());
-        template::apply(&options, what, text).await
+    /// Runs texts of statements as the owner, each with all of its statements or none. Their names
+    /// are how a failure calls them.
+    pub(crate) async fn apply(&self, texts: &[(&str, &str)]) -> Result<(), Error> {
+        if texts.is_empty() {
+            return Ok(());
+        }
+        template::apply(&self.server.options_of(&self.name, self.owner.as_deref()), texts).await
     }
 
     pub(super) fn run(&self) -> &'static Run {

@@ -59,7 +59,7 @@ const SETTINGS: &[&str] = &[
 
 /// Ours, and then the project's: the server takes the last one of a name.
 fn settings() -> impl Iterator<Item = String> {
-    // Without them, the server was refused before.
+    // A mistake in them was an error before any server starts.
     let wishes = project::of(POSTGRES.name).unwrap_or_default();
     let ours = SETTINGS.iter().map(|setting| (*setting).to_owned());
     ours.chain(wishes.settings.into_iter().map(|(name, value)| format!("{name}={value}")))

@@ -97,11 +97,14 @@ pub(super) async fn of_the_run() -> Result<(), Error> {
     Template::workspace().ensure(run, server).await.map(drop)
 }
 
-/// Runs a text of statements, all or none.
-pub(super) async fn apply(options: &PgConnectOptions, what: &str, text: &str) -> Result<(), Error> {
-    let cannot = |cause| Error::under(Heading::Template, format!("{what} failed")).cause(cause);
+/// Runs texts of statements, each with all of its statements or none, by their names.
+pub(super) async fn apply(options: &PgConnectOptions, texts: &[(&str, &str)]) -> Result<(), Error> {
+    let cannot =
+        |cause| Error::under(Heading::Template, "the fixtures cannot be applied").cause(cause);
     let mut connection = options.connect().await.map_err(cannot)?;
-    build::run_text(&mut connection, what, text).await?;
+    for (what, text) in texts {
+        build::run_text(&mut connection, what, text).await?;
+    }
     connection.close().await.map_err(cannot)
 }
 

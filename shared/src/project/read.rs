@@ -53,6 +53,16 @@ impl<'a> Table<'a> {
         self.get(key)?.words()
     }
 
+    /// The texts of a list.
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        match self.get(key).map(|entry| entry.value.into_inner()) {
+            Some(DeValue::Array(list)) => {
+                list.iter().filter_map(|one| one.get_ref().as_str()).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Names, places and values.
     fn entries(&self) -> impl Iterator<Item = (&str, String, Entry<'a>)> {
         let (path, text) = (self.path, self.text);

@@ -65,6 +65,15 @@ fn the_workspace_is_the_one_that_the_package_names() {
 }
 
 #[test]
+fn a_workspace_says_nothing_for_a_package_that_it_excludes() {
+    let root = "[workspace]\nexclude = [\"shop\"]\n[workspace.metadata.testenv.postgres]\nversion = \"13\"\n";
+
+    let wishes = postgres(&workspace(root, "[package]\nname = \"shop\"\n").path().join("shop"));
+
+    assert_eq!(wishes, Wishes::default());
+}
+
+#[test]
 fn a_project_that_says_nothing_wants_nothing() {
     assert_eq!(in_force(tempfile::tempdir().unwrap().path()).unwrap(), []);
     let other = "[workspace.metadata.docs]\nfor = \"testenv\"\n";

@@ -10,20 +10,19 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisResult};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::remote_leases;
 use super::server::{SIGN_LIMIT, Server};
 use super::written::{Commands, Reader};
-use crate::{Error, Heading};
+use crate::{Error, Heading, background};
 
 /// How many bytes are read at once.
 const PIECE: usize = 16 * 1024;
@@ -31,17 +30,6 @@ const PIECE: usize = 16 * 1024;
 /// The server ends a connection some microseconds after its client did. A server that hangs gets
 /// this long.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-
-/// A runtime for the relays. A test's runtime ends with the test, and the test's last bytes may
-/// still be on their way.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("testenv-relay")
-        .enable_all()
-        .build()
-        .expect("a thread and an epoll descriptor can be had")
-});
 
 /// A port that leads to one database of a given server.
 #[derive(Debug)]
@@ -82,7 +70,7 @@ impl Relay {
             connection: tokio::sync::Mutex::default(),
         });
         let opened = connections.clone();
-        let accepting = RUNTIME.spawn(async move {
+        let accepting = background::start(async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             while let Ok((client, _)) = listener.accept().await {
                 // A server that refuses has refused its client: the connection ends.
@@ -108,7 +96,7 @@ impl Relay {
         drop(all);
         let ended = async { while downwards.join_next().await.is_some() {} };
         // A server that hangs is met again by whoever removes the keys.
-        RUNTIME.block_on(async { tokio::time::timeout(CLOSE_LIMIT, ended).await }).ok();
+        background::wait(async { tokio::time::timeout(CLOSE_LIMIT, ended).await }).ok();
     }
 }
 
@@ -168,8 +156,8 @@ fn begin(
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     all.upwards.retain(|task| !task.is_finished());
     while all.downwards.try_join_next().is_some() {}
-    all.upwards.push(RUNTIME.spawn(up).abort_handle());
-    all.downwards.spawn_on(down, RUNTIME.handle());
+    all.upwards.push(background::start(up).abort_handle());
+    all.downwards.spawn_on(down, background::handle());
 }
 
 /// Passes on what the client sends. When it ends, its half of the server's connection is dropped,

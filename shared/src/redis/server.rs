@@ -208,7 +208,7 @@ const SETTINGS: &str = "databases 256\nhz 100\nsave \"\"\nappendonly no\nprotect
 /// The settings of both kinds of our servers. They are in a file, because everybody can read a
 /// command line.
 fn settings_of(secrets: &Secrets) -> String {
-    // Without them, the server was refused before. Of two lines of a name, the server takes the last.
+    // A mistake in them was an error before any server starts. Of two lines of a name, the last counts.
     let wishes = project::of(REDIS.name).unwrap_or_default().settings;
     let line = |(name, value): &(String, String)| {
         let value = if value.is_empty() { "\"\"" } else { value };

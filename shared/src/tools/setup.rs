@@ -294,6 +294,8 @@ impl Setup {
     }
 
     fn image(&mut self, image: &Image) -> Result<(), Error> {
+        // Another image than the one that is asked for would be no help.
+        project::of(image.service)?;
         let cannot = |why: String| {
             Error::under(Heading::Setup, format!("cannot look for the image of {}", image.service))
                 .cause(why)

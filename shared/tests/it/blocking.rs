@@ -43,6 +43,22 @@ async fn each_service_gives_on_a_thread_of_a_runtime() {
     each_service_gives();
 }
 
+/// A task that waits so is on the one thread that serves it.
+#[test]
+fn a_task_may_wait_too() {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let proxied = || {
+            let db = blocking::fresh_db();
+            blocking::fresh_proxy(db.url()).url()
+        };
+        tell.send(blocking::wait(async { tokio::spawn(async move { proxied() }).await })).ok();
+    });
+
+    let url = told.recv_timeout(6 * LIMIT).expect("the runtime does not wait for itself");
+    assert!(url.unwrap().starts_with("postgres://"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stopped_clock_stands_still_while_a_call_blocks() {
     let before = tokio::time::Instant::now();

@@ -290,7 +290,8 @@ impl Lab {
     }
 }
 
-/// Waits for the end of a process that was killed. Its command is gone from the list of processes a moment before it lets go of its locks.
+/// Waits for the end of a process that was killed. The list of processes has no command of it any
+/// more a moment before its locks are free.
 pub(crate) fn expect_end(pid: i32) {
     wait::until_blocking(PROMISED, "the end of a process", || {
         let state = ps(&["-o", "stat=", "-p", &pid.to_string()]);

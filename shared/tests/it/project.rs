@@ -38,7 +38,7 @@ fn a_server_of_ours_has_the_settings_of_the_project() {
     for provider in ["docker", "native"] {
         let lab = Lab::new();
         let mut test = lab.actor("settings", "pass");
-        test.env("CARGO_MANIFEST_DIR", project.package("shop")).env("TESTENV_PROVIDER", provider);
+        test.current_dir(project.package("shop")).env("TESTENV_PROVIDER", provider);
 
         let output = test.output().unwrap();
 
@@ -55,7 +55,7 @@ fn two_packages_with_different_wishes_have_two_servers() {
     let (project, lab) = (Project::new(SETTINGS, bank), Lab::new());
     let test_of = |package: &str| {
         let mut test = lab.actor("settings", "wait");
-        test.env("CARGO_MANIFEST_DIR", project.package(package)).env("TESTENV_RUN_ID", "one");
+        test.current_dir(project.package(package)).env("TESTENV_RUN_ID", "one");
         test.env("TESTENV_PROVIDER", "docker").spawn().unwrap()
     };
 
@@ -80,7 +80,7 @@ fn the_image_of_the_project_is_taken_and_said_and_a_variable_counts_first() {
     let (project, lab) = (Project::new(image, ""), Lab::new());
     let said = |variable: Option<&str>| {
         let mut test = lab.actor("asked", "pass");
-        test.env("CARGO_MANIFEST_DIR", project.package("shop")).stderr(Stdio::piped());
+        test.current_dir(project.package("shop")).stderr(Stdio::piped());
         test.envs(variable.map(|name| ("TESTENV_POSTGRES_IMAGE", name)));
         let mut test = test.spawn().unwrap();
         let had = ask(&mut test, "1");
@@ -116,7 +116,7 @@ fn what_cannot_be_had_as_the_project_says_is_refused_with_file_and_line() {
         let says = format!("[workspace.metadata.testenv.postgres]\n{says}");
         let (project, lab) = (Project::new(&says, ""), Lab::new());
         let mut test = lab.actor("asked", "pass");
-        test.env("CARGO_MANIFEST_DIR", project.package("shop")).env("TESTENV_PROVIDER", provider);
+        test.current_dir(project.package("shop")).env("TESTENV_PROVIDER", provider);
         let mut test = test.spawn().unwrap();
 
         let refused = ask(&mut test, "1");
@@ -124,6 +124,10 @@ fn what_cannot_be_had_as_the_project_says_is_refused_with_file_and_line() {
         assert!(refused.contains(words), "{says}: {refused}");
         let place = format!("{}:3", project.0.path().join("Cargo.toml").display());
         assert!(refused.contains(&place), "{says}: {refused}");
+        if provider == "native" {
+            let cure = format!("to fix: unset TESTENV_PROVIDER, or remove {place}");
+            assert!(refused.contains(&cure), "{refused}");
+        }
         drop(test.stdin.take());
         test.wait().unwrap();
         lab.expect_nothing_left(PROMISED);
@@ -131,18 +135,19 @@ fn what_cannot_be_had_as_the_project_says_is_refused_with_file_and_line() {
 }
 
 #[test]
-fn doctor_shows_a_mistake_of_the_project() {
+fn doctor_and_setup_say_a_mistake_of_the_project() {
     let project = Project::new("[workspace.metadata.testenv.redis]\nverion = \"7\"", "");
     let lab = Lab::new();
-    let mut doctor = lab.command(env!("CARGO_BIN_EXE_testenv"));
+    for word in ["doctor", "setup"] {
+        let mut testenv = lab.command(env!("CARGO_BIN_EXE_testenv"));
 
-    let output =
-        doctor.arg("doctor").env("CARGO_MANIFEST_DIR", project.package("shop")).output().unwrap();
+        testenv.arg(word).current_dir(project.package("shop")).stderr(Stdio::piped());
+        let output = testenv.output().unwrap();
 
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !output.status.success() && said.contains("`verion` is nothing that the harness knows"),
-        "{said}"
-    );
+        assert!(!output.status.success(), "{word}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("`verion` is nothing that the harness knows"), "{word}: {said}");
+    }
     assert_eq!(lab.left(), Vec::<String>::new());
 }

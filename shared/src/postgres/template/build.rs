@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,16 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::{Builder, Source, Template, identity, pin, role};
+use super::{Builder, Source, Template, files, identity, pin, role};
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
-use crate::{Error, Heading, background, wait};
+use crate::{Error, Heading, background, programs, wait};
 
 /// How long a session may take to end after it was told to.
 const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// The limit for a program that makes a schema, as for one that reads it.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(300);
 
 const END_POLL: Duration = Duration::from_millis(10);
 
@@ -198,20 +202,13 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 /// Runs a program that makes the schema in the database of the URL.
 async fn run_program(words: &[String], scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
     let shown = words.join(" ");
-    let mut command = std::process::Command::new(&words[0]);
-    command.args(&words[1..]).env("DATABASE_URL", scratch.url()).stdin(std::process::Stdio::null());
-    // The shell's variables are for the user's own server.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PG") {
-            command.env_remove(name);
-        }
-    }
-    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
-        command.current_dir(package);
-    }
-    let ended = tokio::task::spawn_blocking(move || command.output()).await;
+    let mut command = Command::new(&words[0]);
+    programs::without_clients_variables(&mut command).args(&words[1..]);
+    command.env("DATABASE_URL", scratch.url()).current_dir(files::of_the_package(""));
+    let ended =
+        tokio::task::spawn_blocking(move || programs::run(&mut command, PROGRAM_LIMIT)).await;
     let output = ended
-        .unwrap_or_else(|cause| Err(std::io::Error::other(cause)))
+        .unwrap_or_else(|cause| Err(cause.to_string()))
         .map_err(|cause| {
             Error::under(Heading::Template, format!("`{shown}` cannot be run")).cause(cause)
         })
@@ -276,6 +273,7 @@ async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> Result<(
     execute(admin, close).await.map_err(not_built)?;
     // A function that builds may leave its pool open, and a database with sessions cannot be renamed.
     // On an external server, a session may have a role that is not ours to end.
+    // What it refuses to end is named below.
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = $1 AND pg_has_role(usesysid, 'MEMBER')",
@@ -283,7 +281,7 @@ async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> Result<(
     .bind(scratch)
     .execute(&mut *admin)
     .await
-    .map_err(not_built)?;
+    .ok();
     expect_unused(admin, scratch).await?;
     let rename = format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{name}\"");
     Ok(execute(admin, rename).await.map_err(not_built)?)
@@ -292,25 +290,30 @@ async fn finish(admin: &mut PgConnection, scratch: &str, name: &str) -> Result<(
 /// Fails with the names of whatever still uses the database, once it had time to end.
 async fn expect_unused(admin: &mut PgConnection, scratch: &str) -> Result<(), NotBuilt> {
     let mut users = Vec::new();
-    let tries = END_LIMIT.as_millis() / END_POLL.as_millis();
-    for _ in 0..tries {
-        users = users_of(admin, scratch).await.map_err(not_built)?;
-        if users.is_empty() {
-            return Ok(());
+    let unused = async {
+        loop {
+            users = users_of(admin, scratch).await.map_err(not_built)?;
+            if users.is_empty() {
+                return Ok(());
+            }
+            wait::nap(END_POLL).await;
         }
-        wait::nap(END_POLL).await;
-    }
-    let error = Error::under(Heading::Template, "what built the template still uses its database")
-        .cause(users.join("; "))
-        .fix("close the connection before the build ends, and end the transaction");
-    Err(NotBuilt::Ever(error))
+    };
+    wait::within(END_LIMIT, unused).await.unwrap_or_else(|| {
+        let error =
+            Error::under(Heading::Template, "what built the template still uses its database")
+                .cause(users.join("; "))
+                .fix("close the connection before the build ends, and end the transaction");
+        Err(NotBuilt::Ever(error))
+    })
 }
 
-/// What keeps PostgreSQL from renaming or copying a database. It hides the kind of another role's session.
+/// What keeps PostgreSQL from renaming or copying a database. Its own workers, which have no user, end
+/// for that by themselves.
 async fn users_of(admin: &mut PgConnection, database: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "SELECT format('a session of the role %s (application_name %L, pid %s)', usename, application_name, pid)
-         FROM pg_stat_activity WHERE datname = $1 AND coalesce(backend_type, 'client backend') = 'client backend'
+         FROM pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL
          UNION ALL
          SELECT format('the prepared transaction %L of the role %s', gid, owner)
          FROM pg_prepared_xacts WHERE database = $1",

@@ -2,7 +2,10 @@
 //! compiler need not know of them.
 
 use std::cmp::Reverse;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
 
 use crate::{Error, Heading};
 
@@ -27,13 +30,21 @@ const TWO_WAYS: [(&str, &str); 2] = [("dbmate", "migrate:down"), ("goose", "+goo
 /// left out.
 pub(super) fn read(path: &Path) -> Result<Vec<File>, Error> {
     let root = of_the_package(path);
+    let is_hidden = |entry: &DirEntry| {
+        entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
+    };
+    let found = WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter();
     let mut files = Vec::new();
-    if root.is_dir() {
-        walk(&root, &root, &mut files)?;
-        files.sort_by(|one, other| one.path.cmp(&other.path));
-    } else {
-        let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        files.push(File { path: name, content: content(&root)? });
+    for entry in found.filter_entry(|entry| !is_hidden(entry)) {
+        let entry = entry.map_err(|cause| unreadable(&root, &cause))?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let content =
+            std::fs::read(entry.path()).map_err(|cause| unreadable(entry.path(), &cause))?;
+        let below = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+        let name = if below.as_os_str().is_empty() { Path::new(entry.file_name()) } else { below };
+        files.push(File { path: name.to_string_lossy().into_owned(), content });
     }
     Ok(files)
 }
@@ -45,8 +56,8 @@ pub(super) fn steps(dir: &Path) -> Result<Vec<Step>, Error> {
     files.sort_by_cached_key(|file| order(&file.path));
     for pair in files.windows(2) {
         let [one, other] = [&pair[0].path, &pair[1].path];
-        if version(one).is_some() && version(one) == version(other) && parent(one) == parent(other)
-        {
+        // The files of one folder are one step.
+        if version(one).is_some() && version(one) == version(other) && first(one) != first(other) {
             return Err(Error::under(
                 Heading::Template,
                 format!("{one} and {other} have the same number"),
@@ -67,35 +78,11 @@ pub(super) fn steps(dir: &Path) -> Result<Vec<Step>, Error> {
 }
 
 /// cargo and nextest start a test in its package's folder. A debugger may not.
-fn of_the_package(path: &Path) -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    package.map_or_else(|| path.to_owned(), |package| package.join(path))
+pub(super) fn of_the_package(path: impl AsRef<Path>) -> PathBuf {
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| ".".into())).join(path)
 }
 
-fn walk(root: &Path, dir: &Path, files: &mut Vec<File>) -> Result<(), Error> {
-    let entries = std::fs::read_dir(dir).map_err(|cause| unreadable(dir, cause))?;
-    for entry in entries {
-        let path = entry.map_err(|cause| unreadable(dir, cause))?.path();
-        let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        let is_hidden =
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if is_hidden {
-            continue;
-        }
-        if path.is_dir() {
-            walk(root, &path, files)?;
-        } else {
-            files.push(File { path: below, content: content(&path)? });
-        }
-    }
-    Ok(())
-}
-
-fn content(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|cause| unreadable(path, cause))
-}
-
-fn unreadable(path: &Path, cause: std::io::Error) -> Error {
+fn unreadable(path: &Path, cause: &dyn Display) -> Error {
     Error::under(Heading::Template, format!("cannot read {}", path.display()))
         .cause(cause)
         .fix("name the file or the folder as it is called from the package's folder")
@@ -139,7 +126,7 @@ fn order(path: &str) -> (Reverse<bool>, Option<Vec<u64>>, String) {
 /// The number with which a file, or the first folder of its path, begins: `0001_rooms.sql`,
 /// `2024-05-17-101500_rooms/up.sql`, `V2.1__rooms.sql`.
 fn version(path: &str) -> Option<Vec<u64>> {
-    let first = path.split('/').next().unwrap_or(path);
+    let first = first(path);
     let first = first.strip_prefix('V').unwrap_or(first);
     let end =
         first.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(first.len());
@@ -148,8 +135,9 @@ fn version(path: &str) -> Option<Vec<u64>> {
     numbers.filter(|numbers| !numbers.is_empty())
 }
 
-fn parent(path: &str) -> Option<&Path> {
-    Path::new(path).parent()
+/// The file, or the first folder of its path.
+fn first(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -209,6 +197,8 @@ mod tests {
     fn what_cannot_be_run_in_one_order_is_refused_with_the_cure() {
         let twice = refused(&[("1_a.sql", ""), ("01_b.sql", "")]);
         assert!(twice.contains("have the same number"), "{twice}");
+        let folders = refused(&[("1_a/up.sql", ""), ("1_b/up.sql", "")]);
+        assert!(folders.contains("1_a/up.sql and 1_b/up.sql have the same number"), "{folders}");
         let none = refused(&[("notes.txt", "")]);
         assert!(none.contains("there is no migration in"), "{none}");
         let both = refused(&[("1_a.sql", "-- migrate:up\n\n-- migrate:down\nDROP TABLE a")]);
@@ -227,5 +217,8 @@ mod tests {
 
         assert_eq!(paths(folder.path()), ["a.txt", "b/c.toml"]);
         assert_eq!(paths(&folder.path().join("a.txt")), ["a.txt"]);
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("b/around")).unwrap();
+        let circle = read(folder.path()).err().unwrap().to_string();
+        assert!(circle.contains("cannot read") && circle.contains("loop"), "{circle}");
     }
 }

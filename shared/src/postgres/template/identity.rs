@@ -59,7 +59,7 @@ pub(super) fn of_steps(steps: &[Step]) -> String {
 }
 
 pub(super) fn of_program(words: &[String]) -> String {
-    words.iter().fold(Digest::of("program"), Digest::with).hex()
+    words.iter().fold(of_the_package("program"), Digest::with).hex()
 }
 
 /// The key of what `key` stands for, if it also depends on these files.
@@ -83,6 +83,20 @@ pub(super) fn of_migrations(migrator: &Migrator) -> String {
     each.hex()
 }
 
+/// The digest of something that means another thing in another package.
+fn of_the_package(kind: &str) -> Digest {
+    let package = ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].map(std::env::var_os);
+    // A program that cargo did not start is its own package.
+    let program = match &package {
+        [Some(_), _] => None,
+        [None, _] => std::env::current_exe().ok(),
+    };
+    [package[0].clone(), package[1].clone(), program.map(Into::into)]
+        .into_iter()
+        .flatten()
+        .fold(Digest::of(kind), |digest, part| digest.with(part.as_encoded_bytes()))
+}
+
 /// The key of a function. A function is identified by its place (package, source file, path in the
 /// crate) and by the version that its author gave it.
 ///
@@ -95,19 +109,9 @@ pub(super) fn of_migrations(migrator: &Migrator) -> String {
 /// apart.
 pub(super) fn of_builder<F: 'static>(version: &str, caller: &Location<'_>) -> String {
     static KNOWN: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
-    let package = ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].map(std::env::var_os);
-    // A program that cargo did not start is its own package.
-    let program = match &package {
-        [Some(_), _] => None,
-        [None, _] => std::env::current_exe().ok(),
-    };
     let name = type_name::<F>();
     let path = name.split_once("::").map_or(name, |(_crate, path)| path);
-    let place = [package[0].clone(), package[1].clone(), program.map(Into::into)]
-        .into_iter()
-        .flatten()
-        .fold(Digest::of("builder"), |digest, part| digest.with(part.as_encoded_bytes()));
-    let key = place.with(caller.file()).with(path).with(version).hex();
+    let key = of_the_package("builder").with(caller.file()).with(path).with(version).hex();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let first = *known.entry(key.clone()).or_insert(TypeId::of::<F>());
     drop(known);
