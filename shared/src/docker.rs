@@ -44,3 +44,16 @@ pub(crate) use here::reaches_containers;
 pub(crate) async fn is_among_containers() -> Result<bool, Error> {
     here::job().await.map(|job| job.is_some_and(|job| job.network.is_some()))
 }
+
+/// The host at which this process reaches published ports. `None` if it reaches containers by their
+/// own addresses, because it runs in one.
+///
+/// # Errors
+///
+/// When the engine does not say, or its address names no host.
+pub(crate) async fn published_at() -> Result<Option<String>, Error> {
+    if is_among_containers().await? {
+        return Ok(None);
+    }
+    address::host().map(Some)
+}

@@ -39,7 +39,7 @@ pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, E
 }
 
 /// The host on which published ports listen, as this process names it.
-fn host() -> Result<String, Error> {
+pub(super) fn host() -> Result<String, Error> {
     // Where the port was bound.
     if docker_is_local() {
         return Ok("127.0.0.1".into());

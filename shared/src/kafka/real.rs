@@ -47,13 +47,21 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// A broker tells its clients its address. The Kafka module makes it tell the published port of
-/// 127.0.0.1, in a script that the broker waits for. Clients in other containers need the
-/// container's own address.
-const OWN_ADDRESS: &str = r#"script=/opt/kafka/testcontainers_start.sh
-while [[ ! -s $script ]]; do sleep 0.1; done
-while read -r ip name _ && [[ $name != "$HOSTNAME" ]]; do :; done < /etc/hosts
-text=$(< "$script")
-[[ $text =~ 127\.0\.0\.1:[0-9]+ ]] && eval "${text/${BASH_REMATCH[0]}/$ip:9092}""#;
+/// 127.0.0.1, in a script that the broker waits for. Clients on another machine need the engine's
+/// host, and clients in other containers the container's own address and port.
+///
+/// The module's own command runs the script as soon as there is a file, which is empty for a
+/// moment: a broker of one start in some hundreds ended at once, without a word.
+const START: &str = r#"until [[ -e $SCRIPT ]] && text=$(< "$SCRIPT") && [[ $text == *docker/run* ]]; do sleep 0.1; done
+[[ $text =~ 127\.0\.0\.1:([0-9]+) ]]
+if [[ -n $TESTENV_HOST ]]; then at=$TESTENV_HOST:${BASH_REMATCH[1]}; else
+    while read -r ip name _ && [[ $name != "$HOSTNAME" ]]; do :; done < /etc/hosts
+    at=$ip:9092
+fi
+eval "${text/${BASH_REMATCH[0]}/$at}""#;
+
+/// Where the Kafka module writes its script.
+const SCRIPT: &str = "/opt/kafka/testcontainers_start.sh";
 
 struct Broker {
     run: &'static Run,
@@ -146,12 +154,14 @@ impl Served for OfKafka {
     const SETTINGS: &'static [&'static str] = SETTINGS;
     type Image = Kafka;
 
-    fn container(image: &Chosen, _: &Secrets, inside: bool) -> ContainerRequest<Kafka> {
+    fn container(image: &Chosen, _: &Secrets, host: Option<&str>) -> ContainerRequest<Kafka> {
         let request = Kafka::default().with_jvm_image().with_name(&image.name).with_tag(&image.tag);
         let settings = SETTINGS.iter().filter_map(|setting| setting.split_once('='));
-        let request =
-            settings.fold(request, |request, (name, value)| request.with_env_var(name, value));
-        if inside { request.with_cmd(["-c", OWN_ADDRESS]) } else { request }
+        let told = [("SCRIPT", SCRIPT), ("TESTENV_HOST", host.unwrap_or_default())];
+        settings
+            .chain(told)
+            .fold(request, |request, (name, value)| request.with_env_var(name, value))
+            .with_cmd(["-c", START])
     }
 
     /// The address, without a password: a broker that we started listens on loopback or in a
@@ -176,4 +186,35 @@ fn config(brokers: &str) -> ClientConfig {
     // librdkafka logs every lost connection to standard error; an error that matters comes back as one.
     config.set("bootstrap.servers", brokers).set("log_level", "0");
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::START;
+
+    /// The module's script as it is written: a file without anything, and then all of it.
+    fn told(host: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("start.sh");
+        std::fs::write(&script, "").unwrap();
+        let mut broker = Command::new("bash");
+        broker.args(["-c", START]).env("SCRIPT", &script).env("TESTENV_HOST", host);
+        let broker = broker.stdout(Stdio::piped()).spawn().unwrap();
+        crate::wait::nap_blocking(Duration::from_millis(50));
+        let text = "#!/usr/bin/env bash\nexport AT=PLAINTEXT://127.0.0.1:777,BROKER://localhost:9093\necho $AT # docker/run\n";
+        std::fs::write(&script, text).unwrap();
+        let output = broker.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_broker_waits_for_all_of_its_script_and_tells_the_address_that_its_clients_reach() {
+        for host in ["127.0.0.1", "engine.test", "[::1]"] {
+            assert_eq!(told(host), format!("PLAINTEXT://{host}:777,BROKER://localhost:9093\n"));
+        }
+    }
 }

@@ -86,7 +86,7 @@ impl Served for Postgresql {
     const SETTINGS: &'static [&'static str] = SETTINGS;
     type Image = Postgres;
 
-    fn container(image: &Chosen, secrets: &Secrets, _: bool) -> ContainerRequest<Postgres> {
+    fn container(image: &Chosen, secrets: &Secrets, _: Option<&str>) -> ContainerRequest<Postgres> {
         Postgres::default()
             .with_user("postgres")
             .with_password(&secrets.first)

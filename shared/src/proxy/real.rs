@@ -3,6 +3,7 @@
 mod api;
 mod lease;
 mod server;
+mod version;
 
 use std::time::Duration;
 

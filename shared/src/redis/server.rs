@@ -127,7 +127,7 @@ impl Served for OfRedis {
     const SETTINGS: &'static [&'static str] = &[SETTINGS];
     type Image = Redis;
 
-    fn container(image: &Chosen, secrets: &Secrets, _: bool) -> ContainerRequest<Redis> {
+    fn container(image: &Chosen, secrets: &Secrets, _: Option<&str>) -> ContainerRequest<Redis> {
         // Its words are the server's own: any image has them. Everybody in the container may read it, for who
         // runs Redis there is the image's affair.
         let settings = CopyTargetOptions::new(SETTINGS_FILE).with_mode(0o644);

@@ -251,7 +251,7 @@ impl Served for OfS3 {
     const SETTINGS: &'static [&'static str] = SETTINGS;
     type Image = LocalStack;
 
-    fn container(image: &Chosen, _: &Secrets, _: bool) -> ContainerRequest<LocalStack> {
+    fn container(image: &Chosen, _: &Secrets, _: Option<&str>) -> ContainerRequest<LocalStack> {
         let request = LocalStack::default()
             .with_name(&image.name)
             .with_tag(&image.tag)

@@ -31,15 +31,15 @@ pub(super) async fn parts<S: Served>(
     secrets: &Secrets,
 ) -> Result<(ContainerRequest<S::Image>, memory::Mounts), Error> {
     let of = image.clone();
-    let (inside, data) = docker::on_engine(async move {
+    let (host, data) = docker::on_engine(async move {
         let data = match S::DATA {
             Data::OfTheImage { var, usual } => memory::of(&of, var, usual).await?,
             Data::At(dirs) => memory::at(dirs),
         };
-        Ok::<_, Error>((docker::is_among_containers().await?, data))
+        Ok::<_, Error>((docker::published_at().await?, data))
     })
     .await?;
-    Ok((S::container(image, secrets, inside), data))
+    Ok((S::container(image, secrets, host.as_deref()), data))
 }
 
 /// The address of a started server. Before that, makes the server accept the lasting password and

@@ -90,9 +90,13 @@ pub(crate) trait Served: 'static {
     /// The container, for testcontainers.
     type Image: Image + 'static;
 
-    /// The container of an image. `inside` says that its clients are in other containers of the
-    /// same network.
-    fn container(image: &Chosen, secrets: &Secrets, inside: bool) -> ContainerRequest<Self::Image>;
+    /// The container of an image. Its clients reach its published ports at `host`; without a host they
+    /// are in other containers of the same network.
+    fn container(
+        image: &Chosen,
+        secrets: &Secrets,
+        host: Option<&str>,
+    ) -> ContainerRequest<Self::Image>;
 
     /// The ports that its container publishes. Called on the runtime of the engine's client.
     fn ports() -> impl Future<Output = Result<&'static [ContainerPort], Error>> + Send {

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::lab::engine::{docker, labelled};
+use crate::lab::engine::{docker, job, labelled};
 use crate::lab::{self, Lab, PROMISED};
 
 /// All bytes that came to the engine by another way than its own socket.
@@ -65,6 +65,32 @@ fn pass_on<T: Read + Write + Send + 'static>(
         std::io::copy(&mut answers, &mut to).ok();
         end(&to);
     });
+}
+
+/// A container knows its engine by these files. Without them it is a machine of its own.
+const ON_ANOTHER_MACHINE: &str = "hosts=$(cat /etc/hosts)
+umount /etc/hosts /etc/hostname /etc/resolv.conf && echo \"$hosts\" > /etc/hosts
+! grep docker/ /proc/self/cgroup && exec /actor";
+
+/// Kafka tells its clients an address, and Toxiproxy reaches its upstreams from a container.
+#[test]
+fn the_servers_of_an_engine_on_another_machine_are_reached() {
+    let engine = format!("DOCKER_HOST=tcp://engine.test:{}", at_port());
+    let elsewhere = [
+        "--cap-add=SYS_ADMIN",
+        "--cgroupns=private",
+        "--security-opt=apparmor=unconfined",
+        "--hostname=elsewhere",
+        "--add-host=engine.test:host-gateway",
+    ];
+    let vars = ["--env", &engine, "--env", "TESTENV_PROVIDER=docker"];
+    for part in ["postgres", "redis through a proxy", "bucket", "round trip"] {
+        let script = format!("{ON_ANOTHER_MACHINE} '{part}' pass");
+
+        let (passed, said) = job(&[&elsewhere[..], &vars].concat(), &script);
+
+        assert!(passed && said.contains("a container of"), "{part}: {said}");
+    }
 }
 
 /// A directory of Docker's configuration with a context for the engine at this socket.

@@ -10,11 +10,12 @@ use testcontainers_modules::testcontainers::{ContainerRequest, GenericImage, Ima
 use tokio::sync::OnceCell;
 
 use super::super::upstream::{Upstream, is_loopback};
-use super::api::{Api, Refused};
+use super::api::Api;
 use super::place;
+use super::version::{number, version};
 use crate::address::Address;
 use crate::docker::{self, Chosen};
-use crate::provider::{PROVIDER_VAR, docker_is_local};
+use crate::provider::{PROVIDER_VAR, docker_host, docker_is_local, host_of};
 use crate::run::{DIR_VAR, Run, on_own_thread};
 use crate::server::{self, Data, Origin, Process, Secrets, Served, Server};
 use crate::service::{Service, TOXIPROXY};
@@ -131,6 +132,13 @@ async fn connect() -> Result<Toxiproxy, Error> {
     Ok(Toxiproxy { run, server, api, ports, place, inside: Mutex::default() })
 }
 
+/// Whether a place is on the machine of an engine that is elsewhere: a name or an address that its
+/// containers need not know.
+fn is_the_engines(place: &str) -> bool {
+    let host = place.rsplit_once(':').map(|(host, _)| host.to_owned());
+    !docker_is_local() && host == host_of(&docker_host())
+}
+
 fn is_published() -> bool {
     std::env::var(PORTS_VAR).is_ok_and(|ports| ports == "published")
 }
@@ -173,6 +181,12 @@ impl Toxiproxy {
         let place = upstream.place();
         match &self.place {
             Place::Container { name, joined } if upstream.is_loopback() => {
+                self.inside(place, name, joined).await
+            }
+            // Otherwise it is a server beside the engine, which has nothing to do with the run.
+            Place::Container { name, joined }
+                if is_the_engines(place) && self.inside(place, name, joined).await.is_ok() =>
+            {
                 self.inside(place, name, joined).await
             }
             Place::Container { name, joined } if upstream.is_name() => {
@@ -261,7 +275,7 @@ impl Served for OfToxiproxy {
         Ok(if direct { &PORTS[..1] } else { &PORTS })
     }
 
-    fn container(image: &Chosen, _: &Secrets, _: bool) -> ContainerRequest<GenericImage> {
+    fn container(image: &Chosen, _: &Secrets, _: Option<&str>) -> ContainerRequest<GenericImage> {
         let image = GenericImage::new(&image.name, &image.tag);
         PORTS
             .iter()
@@ -348,52 +362,14 @@ impl Served for OfToxiproxy {
     }
 }
 
-/// What a Toxiproxy says of its version: as JSON from version 2.5 on, as a word before.
-async fn version(api: &Api) -> Result<String, String> {
-    let no_toxiproxy = |said: &str| {
-        let said: String = said.chars().filter(|c| !c.is_control()).take(40).collect();
-        format!("it answers, but not as Toxiproxy does: `{said}`")
-    };
-    match api.version().await {
-        Ok(said) => {
-            // What 2.5 and 2.6 say is not quite JSON.
-            let word = match said.split_once("\"version\"") {
-                Some((_, rest)) => rest.split('"').nth(1).unwrap_or_default(),
-                None => said.trim(),
-            }
-            .to_owned();
-            let is_word = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
-            match !word.is_empty() && word.len() < 40 && word.chars().all(is_word) {
-                true => Ok(word),
-                false => Err(no_toxiproxy(&said)),
-            }
-        }
-        Err(Refused::Said(_, words)) => Err(no_toxiproxy(&words)),
-        Err(Refused::Silent(why)) => Err(why),
-    }
-}
-
-/// The first two numbers of a version.
-fn number(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']);
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{API, OfToxiproxy, PORTS, ROOM, Served, number};
+    use super::{API, OfToxiproxy, PORTS, ROOM, Served};
 
     #[test]
     fn the_container_has_as_many_ports_as_its_settings_say() {
         assert_eq!(OfToxiproxy::SETTINGS, [format!("{ROOM} ports")]);
         assert_eq!(PORTS.first().map(|port| port.as_u16()), Some(API));
         assert_eq!(PORTS.last().map(|port| port.as_u16()), Some(API + 16));
-    }
-
-    #[test]
-    fn versions_are_compared_by_their_numbers() {
-        assert_eq!(number("2.12.0"), Some((2, 12)));
-        assert_eq!(number("v3.0.0-rc1"), Some((3, 0)));
-        assert_eq!(number("git"), None);
     }
 }
