@@ -14,7 +14,8 @@ use crate::workflows;
 type Lint = (&'static str, &'static str);
 
 /// Features of the harness, as people combine them; in a workspace all are on. Those of each service are added.
-const CHOSEN: &[&str] = &["", "every-service", "fetch", "integration", "leaks", "tools"];
+const CHOSEN: &[&str] =
+    &["", "every-service,integration,tls", "fetch", "integration", "leaks", "tools"];
 
 const LINTS: &[Lint] = &[
     ("format", "fmt --all --check"),

@@ -54,8 +54,9 @@ pub(crate) struct Dialect {
     pub(crate) example: &'static str,
     /// Before `://`, the usual one first.
     pub(crate) schemes: &'static [&'static str],
-    /// The same over TLS.
+    /// The same over TLS, with the feature `tls` if the client has it then.
     pub(crate) tls: &'static [&'static str],
+    pub(crate) client_has_tls: bool,
     pub(crate) form: Form,
 }
 

@@ -89,6 +89,8 @@ pub mod tools;
 mod run;
 mod current_test;
 mod secret;
+#[cfg(all(feature = "integration", feature = "redis", feature = "tls"))]
+mod tls;
 #[cfg(any(
     feature = "embedded",
     feature = "seed",

@@ -71,11 +71,17 @@ fn url(dialect: &'static Dialect, text: &str) -> Result<Address, String> {
 }
 
 fn check_scheme(dialect: &'static Dialect, scheme: &str) -> Result<(), String> {
-    if dialect.schemes.contains(&scheme) {
+    let over_tls = dialect.tls.contains(&scheme);
+    if dialect.schemes.contains(&scheme)
+        || over_tls && dialect.client_has_tls && cfg!(feature = "tls")
+    {
         return Ok(());
     }
-    if dialect.tls.contains(&scheme) {
-        return Err(format!("{scheme}:// asks for TLS, and the client here is built without TLS"));
+    if over_tls {
+        let cure = if dialect.client_has_tls { ": add the harness's feature `tls`" } else { "" };
+        return Err(format!(
+            "{scheme}:// asks for TLS, and the client here is built without TLS{cure}"
+        ));
     }
     let usual = dialect.schemes[0];
     Err(match named(scheme).as_str() {
@@ -234,7 +240,9 @@ fn http(address: &mut Address, url: &Url, authority: &str) -> Result<(), String>
         None => return Err("it names no host".into()),
     };
     // The parser takes the usual port of the scheme for none.
-    let usual = if authority.ends_with(":80") { 80 } else { address.dialect.port };
+    let of_scheme = url.port_or_known_default().unwrap_or(address.dialect.port);
+    let named = authority.ends_with(&format!(":{of_scheme}")) || address.scheme == "https";
+    let usual = if named { of_scheme } else { address.dialect.port };
     address.places.push(Place::Tcp(host, url.port().unwrap_or(usual)));
     Ok(())
 }

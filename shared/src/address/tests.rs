@@ -202,6 +202,7 @@ fn a_service_over_http_is_a_host_and_a_port() {
         example: "http://<host>:<port>",
         schemes: &["http"],
         tls: &["https"],
+        client_has_tls: false,
         form: Form::Http,
     };
     let whole = |text| whole(&HTTP, text);

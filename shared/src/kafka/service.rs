@@ -14,6 +14,7 @@ pub static KAFKA: Service = Service {
         example: "<host>:<port>,<host>:<port>",
         schemes: &["plaintext", "kafka"],
         tls: &["ssl", "sasl_ssl"],
+        client_has_tls: false,
         form: Form::Brokers,
     },
     image: &images::KAFKA,

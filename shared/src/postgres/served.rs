@@ -37,6 +37,8 @@ const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// answer is one byte, `S` or `N`.
 const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
+const TLS: &str = "add the harness's feature `tls`, if the connection has to be encrypted";
+
 /// Needed for `CREATE DATABASE … STRATEGY` and `DROP DATABASE … WITH (FORCE)`. The latter came with
 /// 13.
 const OLDEST: i32 = 130_000;
@@ -179,9 +181,12 @@ async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnecti
         return Err(refused("it does not speak PostgreSQL's protocol".into()));
     }
     let connected = tokio::time::timeout(LOGIN_LIMIT, options.connect()).await;
+    // It speaks TLS, and perhaps nothing else: an address may ask for it, or the server's pg_hba.conf.
+    let may_want_tls = !cfg!(feature = "tls") && sign == b'S';
+    let tls = |error: Error| if may_want_tls { error.fix(TLS) } else { error };
     let mut admin = connected
         .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| tls(refused(error.to_string())))?;
     // Most servers say it with their greeting; a fork may say there what is no number.
     let version = match admin.server_version_num() {
         Some(version) => version.cast_signed(),

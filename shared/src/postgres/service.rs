@@ -14,6 +14,7 @@ pub static POSTGRES: Service = Service {
         example: "postgres://<user>:<password>@<host>:<port>/<database>",
         schemes: &["postgres", "postgresql"],
         tls: &[],
+        client_has_tls: false,
         form: Form::Postgres,
     },
     image: &images::POSTGRES,

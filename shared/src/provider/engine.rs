@@ -10,7 +10,7 @@
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reach::{connect, within, words};
@@ -22,28 +22,75 @@ mod local;
 /// The port that `docker` uses for `tcp://host` without a port.
 const PORT: u16 = 2375;
 
+/// The same for an engine behind TLS.
+const TLS_PORT: u16 = 2376;
+
+/// The variables by which `docker` and testcontainers know an engine behind TLS, and its keys.
+const TLS_VAR: &str = "DOCKER_TLS_VERIFY";
+const KEYS_VAR: &str = "DOCKER_CERT_PATH";
+
 /// The engine's address: `DOCKER_HOST`, otherwise the address of Docker's context, otherwise the
 /// first existing socket.
 pub fn docker_host() -> String {
-    resolved().unwrap_or_else(|_unusable| first_socket())
+    resolved().map_or_else(|_unusable| first_socket(), |engine| engine.host)
 }
 
-fn resolved() -> Result<String, String> {
-    if let Some(host) = set("DOCKER_HOST") {
-        return Ok(plain(&host));
+/// Where an engine is, and the directory of the keys for one behind TLS.
+struct Engine {
+    host: String,
+    keys: Option<PathBuf>,
+}
+
+fn resolved() -> Result<Engine, String> {
+    let engine = match set("DOCKER_HOST") {
+        Some(host) => {
+            let scheme = host.trim().split_once("://").map(|(scheme, _)| scheme);
+            let over_tls = match scheme.unwrap_or_default().to_ascii_lowercase().as_str() {
+                "https" => true,
+                "tcp" | "http" => set(TLS_VAR).is_some(),
+                _ => false,
+            };
+            let keys = || set(KEYS_VAR).map(PathBuf::from).or_else(context::config_dir);
+            Engine { host, keys: keys().filter(|_| over_tls) }
+        }
+        None => match context::engine()? {
+            Some(engine) => engine,
+            None => Engine { host: first_socket(), keys: None },
+        },
+    };
+    if let Some(keys) = &engine.keys {
+        usable(keys)?;
     }
-    Ok(context::host()?.map_or_else(first_socket, |host| plain(&host)))
+    Ok(Engine { host: plain(&engine.host, engine.keys.is_some()), ..engine })
+}
+
+/// Makes sure that there are keys for an engine behind TLS, and a client that has use for them.
+fn usable(keys: &Path) -> Result<(), String> {
+    if !cfg!(feature = "tls") {
+        return Err(
+            "the harness's client is built without TLS: add the feature `tls` for the engine"
+                .into(),
+        );
+    }
+    match ["ca.pem", "cert.pem", "key.pem"].iter().find(|name| !keys.join(name).exists()) {
+        Some(missing) => Err(format!(
+            "no {missing} in {}: {KEYS_VAR} names the directory of the keys for the engine",
+            keys.display()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The address in the one spelling that every client understands.
-fn plain(host: &str) -> String {
+fn plain(host: &str, over_tls: bool) -> String {
     let Some((scheme, rest)) = host.trim().split_once("://") else { return host.trim().into() };
     let scheme = scheme.to_ascii_lowercase();
     let rest = if scheme == "unix" { rest } else { rest.trim_end_matches('/') };
     let port = rest.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     let bare = rest.ends_with(']') || !matches!(port, Some(Ok(_)));
-    if ["tcp", "http"].contains(&scheme.as_str()) && bare && !rest.contains('/') {
-        return format!("{scheme}://{rest}:{PORT}");
+    if ["tcp", "http", "https"].contains(&scheme.as_str()) && bare && !rest.contains('/') {
+        let port = if over_tls { TLS_PORT } else { PORT };
+        return format!("{scheme}://{rest}:{port}");
     }
     format!("{scheme}://{rest}")
 }
@@ -75,24 +122,26 @@ fn first_socket() -> String {
 }
 
 /// Sets `DOCKER_HOST` for this process and its children, if testcontainers would otherwise use
-/// another engine.
+/// another engine, and the variables for its keys.
 ///
 /// Call it before `main`, while there is one thread.
 pub(crate) fn tell_testcontainers() {
-    let Ok(host) = resolved() else { return };
+    let Ok(Engine { host, keys }) = resolved() else { return };
     // The first of these is what testcontainers takes, too.
     let by_itself = || sockets().into_iter().take(4).find(|path| path.exists());
     let taken = match env::var("DOCKER_HOST") {
         Ok(host) => Some(host),
         Err(_) => by_itself().map(|path| format!("unix://{}", path.display())),
     };
-    if taken.as_ref() != Some(&host) {
+    let keys = keys.map(|keys| [(TLS_VAR, "1".into()), (KEYS_VAR, keys.into_os_string())]);
+    let host = (taken.as_ref() != Some(&host)).then(|| ("DOCKER_HOST", host.into()));
+    for (var, value) in keys.into_iter().flatten().chain(host) {
         #[expect(
             unsafe_code,
             reason = "there is one thread, so nobody reads the environment meanwhile"
         )]
         unsafe {
-            env::set_var("DOCKER_HOST", host);
+            env::set_var(var, value);
         }
     }
 }
@@ -122,13 +171,14 @@ pub(crate) fn host_of(engine: &str) -> Option<String> {
 ///
 /// Says what happened instead: no socket, a refused connection, or no answer within `limit`.
 pub fn ping_docker(limit: Duration) -> Result<(), String> {
-    let host = resolved()?;
+    let Engine { host, keys } = resolved()?;
     let said = host.clone();
     // On a thread of its own: connecting to a socket whose owner hangs can block without a limit.
-    within(limit, move || ping(&host, limit)).map_err(|why| format!("{why} at {said}"))
+    within(limit, move || ping(&host, keys.is_some(), limit))
+        .map_err(|why| format!("{why} at {said}"))
 }
 
-fn ping(host: &str, limit: Duration) -> Result<(), String> {
+fn ping(host: &str, over_tls: bool, limit: Duration) -> Result<(), String> {
     let words = |error: std::io::Error| words(&error, limit);
     match host.split_once("://") {
         Some(("unix", path)) => {
@@ -136,16 +186,16 @@ fn ping(host: &str, limit: Duration) -> Result<(), String> {
             stream.set_read_timeout(Some(limit)).map_err(words)?;
             answered(stream, limit)
         }
-        Some(("tcp" | "http", _)) => {
+        Some(("tcp" | "http" | "https", _)) => {
             let stream = connect(&network_address(host).ok_or("no host:port")?, limit)?;
-            // A TLS engine answers no plain request; testcontainers will say what is wrong with its certificates.
-            if set("DOCKER_TLS_VERIFY").is_some() { Ok(()) } else { answered(stream, limit) }
+            // An engine behind TLS answers no plain request; testcontainers will say what is wrong with its keys.
+            if over_tls { Ok(()) } else { answered(stream, limit) }
         }
         Some(("ssh", _)) => Err(
             "the harness's client speaks no ssh, and could not reach the ports of servers there: run the tests on that machine, or `export TESTENV_PROVIDER=native`; the engine is"
                 .into(),
         ),
-        _ => Err("the harness's client knows unix://, tcp:// and http:// engines, not this one".into()),
+        _ => Err("the harness's client knows unix://, tcp://, http:// and https:// engines, not this one".into()),
     }
 }
 
@@ -174,13 +224,17 @@ mod tests {
         let socket = dir.path().join("docker.sock");
         let _listener = UnixListener::bind(&socket).unwrap();
 
-        let pinged = ping(&format!("unix://{}", socket.display()), Duration::from_millis(20));
+        let pinged =
+            ping(&format!("unix://{}", socket.display()), false, Duration::from_millis(20));
 
         assert_eq!(pinged, Err("no answer within 20 ms".to_owned()));
     }
 
     #[test]
     fn an_address_is_told_in_the_spelling_that_every_client_understands() {
+        assert_eq!(plain("tcp://Host", true), "tcp://Host:2376");
+        assert_eq!(plain("https://[::1]", true), "https://[::1]:2376");
+        let plain = |host| plain(host, false);
         assert_eq!(plain("TCP://Host"), "tcp://Host:2375");
         assert_eq!(plain("tcp://[::1]"), "tcp://[::1]:2375");
         assert_eq!(plain("tcp://[::1]:77"), "tcp://[::1]:77");

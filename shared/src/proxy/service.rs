@@ -14,6 +14,7 @@ pub static TOXIPROXY: Service = Service {
         example: "http://<host>:<port>",
         schemes: &["http"],
         tls: &["https"],
+        client_has_tls: false,
         form: Form::Http,
     },
     image: &images::TOXIPROXY,

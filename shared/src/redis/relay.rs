@@ -111,6 +111,9 @@ fn leads_to(given: &str, number: u32, port: u16) -> Option<String> {
         url.set_username(settings.username().unwrap_or_default()).ok()?;
         url.set_password(settings.password()).ok()?;
     }
+    // The way to this machine's port is not the network.
+    let plain = url.scheme().replace("rediss", "redis").replace("valkeys", "valkey");
+    url.set_scheme(&plain).ok()?;
     url.set_path(&format!("/{number}"));
     url.set_host(Some("127.0.0.1")).ok()?;
     url.set_port(Some(port)).ok()?;
@@ -133,7 +136,19 @@ async fn connect(
                 downwards(from_server, to_client),
             );
         }
-        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+        #[cfg(feature = "tls")]
+        ConnectionAddr::TcpTls { host, port, .. } => {
+            let server = TcpStream::connect((host.as_str(), *port)).await?;
+            server.set_nodelay(true)?;
+            let server = crate::tls::connect(host, server).await?;
+            let (from_server, to_server) = tokio::io::split(server);
+            begin(
+                all,
+                upwards(from_client, to_server, notes.clone()),
+                downwards(from_server, to_client),
+            );
+        }
+        ConnectionAddr::Tcp(host, port) => {
             let server = TcpStream::connect((host.as_str(), *port)).await?;
             server.set_nodelay(true)?;
             let (from_server, to_server) = server.into_split();
@@ -237,6 +252,8 @@ mod tests {
             "redis://me:p%40ss@127.0.0.1:77/7?protocol=3"
         );
         assert_eq!(way("redis://[::1]"), "redis://127.0.0.1:77/7");
+        #[cfg(feature = "tls")]
+        assert_eq!(way("rediss://:p@cache.local"), "redis://:p@127.0.0.1:77/7");
         assert_eq!(way("unix:///run/redis.sock?pass=p%40ss"), "redis://:p%40ss@127.0.0.1:77/7");
     }
 }

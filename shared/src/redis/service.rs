@@ -14,6 +14,7 @@ pub static REDIS: Service = Service {
         example: "redis://<user>:<password>@<host>:<port>",
         schemes: &["redis", "valkey", "redis+unix", "valkey+unix", "unix"],
         tls: &["rediss", "valkeys"],
+        client_has_tls: true,
         form: Form::Redis,
     },
     image: &images::REDIS,

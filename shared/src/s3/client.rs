@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, Config, Credentials, Region};
+use aws_sdk_s3::config::{Builder, Config, Credentials, Region, SharedHttpClient};
 
 /// What a client signs its requests with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,18 @@ pub(super) fn impatient(endpoint: &str, identity: &Identity, limit: Duration) ->
     Client::from_conf(config(endpoint, identity).timeout_config(limits).build())
 }
 
+/// Without a proxy from the environment, and with the certificates that this machine trusts.
+fn http_client() -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    #[cfg(feature = "tls")]
+    {
+        use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    }
+    #[cfg(not(feature = "tls"))]
+    builder.build_http()
+}
+
 fn config(endpoint: &str, identity: &Identity) -> Builder {
     let Identity { region, key, secret, token } = identity.clone();
     Config::builder()
@@ -48,6 +60,5 @@ fn config(endpoint: &str, identity: &Identity) -> Builder {
         .endpoint_url(endpoint)
         // A bucket's name before the host would need a name server that knows it.
         .force_path_style(true)
-        // It takes no proxy from the environment.
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(http_client())
 }

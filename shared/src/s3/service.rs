@@ -14,6 +14,7 @@ pub static S3: Service = Service {
         example: "http://<host>:<port>",
         schemes: &["http"],
         tls: &["https"],
+        client_has_tls: true,
         form: Form::Http,
     },
     image: &images::S3,

@@ -1,5 +1,6 @@
 //! P8: everything missing is reported within two seconds, with the cure.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
@@ -76,6 +77,38 @@ fn a_docker_socket_that_hangs() {
         &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
         &["to fix: testenv setup --install"],
     );
+}
+
+#[test]
+fn an_engine_behind_tls_without_the_feature() {
+    for engine in [
+        &[("DOCKER_HOST", "tcp://127.0.0.1:9"), ("DOCKER_TLS_VERIFY", "1")][..],
+        &[("DOCKER_HOST", "https://127.0.0.1:9")],
+    ] {
+        expect(engine, &["built without TLS", "add the feature `tls`", "to fix: "]);
+    }
+}
+
+#[test]
+fn servers_behind_tls_without_the_feature() {
+    let tls = "feature `tls`";
+    for (part, var, url) in [
+        ("redis", "TESTENV_REDIS_URL", "rediss://localhost"),
+        ("bucket", "TESTENV_S3_ENDPOINT", "https://localhost"),
+    ] {
+        let correct = format!("to fix: correct {var}");
+        expect_complaint(part, &[(var, url)], &["built without TLS", tls, &correct]);
+    }
+    // One that speaks TLS, and nothing else.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://me@{}/x?sslmode=require", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            client.read_exact(&mut [0; 8]).and_then(|()| client.write_all(b"S")).ok();
+        }
+    });
+    let words = ["to fix: add the harness's feature `tls`", "to fix: correct TESTENV_POSTGRES_URL"];
+    expect_complaint("postgres", &[("TESTENV_POSTGRES_URL", &url)], &words);
 }
 
 #[test]

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::set;
+use super::{Engine, set};
 
 /// The engine of `DOCKER_CONTEXT`, otherwise of the context that `docker context use` chose. `None`
 /// if that is the default context.
 ///
 /// # Errors
 ///
-/// When the context does not exist, or its engine requires something that the harness's client does
-/// not have.
-pub(super) fn host() -> Result<Option<String>, String> {
+/// When the context does not exist, or names no engine.
+pub(super) fn engine() -> Result<Option<Engine>, String> {
     let Some(dir) = config_dir() else { return Ok(None) };
     match set("DOCKER_CONTEXT").or_else(|| current(&dir)) {
         Some(name) if name != "default" => of(&dir, &name).map(Some),
@@ -23,7 +22,7 @@ pub(super) fn host() -> Result<Option<String>, String> {
 }
 
 /// The directory `DOCKER_CONFIG`, otherwise `~/.docker`.
-fn config_dir() -> Option<PathBuf> {
+pub(super) fn config_dir() -> Option<PathBuf> {
     let home = || env::home_dir().map(|home| home.join(".docker"));
     set("DOCKER_CONFIG").map(PathBuf::from).or_else(home)
 }
@@ -33,7 +32,7 @@ fn current(dir: &Path) -> Option<String> {
     Some(name).filter(|name| !name.is_empty())
 }
 
-fn of(dir: &Path, name: &str) -> Result<String, String> {
+fn of(dir: &Path, name: &str) -> Result<Engine, String> {
     let contexts = dir.join("contexts");
     let entries = std::fs::read_dir(contexts.join("meta")).into_iter().flatten().flatten();
     let found = entries.map(|entry| entry.path()).find_map(|entry| {
@@ -43,14 +42,14 @@ fn of(dir: &Path, name: &str) -> Result<String, String> {
     let (entry, meta) = found
         .ok_or_else(|| format!("Docker's context `{name}` is not there: docker context ls"))?;
     // A context keeps the keys of its engine under the same name.
-    let keys = contexts.join("tls").join(entry.file_name().unwrap_or_default());
-    if keys.join("docker").exists() {
-        return Err(format!(
-            "Docker's context `{name}` wants TLS, and the harness's client is built without TLS"
-        ));
-    }
+    let keys = contexts.join("tls").join(entry.file_name().unwrap_or_default()).join("docker");
     let host = meta["Endpoints"]["docker"]["Host"].as_str().filter(|host| !host.is_empty());
-    host.map(str::to_owned).ok_or_else(|| format!("Docker's context `{name}` names no engine"))
+    match host {
+        Some(host) => {
+            Ok(Engine { host: host.to_owned(), keys: Some(keys).filter(|it| it.exists()) })
+        }
+        None => Err(format!("Docker's context `{name}` names no engine")),
+    }
 }
 
 fn read(path: &Path) -> Option<Value> {
@@ -85,9 +84,11 @@ mod tests {
         write(dir.path(), "contexts/meta/d/meta.json", "broken");
 
         assert_eq!(current(dir.path()).as_deref(), Some("away"));
-        assert_eq!(of(dir.path(), "away").unwrap(), "tcp://away:1");
-        assert_eq!(of(dir.path(), "mine").unwrap(), "unix:///run/mine.sock");
-        assert!(of(dir.path(), "gone").unwrap_err().contains("docker context ls"));
-        assert!(of(dir.path(), "safe").unwrap_err().contains("TLS"));
+        let of = |name| of(dir.path(), name);
+        assert_eq!(of("away").unwrap().host, "tcp://away:1");
+        assert_eq!(of("mine").unwrap().host, "unix:///run/mine.sock");
+        assert_eq!(of("mine").unwrap().keys, None);
+        assert!(of("gone").err().unwrap().contains("docker context ls"));
+        assert_eq!(of("safe").unwrap().keys, Some(dir.path().join("contexts/tls/c/docker")));
     }
 }

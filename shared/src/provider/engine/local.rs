@@ -78,7 +78,7 @@ mod tests {
         );
 
         for spelling in spellings {
-            assert!(can_be_local(network_address(&plain(&spelling))), "{spelling}");
+            assert!(can_be_local(network_address(&plain(&spelling, false))), "{spelling}");
         }
     }
 
@@ -86,7 +86,7 @@ mod tests {
     fn an_engine_elsewhere_is_not_this_machines() {
         for spelling in ["tcp://192.0.2.1:2375", "http://198.51.100.7", "tcp://[2001:db8::1]:2375"]
         {
-            assert!(!can_be_local(network_address(&plain(spelling))), "{spelling}");
+            assert!(!can_be_local(network_address(&plain(spelling, false))), "{spelling}");
         }
     }
 }
