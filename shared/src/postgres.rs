@@ -29,6 +29,7 @@ mod db;
 mod failed;
 mod filler;
 mod pool;
+mod pooler;
 mod served;
 mod server;
 pub mod snapshot;

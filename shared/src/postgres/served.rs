@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::server::{LOGIN_LIMIT, Server};
 use super::template::role::QUIET;
-use super::{client, failed};
+use super::{client, failed, pooler};
 use crate::address::Address;
 use crate::docker::Chosen;
 use crate::provider::{announce, first_byte};
@@ -186,7 +186,12 @@ async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnecti
     let tls = |error: Error| if may_want_tls { error.fix(TLS) } else { error };
     let mut admin = connected
         .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
-        .map_err(|error| tls(refused(error.to_string())))?;
+        .map_err(|error| tls(pooler::told(&error, refused)))?;
+    if given {
+        let looked = pooler::expect_none(&mut admin, &options, refused);
+        let looked = tokio::time::timeout(LOGIN_LIMIT, looked).await;
+        looked.map_err(|_| refused(format!("no answer to a query within {LOGIN_LIMIT:?}")))??;
+    }
     // Most servers say it with their greeting; a fork may say there what is no number.
     let version = match admin.server_version_num() {
         Some(version) => version.cast_signed(),

@@ -22,6 +22,8 @@ mod given;
 #[cfg(feature = "integration")]
 mod given_addresses;
 #[cfg(feature = "integration")]
+mod given_pooler;
+#[cfg(feature = "integration")]
 mod images;
 #[cfg(feature = "integration")]
 mod in_a_container;
