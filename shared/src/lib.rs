@@ -172,6 +172,7 @@ const STARTERS: &[server::Starter] = &[
 /// reaches a fault would not notice it.
 #[ctor::ctor(unsafe)]
 fn before_main() {
+    run::detach_if_asked();
     run::note_settings();
     #[cfg(all(feature = "integration", feature = "postgres"))]
     postgres::forget_options_of_the_shell();

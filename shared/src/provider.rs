@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::service::Service;
 pub(crate) use engine::docker_is_local;
 pub use engine::{docker_host, ping_docker};
-pub(crate) use engine::{host_of, tell_testcontainers};
+pub(crate) use engine::{host_of, serve_ssh, tell_testcontainers};
 pub use reach::REACH_LIMIT;
 pub(crate) use reach::first_byte;
 pub(crate) use reach::reach;

@@ -85,6 +85,8 @@ pub(crate) fn note_settings() {
     join::asked();
 }
 
+pub(crate) use reaper::detach_if_asked;
+
 /// The reaper's entry, called before `main`, with what this binary can remove.
 pub(crate) fn reap_if_asked(cleaners: &'static [&'static cleaner::Cleaner]) {
     cleaner::register(cleaners);

@@ -10,12 +10,13 @@ use tokio::runtime::Runtime;
 pub(super) use testcontainers_modules::testcontainers::bollard::query_parameters as query;
 pub(super) use testcontainers_modules::testcontainers::core::client::docker_client_instance;
 
-use crate::provider::{PROVIDER_VAR, docker_host};
+use crate::provider::{PROVIDER_VAR, docker_host, serve_ssh};
 use crate::{Error, Heading};
 
 /// The runtime of the engine's client. The client keeps connections that die with the runtime that
 /// opened them, and a test's runtime ends with the test.
 pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    serve_ssh();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

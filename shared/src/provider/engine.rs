@@ -18,6 +18,14 @@ use super::set;
 
 mod context;
 mod local;
+#[cfg(target_os = "linux")]
+mod ssh;
+
+/// Serves the way of this process to an engine behind `ssh://`, if there is one.
+pub(crate) fn serve_ssh() {
+    #[cfg(target_os = "linux")]
+    ssh::serve();
+}
 
 /// The port that `docker` uses for `tcp://host` without a port.
 const PORT: u16 = 2375;
@@ -28,6 +36,16 @@ const TLS_PORT: u16 = 2376;
 /// The variables by which `docker` and testcontainers know an engine behind TLS, and its keys.
 const TLS_VAR: &str = "DOCKER_TLS_VERIFY";
 const KEYS_VAR: &str = "DOCKER_CERT_PATH";
+
+/// A login takes several ways to the other machine and back, and a process there.
+const SSH_LIMIT: Duration = Duration::from_secs(10);
+
+/// Set beside a `DOCKER_HOST` that leads through the process that set it: the engine's own address, for
+/// the children of that process.
+const ENGINE_VAR: &str = "TESTENV_ENGINE";
+
+/// With what the address of a way through a process begins.
+const THROUGH_A_PROCESS: &str = "unix:///proc/";
 
 /// The engine's address: `DOCKER_HOST`, otherwise the address of Docker's context, otherwise the
 /// first existing socket.
@@ -42,8 +60,13 @@ struct Engine {
 }
 
 fn resolved() -> Result<Engine, String> {
+    let through = |host: &String| host.starts_with(THROUGH_A_PROCESS);
     let engine = match set("DOCKER_HOST") {
         Some(host) => {
+            let host = Some(&host)
+                .filter(|host| through(host))
+                .and_then(|_| set(ENGINE_VAR))
+                .unwrap_or(host);
             let scheme = host.trim().split_once("://").map(|(scheme, _)| scheme);
             let over_tls = match scheme.unwrap_or_default().to_ascii_lowercase().as_str() {
                 "https" => true,
@@ -134,8 +157,17 @@ pub(crate) fn tell_testcontainers() {
         Err(_) => by_itself().map(|path| format!("unix://{}", path.display())),
     };
     let keys = keys.map(|keys| [(TLS_VAR, "1".into()), (KEYS_VAR, keys.into_os_string())]);
+    #[cfg(target_os = "linux")]
+    let (own, host) = match host.starts_with(ssh::SCHEME).then(|| ssh::opened(&host)) {
+        Some(Ok(way)) => (Some((ENGINE_VAR, host.into())), way),
+        // It is refused when it is asked for a sign of life.
+        Some(Err(_)) => return,
+        None => (None, host),
+    };
+    #[cfg(not(target_os = "linux"))]
+    let own = None;
     let host = (taken.as_ref() != Some(&host)).then(|| ("DOCKER_HOST", host.into()));
-    for (var, value) in keys.into_iter().flatten().chain(host) {
+    for (var, value) in keys.into_iter().flatten().chain(own).chain(host) {
         #[expect(
             unsafe_code,
             reason = "there is one thread, so nobody reads the environment meanwhile"
@@ -154,6 +186,10 @@ pub(crate) fn docker_is_local() -> bool {
 
 /// `host:port` of an engine that is reached over a network.
 fn network_address(host: &str) -> Option<String> {
+    #[cfg(target_os = "linux")]
+    if host.starts_with(ssh::SCHEME) {
+        return ssh::place(host);
+    }
     let (scheme, rest) = host.split_once("://")?;
     let rest = rest.split('/').next()?;
     let at = rest.rsplit_once('@').map_or(rest, |(_, at)| at);
@@ -172,6 +208,7 @@ pub(crate) fn host_of(engine: &str) -> Option<String> {
 /// Says what happened instead: no socket, a refused connection, or no answer within `limit`.
 pub fn ping_docker(limit: Duration) -> Result<(), String> {
     let Engine { host, keys } = resolved()?;
+    let limit = if host.starts_with("ssh://") { limit.max(SSH_LIMIT) } else { limit };
     let said = host.clone();
     // On a thread of its own: connecting to a socket whose owner hangs can block without a limit.
     within(limit, move || ping(&host, keys.is_some(), limit))
@@ -184,26 +221,45 @@ fn ping(host: &str, over_tls: bool, limit: Duration) -> Result<(), String> {
         Some(("unix", path)) => {
             let stream = UnixStream::connect(path).map_err(words)?;
             stream.set_read_timeout(Some(limit)).map_err(words)?;
-            answered(stream, limit)
+            answered(&stream, &stream, limit)
         }
         Some(("tcp" | "http" | "https", _)) => {
             let stream = connect(&network_address(host).ok_or("no host:port")?, limit)?;
             // An engine behind TLS answers no plain request; testcontainers will say what is wrong with its keys.
-            if over_tls { Ok(()) } else { answered(stream, limit) }
+            if over_tls { Ok(()) } else { answered(&stream, &stream, limit) }
         }
-        Some(("ssh", _)) => Err(
-            "the harness's client speaks no ssh, and could not reach the ports of servers there: run the tests on that machine, or `export TESTENV_PROVIDER=native`; the engine is"
-                .into(),
-        ),
-        _ => Err("the harness's client knows unix://, tcp://, http:// and https:// engines, not this one".into()),
+        #[cfg(target_os = "linux")]
+        Some(("ssh", _)) => over_ssh(host, limit),
+        _ => Err("the harness's client knows unix://, tcp://, http://, https:// and (on Linux) ssh:// engines, not this one".into()),
     }
 }
 
-fn answered(mut stream: impl Read + Write, limit: Duration) -> Result<(), String> {
+/// Asks once as `docker` does, and says what `ssh` said if there is no answer.
+#[cfg(target_os = "linux")]
+fn over_ssh(host: &str, limit: Duration) -> Result<(), String> {
+    let words = |error: std::io::Error| words(&error, limit);
+    let no_ssh = |error| format!("ssh cannot be run ({error})");
+    let mut dial = ssh::dial(host).map_err(words)?;
+    let mut way = dial.stderr(std::process::Stdio::piped()).spawn().map_err(no_ssh)?;
+    let (Some(there), Some(back)) = (way.stdin.take(), way.stdout.take()) else {
+        return Err("ssh has no pipes".into());
+    };
+    let answered = answered(back, there, limit);
+    answered.map_err(|why| {
+        way.kill().ok();
+        let output = way.wait_with_output().map(|output| output.stderr).unwrap_or_default();
+        let said = String::from_utf8_lossy(&output);
+        said.lines()
+            .rfind(|line| !line.trim().is_empty())
+            .map_or(why, |last| format!("ssh: {last}"))
+    })
+}
+
+fn answered(from: impl Read, mut to: impl Write, limit: Duration) -> Result<(), String> {
     let mut first = String::new();
-    stream
-        .write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
-        .and_then(|()| BufReader::new(stream).read_line(&mut first))
+    to.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+        .and_then(|()| to.flush())
+        .and_then(|()| BufReader::new(from).read_line(&mut first))
         .map_err(|error| words(&error, limit))?;
     match first.split_whitespace().nth(1) {
         Some("200") => Ok(()),

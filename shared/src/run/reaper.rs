@@ -86,11 +86,18 @@ pub(super) fn alive(dir: &Path) -> impl Iterator<Item = String> {
     })
 }
 
+/// Leaves what this process has from its starter, if it was started as a reaper. Call it before anything
+/// is opened.
+pub(crate) fn detach_if_asked() {
+    if std::env::var_os(REAPER_VAR).is_some() {
+        nix::unistd::setsid().ok(); // it may lead a session already
+        close_inherited();
+    }
+}
+
 /// Becomes the reaper if this process was started as one. Otherwise returns at once.
 pub(super) fn reap_if_asked() {
     let Some(dir) = std::env::var_os(REAPER_VAR) else { return };
-    nix::unistd::setsid().ok(); // it may lead a session already
-    close_inherited();
     let told_to_end = hear_signals();
     let reaped = std::panic::catch_unwind(|| reap(Path::new(&dir), &told_to_end));
     #[expect(clippy::exit, reason = "the reaper never reaches the tests' main")]

@@ -70,27 +70,56 @@ fn pass_on<T: Read + Write + Send + 'static>(
 /// A container knows its engine by these files. Without them it is a machine of its own.
 const ON_ANOTHER_MACHINE: &str = "hosts=$(cat /etc/hosts)
 umount /etc/hosts /etc/hostname /etc/resolv.conf && echo \"$hosts\" > /etc/hosts
-! grep docker/ /proc/self/cgroup && exec /actor";
+! grep docker/ /proc/self/cgroup && /actor";
+
+const ELSEWHERE: [&str; 5] = [
+    "--cap-add=SYS_ADMIN",
+    "--cgroupns=private",
+    "--security-opt=apparmor=unconfined",
+    "--hostname=elsewhere",
+    "--add-host=engine.test:host-gateway",
+];
 
 /// Kafka tells its clients an address, and Toxiproxy reaches its upstreams from a container.
 #[test]
 fn the_servers_of_an_engine_on_another_machine_are_reached() {
     let engine = format!("DOCKER_HOST=tcp://engine.test:{}", at_port());
-    let elsewhere = [
-        "--cap-add=SYS_ADMIN",
-        "--cgroupns=private",
-        "--security-opt=apparmor=unconfined",
-        "--hostname=elsewhere",
-        "--add-host=engine.test:host-gateway",
-    ];
     let vars = ["--env", &engine, "--env", "TESTENV_PROVIDER=docker"];
     for part in ["postgres", "redis through a proxy", "bucket", "round trip"] {
         let script = format!("{ON_ANOTHER_MACHINE} '{part}' pass");
 
-        let (passed, said) = job(&[&elsewhere[..], &vars].concat(), &script);
+        let (passed, said) = job(&[&ELSEWHERE[..], &vars].concat(), &script);
 
         assert!(passed && said.contains("a container of"), "{part}: {said}");
     }
+}
+
+/// Answers as `ssh` does, and reaches the engine there by its own way.
+const SSH: &str = r#"#!/bin/sh
+case "$*" in
+    "-G -l me -p77 -- away") echo "hostname engine.test" ;;
+    *"-l me -p77 -- away docker system dial-stdio") DOCKER_HOST=$THERE exec docker system dial-stdio ;;
+    *) echo "not asked for: $*" >&2; exit 255 ;;
+esac"#;
+
+/// The name of the machine is one that `ssh` alone knows.
+#[test]
+fn the_servers_of_an_engine_behind_ssh_are_reached() {
+    let there = format!("THERE=tcp://engine.test:{}", at_port());
+    let vars = ["--env", &there, "--env", "TESTENV_PROVIDER=docker"];
+    let with = |host: &str, part: &str| {
+        let script = format!(
+            "mkdir /ssh && echo '{SSH}' > /ssh/ssh && chmod +x /ssh/ssh && export PATH=/ssh:$PATH DOCKER_HOST={host}\n{ON_ANOTHER_MACHINE} '{part}' pass"
+        );
+        job(&[&ELSEWHERE[..], &vars].concat(), &script)
+    };
+    for part in ["postgres", "round trip"] {
+        let (passed, said) = with("ssh://me@away:77", part);
+
+        assert!(passed && said.contains("a container of"), "{part}: {said}");
+    }
+    let (passed, said) = with("ssh://away", "postgres");
+    assert!(!passed && said.contains("ssh: not asked for: -T"), "{said}");
 }
 
 /// A directory of Docker's configuration with a context for the engine at this socket.
