@@ -148,10 +148,8 @@ async fn container_at(label: &str, port: u16) -> Result<Option<Found>, Error> {
     Ok(listed.into_iter().find_map(|container: ContainerSummary| {
         let ports = container.ports?;
         let first = container.host_config.and_then(|config| config.network_mode);
-        // The engine calls its usual network by two names.
-        let first = first.filter(|name| name != "default").unwrap_or_else(|| "bridge".to_owned());
         let networks = container.network_settings.and_then(|settings| settings.networks);
-        let endpoint = networks.and_then(|mut networks| networks.remove(&first));
+        let endpoint = networks.and_then(|networks| first_of(first.as_deref(), networks));
         let inner = ports.iter().find(|it| it.public_port == Some(port))?.private_port;
         let name = container.names?.into_iter().next()?;
         Some(Found {
@@ -167,6 +165,15 @@ async fn container_at(label: &str, port: u16) -> Result<Option<Found>, Error> {
     }))
 }
 
+/// What a container has of the network in which it was started. An engine calls its usual network by
+/// several names: Docker says `default` and `bridge`, Podman nothing, or `bridge` and `podman`.
+fn first_of<T>(mode: Option<&str>, mut networks: HashMap<String, T>) -> Option<T> {
+    match mode.filter(|mode| !["default", "bridge"].contains(mode)) {
+        Some(name) => networks.remove(name),
+        None => networks.remove("bridge").or_else(|| networks.remove("podman")),
+    }
+}
+
 /// 403 with these words; the engine has no number of its own for it.
 fn is_connected(error: &EngineError) -> bool {
     let words = ["already exists in network", "already connected"]; // Docker's, Podman's
@@ -178,4 +185,24 @@ fn is_connected(error: &EngineError) -> bool {
 
 fn refused(error: &dyn std::fmt::Display) -> Error {
     Error::under(Heading::Docker, "the Docker engine refuses a network for the run").cause(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::first_of;
+
+    #[test]
+    fn the_usual_network_is_known_by_each_engines_names() {
+        let of = |mode, names: &[&'static str]| {
+            first_of(mode, HashMap::from_iter(names.iter().map(|name| (name.to_string(), *name))))
+        };
+        for mode in [None, Some("default"), Some("bridge")] {
+            assert_eq!(of(mode, &["bridge", "testenv-1"]), Some("bridge"));
+            assert_eq!(of(mode, &["testenv-1", "podman"]), Some("podman"));
+        }
+        assert_eq!(of(Some("shop"), &["bridge", "shop"]), Some("shop"));
+        assert_eq!(of(None, &["shop"]), None);
+    }
 }
