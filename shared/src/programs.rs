@@ -1,7 +1,8 @@
 //! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where
 //! `testenv setup` put them.
 //!
-//! Invariant: the programs of a service come from one directory, so two versions are never mixed.
+//! Invariant: the programs of a service come from one directory, so two versions are never mixed. What
+//! else is fetched does not change what serves: of the fetched versions the pinned one comes first.
 
 use std::env;
 use std::ffi::OsStr;
@@ -30,7 +31,7 @@ pub fn cache() -> PathBuf {
 }
 
 /// The programs with their paths, from the first directory that has them all: of the PATH, of `places`, of the service's part of the cache.
-/// A `*` in a place stands for a version, and the newest comes first.
+/// A `*` in a place stands for a version, and the newest comes first; in the cache, the pinned one comes before it.
 pub(crate) fn find(
     service: &str,
     programs: &[&str],
@@ -118,8 +119,23 @@ fn dirs(service: &str, places: &[&str]) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(places.iter().flat_map(|place| versions(Path::new(place))))
-        .chain(versions(&fetched(service).join("*/bin")))
+        .chain(pinned_first(versions(&fetched(service).join("*/bin")), pinned(service)))
         .collect()
+}
+
+/// The version of a service that is fetched where no other one is asked for.
+fn pinned(service: &str) -> &'static str {
+    SERVICES.iter().find(|known| known.name == service).map_or("", |known| known.image.tag)
+}
+
+/// The directories `<version>/bin`, those of the pinned version before the others. A package may count it in more parts: 17.5.0 for 17.5.
+fn pinned_first(mut dirs: Vec<PathBuf>, pinned: &str) -> Vec<PathBuf> {
+    let is_pinned = |dir: &PathBuf| {
+        let version = dir.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        version.strip_prefix(pinned).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    dirs.sort_by_key(|dir| !is_pinned(dir));
+    dirs
 }
 
 fn fetched(service: &str) -> PathBuf {
@@ -199,6 +215,16 @@ mod tests {
             found,
             ["17.5.0", "15", "9.6"].map(|it| dir.path().join(format!("pg-{it}/bin")))
         );
+    }
+
+    #[test]
+    fn of_fetched_versions_the_pinned_one_comes_before_newer_ones() {
+        let dir = with_files(&["18.4.0/bin/x", "17.50.0/bin/x", "17.5.0/bin/x", "13.23.0/bin/x"]);
+
+        let found = pinned_first(versions(&dir.path().join("*/bin")), "17.5");
+
+        let names = ["17.5.0", "18.4.0", "17.50.0", "13.23.0"];
+        assert_eq!(found, names.map(|name| dir.path().join(name).join("bin")));
     }
 
     #[test]
