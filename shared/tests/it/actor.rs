@@ -16,6 +16,7 @@ use testenv::tools::Run;
 #[path = "actor"]
 mod parts {
     pub(crate) mod docker;
+    pub(crate) mod given;
     pub(crate) mod kafka;
     pub(crate) mod postgres;
     pub(crate) mod proxy;
@@ -24,7 +25,7 @@ mod parts {
     pub(crate) mod templates;
 }
 #[cfg(feature = "integration")]
-use parts::{docker, kafka, postgres, proxy, redis, s3, templates};
+use parts::{docker, given, kafka, postgres, proxy, redis, s3, templates};
 
 #[cfg(feature = "integration")]
 mod echo;

@@ -37,6 +37,12 @@ impl Given {
         <sqlx::PgConnection as sqlx::Connection>::connect(&self.url).await.unwrap()
     }
 
+    /// Its major version.
+    pub(crate) async fn version(&self) -> i32 {
+        let version = self.column("SELECT current_setting('server_version_num')").await;
+        version[0].parse::<i32>().unwrap() / 10_000
+    }
+
     /// The one column of a query's rows.
     pub(crate) async fn column(&self, sql: &'static str) -> Vec<String> {
         sqlx::query_scalar(sql).fetch_all(&mut self.admin().await).await.unwrap()

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "integration")]
 pub(crate) mod engine;
+pub(crate) mod version;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -68,6 +69,9 @@ impl Lab {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
+        if version::wanted().is_some() {
+            command.env("TESTENV_PROVIDER", "native");
+        }
         command
     }
 
@@ -146,6 +150,9 @@ impl Lab {
 
     #[cfg(feature = "integration")]
     fn in_engine(&self) -> Vec<String> {
+        if version::wanted().is_some() {
+            return Vec::new();
+        }
         let owner = self.base().display().to_string();
         let of = |kind| engine::labelled(kind, "testenv.owner", &owner);
         [of("container"), of("network")].concat()

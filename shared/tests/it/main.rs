@@ -60,6 +60,8 @@ mod p3_rights;
 #[cfg(feature = "integration")]
 mod p3_snapshot;
 #[cfg(feature = "integration")]
+mod p3_versions;
+#[cfg(feature = "integration")]
 mod p3_whole;
 #[cfg(feature = "integration")]
 mod p4_given_servers;

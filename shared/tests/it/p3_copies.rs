@@ -68,7 +68,10 @@ async fn a_session_that_is_ended_while_nothing_is_to_do_holds_its_template_again
 async fn the_limits_of_a_role_are_not_those_of_the_sessions_that_make_its_databases() {
     let (given, lab) = (Given::start(), Lab::new());
     let alice = given.role("alice").await;
-    given.execute("ALTER ROLE alice SET idle_session_timeout = '500ms'").await;
+    // Version 13 has no limit for a session that is idle.
+    if given.version().await >= 14 {
+        given.execute("ALTER ROLE alice SET idle_session_timeout = '500ms'").await;
+    }
     given.execute("ALTER ROLE alice SET default_transaction_read_only = on").await;
     let mut test = lab.actor("asked", "pass");
     test.env("TESTENV_POSTGRES_URL", &alice)

@@ -62,9 +62,11 @@ async fn a_subscription_and_the_slot_it_reads_keep_no_database_from_being_droppe
         (inside(&given, &names[0]).await, inside(&given, &names[1]).await);
     execute(&mut publisher, "CREATE PUBLICATION p FOR TABLE users").await;
     execute(&mut publisher, "SELECT pg_create_logical_replication_slot('s', 'pgoutput')").await;
+    // As the server itself reaches it, from inside of its container too.
+    let port = given.column("SELECT current_setting('port')").await;
     let subscribe = format!(
-        "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 dbname={} user=postgres password=''open sesame''' PUBLICATION p WITH (create_slot = false)",
-        names[0]
+        "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port={} dbname={} user=postgres password=''open sesame''' PUBLICATION p WITH (create_slot = false)",
+        port[0], names[0]
     );
     execute(&mut subscriber, &subscribe).await;
     wait::until(PROMISED, "a slot that is read", async || {

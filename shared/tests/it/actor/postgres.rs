@@ -1,18 +1,10 @@
 //! The parts that play with PostgreSQL.
 
-use std::time::Duration;
-
-use testcontainers_modules::postgres::Postgres;
-use testcontainers_modules::testcontainers::ImageExt;
-use testcontainers_modules::testcontainers::core::{ContainerPort, Mount};
 use testenv::fresh_db;
 use testenv::tools::Run;
-use testenv::tools::{self, docker};
 
+use crate::given::{serve, serve_small};
 use crate::{Held, held, nothing, runtime, say};
-
-const PORT: ContainerPort = ContainerPort::Tcp(5432);
-const DATA: &str = "/var/lib/postgresql/data";
 
 pub(crate) fn play(part: &str) -> Option<Held> {
     // Joined by the parts alone: somebody else's part may have to do something before.
@@ -121,31 +113,4 @@ async fn more_and_more() {
     loop {
         held.push(fresh_db().await);
     }
-}
-
-/// A server as others run them: its own settings, a password.
-async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
-    serve_with(run, Mount::tmpfs_mount(DATA)).await
-}
-
-/// A server with room for the template and a few copies.
-async fn serve_small(run: &'static Run) -> Result<String, testenv::Error> {
-    serve_with(run, Mount::tmpfs_mount(DATA).with_size("72m")).await
-}
-
-async fn serve_with(run: &'static Run, data: Mount) -> Result<String, testenv::Error> {
-    let image = docker::resolve(tools::POSTGRES.image).await?;
-    let request = Postgres::default()
-        .with_password("open sesame")
-        .with_name(&image.name)
-        .with_tag(&image.tag)
-        // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
-        .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
-        // What some need, and PostgreSQL leaves out unless asked.
-        .with_cmd(["-c", "max_prepared_transactions=10", "-c", "wal_level=logical"])
-        .with_mount(data);
-    let limit = Duration::from_secs(60);
-    let started = docker::start(run, "given", request, &[PORT], &[], limit).await?;
-    let address = started.address(PORT).await?;
-    Ok(format!("postgres://postgres:open%20sesame@{address}/postgres"))
 }
