@@ -28,6 +28,10 @@ mod new;
 mod shams;
 mod times;
 
+// The harness: the versions of its servers.
+mod versions;
+mod versions_ways;
+
 // The hunt: one test, run until it fails.
 mod hunt;
 mod hunt_find;
@@ -223,6 +227,8 @@ enum DevWord {
     },
     /// Runs the suite in both tiers, and shows the definition of done, each line with its evidence
     Done(done::Options),
+    /// Tries what the harness promises of PostgreSQL on its versions 13 to 18, each fetched once
+    Versions(versions::Options),
 }
 
 fn main() -> ExitCode {
@@ -270,5 +276,6 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Dev(DevWord::New { number, noun })) => new::new(&course, number, &noun),
         Some(Word::Dev(DevWord::Lint { install })) => lint::lint(&course, install),
         Some(Word::Dev(DevWord::Done(options))) => done::done(&course, &options),
+        Some(Word::Dev(DevWord::Versions(options))) => versions::versions(&course, &options),
     }
 }

@@ -23,6 +23,8 @@ const RUN_BY: &[(&str, &str, &str)] = &[
     ("cargo course dev new", "course/tests/cli/dev.rs", "\"dev\", \"new\""),
     ("cargo course dev lint", ".ci/run", "cargo course dev lint --install"),
     ("cargo course dev done", ".ci/run", "cargo course dev done"),
+    // Without a version it does the same for more of them.
+    ("cargo course dev versions", ".ci/run", "cargo course dev versions 13 18"),
     ("cargo course setup", "course/src/test_all.rs", "setup::setup("),
     ("cargo course doctor", "course/tests/cli/machine.rs", "[\"doctor\"]"),
     ("cargo course check", "course/tests/cli/grading.rs", "\"check\""),

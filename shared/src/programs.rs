@@ -1,8 +1,8 @@
 //! Where the programs of the native way are: in the PATH, in a place of the distribution's own, or where
 //! `testenv setup` put them.
 //!
-//! Invariant: the programs of a service come from one directory, so two versions are never mixed. What
-//! else is fetched does not change what serves: of the fetched versions the pinned one comes first.
+//! Invariant: the programs of a service come from one directory, so two versions are never mixed. Of
+//! the fetched versions the pinned one comes first, whatever else was fetched.
 
 use std::env;
 use std::ffi::OsStr;

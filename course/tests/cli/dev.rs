@@ -226,3 +226,25 @@ fn a_new_task_is_sound_and_nothing_is_written_over() {
             .says(2, &["cannot be part of a package's name", "to fix: "]);
     }
 }
+
+#[test]
+fn a_version_that_is_not_supported_is_refused() {
+    let said = Workspace::new().course(&["dev", "versions", "13", "12"]);
+
+    said.says(2, &["12 is not in 13..=18"]);
+}
+
+/// The workspace has no program that could fetch one.
+#[test]
+fn each_version_that_cannot_be_fetched_is_an_error_that_names_it() {
+    let said = Workspace::new().course(&["dev", "versions", "13", "18"]);
+
+    said.says(
+        1,
+        &[
+            "PostgreSQL 13: it cannot be fetched",
+            "PostgreSQL 18: it cannot be fetched",
+            "failed: PostgreSQL 13, 18",
+        ],
+    );
+}

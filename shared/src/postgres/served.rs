@@ -39,8 +39,7 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 const TLS: &str = "add the harness's feature `tls`, if the connection has to be encrypted";
 
-/// `DROP DATABASE … WITH (FORCE)` came with 13. `cargo course dev versions` tries the promises with
-/// this version and all later ones.
+/// `DROP DATABASE … WITH (FORCE)` came with 13. CI tries the promises on this version too.
 const OLDEST: i32 = 130_000;
 
 /// No data here survives a crash, and none has to.
