@@ -28,7 +28,8 @@ mod new;
 mod shams;
 mod times;
 
-// The harness: the versions of its servers.
+// The harness: what it costs to build, and the versions of its servers.
+mod costs;
 mod versions;
 mod versions_ways;
 
@@ -227,6 +228,8 @@ enum DevWord {
     },
     /// Runs the suite in both tiers, and shows the definition of done, each line with its evidence
     Done(done::Options),
+    /// Measures what each feature of the harness costs to build, beside testcontainers and the same client
+    Costs(costs::Options),
     /// Tries what the harness promises of PostgreSQL on its versions 13 to 18, each fetched once
     Versions(versions::Options),
 }
@@ -276,6 +279,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Some(Word::Dev(DevWord::New { number, noun })) => new::new(&course, number, &noun),
         Some(Word::Dev(DevWord::Lint { install })) => lint::lint(&course, install),
         Some(Word::Dev(DevWord::Done(options))) => done::done(&course, &options),
+        Some(Word::Dev(DevWord::Costs(options))) => costs::costs(&course, &options),
         Some(Word::Dev(DevWord::Versions(options))) => versions::versions(&course, &options),
     }
 }

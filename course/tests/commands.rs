@@ -25,6 +25,8 @@ const RUN_BY: &[(&str, &str, &str)] = &[
     ("cargo course dev done", ".ci/run", "cargo course dev done"),
     // Without a version it does the same for more of them.
     ("cargo course dev versions", ".ci/run", "cargo course dev versions 13 18"),
+    // The least of the features: the others take minutes each.
+    ("cargo course dev costs", ".ci/run", "cargo course dev costs seed"),
     ("cargo course setup", "course/src/test_all.rs", "setup::setup("),
     ("cargo course doctor", "course/tests/cli/machine.rs", "[\"doctor\"]"),
     ("cargo course check", "course/tests/cli/grading.rs", "\"check\""),

@@ -228,6 +228,13 @@ fn a_new_task_is_sound_and_nothing_is_written_over() {
 }
 
 #[test]
+fn the_cost_of_what_is_no_feature_is_refused() {
+    let said = Workspace::new().course(&["dev", "costs", "mysql"]);
+
+    said.says(2, &["'mysql'", "redis,integration"]);
+}
+
+#[test]
 fn a_version_that_is_not_supported_is_refused() {
     let said = Workspace::new().course(&["dev", "versions", "13", "12"]);
 

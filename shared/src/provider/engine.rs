@@ -245,9 +245,9 @@ fn over_ssh(host: &str, limit: Duration) -> Result<(), String> {
         return Err("ssh has no pipes".into());
     };
     let answered = answered(back, there, limit);
+    way.kill().ok();
+    let output = way.wait_with_output().map(|output| output.stderr).unwrap_or_default();
     answered.map_err(|why| {
-        way.kill().ok();
-        let output = way.wait_with_output().map(|output| output.stderr).unwrap_or_default();
         let said = String::from_utf8_lossy(&output);
         said.lines()
             .rfind(|line| !line.trim().is_empty())
