@@ -13,6 +13,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A type that a test can ask for.
 ///
@@ -61,6 +62,8 @@ pub struct Wanted {
     template: Option<fn() -> crate::Template>,
     /// Names and texts.
     fixtures: Vec<(&'static str, &'static str)>,
+    /// Whether an argument has asked for a database.
+    is_asked: AtomicBool,
 }
 
 impl Wanted {
@@ -72,6 +75,7 @@ impl Wanted {
             #[cfg(all(feature = "integration", feature = "postgres"))]
             template: None,
             fixtures: Vec::new(),
+            is_asked: AtomicBool::new(false),
         }
     }
 
@@ -88,6 +92,19 @@ impl Wanted {
         self
     }
 
+    /// Called when all arguments are there, if the attribute says something about databases.
+    ///
+    /// # Panics
+    ///
+    /// If none was made: then the test would not have what stands above it.
+    #[doc(hidden)]
+    pub fn expect_database(&self) {
+        assert!(
+            self.is_asked.load(Ordering::Relaxed),
+            "the attribute says what a database has, and no argument asks for one: add `db: Db`"
+        );
+    }
+
     /// A private database with the migrations of the attribute, and its fixtures. Without
     /// migrations in the attribute, those of the folder `migrations` beside the package's
     /// `Cargo.toml`; without such a folder, none.
@@ -97,6 +114,7 @@ impl Wanted {
     /// As [`crate::fresh_db`], and if a fixture fails.
     #[cfg(all(feature = "integration", feature = "postgres"))]
     pub async fn db(&self) -> crate::Db {
+        self.is_asked.store(true, Ordering::Relaxed);
         let template = match self.template {
             Some(template) => template(),
             None if Path::new(self.package).join("migrations").is_dir() => {

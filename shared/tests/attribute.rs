@@ -105,6 +105,11 @@ async fn a_type_of_a_projects_own_is_an_argument(shop: Shop) {
 #[should_panic(expected = "fixtures/wrong.sql failed")]
 async fn a_fixture_that_fails_is_named(_db: Wrong) {}
 
+/// The types alone do not say whether there will be a database.
+#[testenv::test(fixtures("users"))]
+#[should_panic(expected = "no argument asks for one: add `db: Db`")]
+async fn fixtures_without_a_database_are_not_forgotten(_redis: Redis) {}
+
 struct Wrong;
 
 impl Argument for Wrong {

@@ -31,6 +31,8 @@ fn expanded(options: &Options, mut function: ItemFn) -> Result<Tokens, Error> {
     // What the function is called with, and what is kept until it has returned.
     let values: Vec<_> = (0..arguments.len()).map(|at| format_ident!("value_{at}")).collect();
     let guards: Vec<_> = (0..arguments.len()).map(|at| format_ident!("_guard_{at}")).collect();
+    // The types alone do not say it: one of the project's own may ask for a database.
+    let expect = options.needs_database.as_ref().map(|_| quote!(wanted.expect_database();));
     let (name, returned) = (&function.sig.ident, &function.sig.output);
     let wanted = options.wanted();
     let give = arguments
@@ -45,6 +47,7 @@ fn expanded(options: &Options, mut function: ItemFn) -> Result<Tokens, Error> {
                 #function
                 let wanted = #wanted;
                 #(let (#values, #guards) = #give.await;)*
+                #expect
                 #name(#(#values),*).await
             }
         });
@@ -60,6 +63,7 @@ fn expanded(options: &Options, mut function: ItemFn) -> Result<Tokens, Error> {
             #function
             let wanted = #wanted;
             #(let (#values, #guards) = ::testenv::blocking::wait(#give);)*
+            #expect
             #name(#(#values),*)
         }
     })
