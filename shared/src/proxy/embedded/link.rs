@@ -114,10 +114,17 @@ pub(super) async fn carry_both(
     };
     // As in Toxiproxy, a connection that is older than the toxic is only closed.
     if ended.is_err() && began.toxics.iter().any(|toxics| toxics.reset.is_some()) {
-        client.set_zero_linger()?;
-        server.set_zero_linger()?;
+        reset_at_close(&client)?;
+        reset_at_close(&server)?;
     }
     Ok(())
+}
+
+/// Makes the end of a connection a reset. tokio's `set_zero_linger` does the same, but is newer than
+/// the lowest tokio that the harness allows.
+fn reset_at_close(stream: &TcpStream) -> io::Result<()> {
+    let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+    Ok(nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::Linger, &at_once)?)
 }
 
 /// The connection is to be reset.
