@@ -186,11 +186,6 @@ async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnecti
     let mut admin = connected
         .map_err(|_| refused(format!("no login within {LOGIN_LIMIT:?}")))?
         .map_err(|error| tls(pooler::told(&error, refused)))?;
-    if given {
-        let looked = pooler::expect_none(&mut admin, &options, refused);
-        let looked = tokio::time::timeout(LOGIN_LIMIT, looked).await;
-        looked.map_err(|_| refused(format!("no answer to a query within {LOGIN_LIMIT:?}")))??;
-    }
     // Most servers say it with their greeting; a fork may say there what is no number.
     let version = match admin.server_version_num() {
         Some(version) => version.cast_signed(),
@@ -204,6 +199,11 @@ async fn handshake(address: &Address, given: bool) -> Result<(String, PgConnecti
             version / 10_000,
             OLDEST / 10_000
         )));
+    }
+    if given {
+        let looked = pooler::expect_none(&mut admin, &options, refused);
+        let looked = tokio::time::timeout(LOGIN_LIMIT, looked).await;
+        looked.map_err(|_| refused(format!("no answer to a query within {LOGIN_LIMIT:?}")))??;
     }
     let rights = "SELECT CASE WHEN rolsuper THEN 'superuser' WHEN rolcreatedb THEN 'creator' END
         FROM pg_roles WHERE rolname = current_user";
