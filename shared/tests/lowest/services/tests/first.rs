@@ -52,20 +52,9 @@ async fn an_argument_is_a_database(db: testenv::Db) {
 
 #[cfg(feature = "integration")]
 #[tokio::test]
-async fn a_counter_begins_at_nothing() {
-    use redis::AsyncCommands;
-    let redis = testenv::fresh_redis().await;
-    let mut connection = redis.connection().await;
-
-    let counted: i64 = connection.incr("visits", 1).await.unwrap();
-
-    assert_eq!(counted, 1);
-}
-
-#[cfg(feature = "integration")]
-#[tokio::test]
 async fn a_proxy_leads_to_a_server_of_the_run() {
     let redis = testenv::fresh_redis().await;
+    drop(redis.connection().await);
     let proxy = testenv::fresh_proxy(redis.url()).await;
 
     let connected = std::net::TcpStream::connect(proxy.address());
