@@ -18,40 +18,25 @@ use crate::tasks::Course;
 /// A build takes minutes of processor time. What takes an hour hangs.
 const LIMIT: Duration = Duration::from_hours(1);
 
-/// Features, and the packages that a project would have in their place.
+/// What a project has without the harness, beside the clients: for each feature with real servers.
+const SERVERS: &[&str] = &["testcontainers-modules", "tokio"];
+
+/// Features, and the clients that a project would have in their place.
 struct Cost {
     features: &'static str,
-    by_hand: &'static [&'static str],
+    clients: &'static [&'static str],
 }
 
 const COSTS: &[Cost] = &[
-    Cost { features: "seed", by_hand: &["rand", "sha2"] },
-    Cost { features: "proptest", by_hand: &["proptest", "rand", "sha2"] },
-    Cost {
-        features: "postgres,integration",
-        by_hand: &["sqlx", "testcontainers-modules", "tokio"],
-    },
-    Cost {
-        features: "postgres,integration,macros",
-        by_hand: &["sqlx", "testcontainers-modules", "tokio"],
-    },
-    Cost { features: "redis,integration", by_hand: &["redis", "testcontainers-modules", "tokio"] },
-    Cost {
-        features: "kafka,integration",
-        by_hand: &["rdkafka", "testcontainers-modules", "tokio"],
-    },
-    Cost {
-        features: "s3,integration",
-        by_hand: &["aws-sdk-s3", "aws-smithy-http-client", "testcontainers-modules", "tokio"],
-    },
-    Cost {
-        features: "toxiproxy,integration",
-        by_hand: &["reqwest", "testcontainers-modules", "tokio"],
-    },
-    Cost {
-        features: "postgres,integration,tls",
-        by_hand: &["sqlx", "testcontainers-modules", "tokio"],
-    },
+    Cost { features: "seed", clients: &["rand", "sha2"] },
+    Cost { features: "proptest", clients: &["proptest", "rand", "sha2"] },
+    Cost { features: "postgres,integration", clients: &["sqlx"] },
+    Cost { features: "postgres,integration,macros", clients: &["sqlx"] },
+    Cost { features: "postgres,integration,tls", clients: &["sqlx"] },
+    Cost { features: "redis,integration", clients: &["redis"] },
+    Cost { features: "kafka,integration", clients: &["rdkafka"] },
+    Cost { features: "s3,integration", clients: &["aws-sdk-s3", "aws-smithy-http-client"] },
+    Cost { features: "toxiproxy,integration", clients: &["reqwest"] },
 ];
 
 /// The options of `dev costs`.
@@ -71,16 +56,18 @@ pub(crate) fn costs(course: &Course, options: &Options) -> Result<ExitCode, Erro
         let features: Vec<&str> = cost.features.split(',').collect();
         let path = course.root.join("shared");
         let harness = format!("shared = {{ path = {path:?}, features = {features:?} }}\n");
-        let by_hand = dependencies(course, cost.by_hand)?;
+        let servers = if features.contains(&"integration") { SERVERS } else { &[] };
+        let by_hand = [cost.clients, servers].concat();
 
         let ours = built(course, cost.features, &harness)?;
-        let theirs = built(course, &format!("{} by hand", cost.features), &by_hand)?;
+        let theirs =
+            built(course, &format!("{} by hand", cost.features), &dependencies(course, &by_hand)?)?;
 
         let (ours, theirs) = (ours.as_secs_f64(), theirs.as_secs_f64());
         say::out(format_args!(
             "{}: {ours:.0} s of processor time, {} {theirs:.0} s, ratio {:.2}",
             paint(STRONG, cost.features),
-            cost.by_hand.join(", "),
+            by_hand.join(", "),
             ours / theirs
         ));
     }

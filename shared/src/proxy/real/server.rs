@@ -183,11 +183,10 @@ impl Toxiproxy {
             Place::Container { name, joined } if upstream.is_loopback() => {
                 self.inside(place, name, joined).await
             }
-            // Otherwise it is a server beside the engine, which has nothing to do with the run.
-            Place::Container { name, joined }
-                if is_the_engines(place) && self.inside(place, name, joined).await.is_ok() =>
-            {
-                self.inside(place, name, joined).await
+            Place::Container { name, joined } if is_the_engines(place) => {
+                // What is no server of the run is one beside the engine, known there by its own name.
+                let found = self.inside(place, name, joined).await;
+                Ok(found.unwrap_or_else(|_| place.to_owned()))
             }
             Place::Container { name, joined } if upstream.is_name() => {
                 self.join(name, joined).await?;
