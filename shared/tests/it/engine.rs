@@ -80,6 +80,15 @@ const ELSEWHERE: [&str; 5] = [
     "--add-host=engine.test:host-gateway",
 ];
 
+/// What a script says on another machine, and whether it passed. Nothing of its run is left on the engine.
+fn elsewhere(vars: &[&str], script: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap().path().display().to_string();
+    let script = format!("mkdir -p {dir} && export TESTENV_DIR={dir}\n{script}");
+    let played = job(&[&ELSEWHERE[..], vars].concat(), &script);
+    assert_eq!(labelled("container", "testenv.owner", &dir), Vec::<String>::new(), "{played:?}");
+    played
+}
+
 /// Kafka tells its clients an address, and Toxiproxy reaches its upstreams from a container.
 #[test]
 fn the_servers_of_an_engine_on_another_machine_are_reached() {
@@ -88,7 +97,7 @@ fn the_servers_of_an_engine_on_another_machine_are_reached() {
     for part in ["postgres", "redis through a proxy", "bucket", "round trip"] {
         let script = format!("{ON_ANOTHER_MACHINE} '{part}' pass");
 
-        let (passed, said) = job(&[&ELSEWHERE[..], &vars].concat(), &script);
+        let (passed, said) = elsewhere(&vars, &script);
 
         assert!(passed && said.contains("a container of"), "{part}: {said}");
     }
@@ -98,20 +107,20 @@ fn the_servers_of_an_engine_on_another_machine_are_reached() {
 const SSH: &str = r#"#!/bin/sh
 case "$*" in
     "-G -l me -p77 -- away") echo "hostname engine.test" ;;
-    *"-l me -p77 -- away docker system dial-stdio") DOCKER_HOST=$THERE exec docker system dial-stdio ;;
+    *"-l me -p77 -- away docker system dial-stdio") DOCKER_HOST=THERE exec docker system dial-stdio ;;
     *) echo "not asked for: $*" >&2; exit 255 ;;
 esac"#;
 
 /// The name of the machine is one that `ssh` alone knows.
 #[test]
 fn the_servers_of_an_engine_behind_ssh_are_reached() {
-    let there = format!("THERE=tcp://engine.test:{}", at_port());
-    let vars = ["--env", &there, "--env", "TESTENV_PROVIDER=docker"];
+    let ssh = SSH.replace("THERE", &format!("tcp://engine.test:{}", at_port()));
+    let vars = ["--env", "TESTENV_PROVIDER=docker"];
     let with = |host: &str, part: &str| {
         let script = format!(
-            "mkdir /ssh && echo '{SSH}' > /ssh/ssh && chmod +x /ssh/ssh && export PATH=/ssh:$PATH DOCKER_HOST={host}\n{ON_ANOTHER_MACHINE} '{part}' pass"
+            "mkdir /ssh && echo '{ssh}' > /ssh/ssh && chmod +x /ssh/ssh && export PATH=/ssh:$PATH DOCKER_HOST={host}\n{ON_ANOTHER_MACHINE} '{part}' pass"
         );
-        job(&[&ELSEWHERE[..], &vars].concat(), &script)
+        elsewhere(&vars, &script)
     };
     for part in ["postgres", "round trip"] {
         let (passed, said) = with("ssh://me@away:77", part);
