@@ -60,7 +60,7 @@ pub use crate::service::*;
 /// const HTTP: ContainerPort = ContainerPort::Tcp(80);
 /// let address = Run::join()?.once("nginx", async |run| {
 ///     let image = GenericImage::new("nginx", "1.27").with_wait_for(WaitFor::message_on_stderr("start worker"));
-///     let request = ContainerRequest::from(image);
+///     let request = || ContainerRequest::from(image.clone());
 ///     let started: Started<_> = docker::start(run, "nginx", request, &[HTTP], &[], Duration::from_secs(60)).await?;
 ///     started.address(HTTP).await
 /// });

@@ -7,6 +7,8 @@ use super::here;
 use crate::provider::{docker_host, docker_is_local, host_of};
 use crate::{Error, Heading};
 
+pub(super) const LOOPBACK: &str = "127.0.0.1";
+
 /// The address of a container's port, as `host:port`, as this process reaches it. The engine is
 /// asked each time, because a container that was started again has another address.
 pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, Error> {
@@ -30,19 +32,30 @@ pub(super) async fn of(container: &str, port: ContainerPort) -> Result<String, E
         return Ok(format!("{ip}:{}", port.as_u16()));
     }
     let bindings = settings.ports.unwrap_or_default().remove(&port.to_string()).flatten();
-    let bindings = bindings.unwrap_or_default();
-    let by_ip4 =
-        bindings.iter().find(|binding| binding.host_ip.as_ref().is_none_or(|ip| !ip.contains(':')));
-    let published = by_ip4.and_then(|binding| binding.host_port.as_deref());
+    let published = bindings.unwrap_or_default().into_iter().find_map(|binding| binding.host_port);
     let published = published.ok_or_else(|| unknown("it is not published".into()))?;
     Ok(format!("{}:{published}", host()?))
+}
+
+/// The address of the engine's machine on which ports are published. It is one address, because an
+/// engine may give a port of a container one number for IPv4 and another one for IPv6.
+pub(super) async fn published_on() -> &'static str {
+    if docker_is_local() {
+        return LOOPBACK;
+    }
+    let host = host_of(&docker_host()).unwrap_or_default();
+    let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), 0)).await;
+    match found.is_ok_and(|mut found| found.all(|address| address.is_ipv6())) {
+        true => "::",
+        false => "0.0.0.0",
+    }
 }
 
 /// The host on which published ports listen, as this process names it.
 pub(super) fn host() -> Result<String, Error> {
     // Where the port was bound.
     if docker_is_local() {
-        return Ok("127.0.0.1".into());
+        return Ok(LOOPBACK.into());
     }
     let engine = docker_host();
     host_of(&engine).ok_or_else(|| {

@@ -168,7 +168,7 @@ impl Kept {
         &self,
         service: &'static str,
         password: &str,
-        request: ContainerRequest<I>,
+        request: impl Fn() -> ContainerRequest<I>,
         ports: &'static [ContainerPort],
         tmpfs: super::memory::Mounts,
         limit: Duration,

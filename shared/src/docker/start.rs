@@ -1,17 +1,20 @@
 //! Starts a container, with labels that say to whom it belongs.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::mem::ManuallyDrop;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers_modules::testcontainers::core::ContainerPort;
 use testcontainers_modules::testcontainers::runners::AsyncRunner;
-use testcontainers_modules::testcontainers::{ContainerAsync, ContainerRequest, Image, ImageExt};
+use testcontainers_modules::testcontainers::{
+    ContainerAsync, ContainerRequest, Image, ImageExt, TestcontainersError,
+};
 
-use super::client::limited;
+use super::client::{docker_client_instance, is_missing, limited, query};
 use super::{address, here, memory};
-use crate::provider::{docker_host, docker_is_local};
+use crate::provider::docker_host;
 use crate::run::{Owner, Run, ledger};
 use crate::{Error, Heading, cure};
 
@@ -64,7 +67,8 @@ pub fn note(run: &Run) -> Result<(), Error> {
 }
 
 /// Starts a container for `run`, with labels and a name. Its `ports` are bound to loopback if the
-/// engine is local. Its `tmpfs` directories are in memory.
+/// engine is local. Its `tmpfs` directories are in memory. `request` is asked again if the engine
+/// chose a port that somebody has.
 ///
 /// # Errors
 ///
@@ -73,7 +77,7 @@ pub fn note(run: &Run) -> Result<(), Error> {
 pub async fn start<I: Image>(
     run: &Run,
     service: &'static str,
-    request: ContainerRequest<I>,
+    request: impl Fn() -> ContainerRequest<I>,
     ports: &'static [ContainerPort],
     tmpfs: &'static [&'static str],
     limit: Duration,
@@ -85,7 +89,7 @@ pub async fn start<I: Image>(
 pub(crate) async fn start_with<I: Image>(
     run: &Run,
     service: &'static str,
-    request: ContainerRequest<I>,
+    request: impl Fn() -> ContainerRequest<I>,
     ports: &'static [ContainerPort],
     tmpfs: HashMap<String, String>,
     limit: Duration,
@@ -97,6 +101,12 @@ pub(crate) async fn start_with<I: Image>(
     launch(scope, service, request, ports, tmpfs, limit).await
 }
 
+/// How long another port is tried for. Each try takes half a second.
+const PORT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Without force: what runs stays.
+const NEVER_RAN: Option<query::RemoveContainerOptions> = None;
+
 /// To whom a container belongs: its name, and the labels by which it is found.
 pub(super) struct Scope {
     pub(super) name: String,
@@ -106,39 +116,66 @@ pub(super) struct Scope {
 pub(super) async fn launch<I: Image>(
     scope: Scope,
     service: &'static str,
-    request: ContainerRequest<I>,
+    request: impl Fn() -> ContainerRequest<I>,
     ports: &'static [ContainerPort],
     tmpfs: HashMap<String, String>,
     limit: Duration,
 ) -> Result<Started<I>, Error> {
+    let not_ready = |cause: &dyn Display| {
+        Error::under(Heading::Start, format!("the {service} container did not get ready"))
+            .tried(format!("Docker at {}", docker_host()))
+            .cause(cause)
+            .fix(cure::command("doctor"))
+    };
+    let engine = docker_client_instance().await.map_err(|cause| not_ready(&cause))?;
     let job = here::job().await?;
     let network = job.and_then(|job| job.network.as_deref());
     // Of a container that is reached over a network of the engine's, nothing has to be published further.
-    let local = docker_is_local() || network.is_some();
-    let request = request
-        .with_container_name(scope.name)
-        .with_labels(scope.labels)
-        .with_labels(job.map(|job| (JOB_LABEL, &job.id)))
-        .with_label(SERVICE_LABEL, service)
-        .with_startup_timeout(limit)
-        .with_host_config_modifier(move |config| {
-            bind(config, ports, tmpfs.clone(), local);
-            if let Some(network) = network {
-                config.network_mode = Some(network.to_owned());
-            }
-        });
+    let published_on = match network {
+        Some(_) => address::LOOPBACK,
+        None => address::published_on().await,
+    };
+    let request = || {
+        let tmpfs = tmpfs.clone();
+        request()
+            .with_container_name(&scope.name)
+            .with_labels(scope.labels.clone())
+            .with_labels(job.map(|job| (JOB_LABEL, &job.id)))
+            .with_label(SERVICE_LABEL, service)
+            .with_startup_timeout(limit)
+            .with_host_config_modifier(move |config| {
+                bind(config, ports, tmpfs.clone(), published_on);
+                if let Some(network) = network {
+                    config.network_mode = Some(network.to_owned());
+                }
+            })
+    };
     // The limit is for the server; the engine has its own time to make the container, and testcontainers
     // waits two minutes for each of its answers.
     let what = format!("the start of the {service} container");
-    match limited(limit + CREATE_LIMIT, &what, request.start()).await? {
-        Ok(container) => Ok(Started { container: ManuallyDrop::new(container) }),
-        Err(cause) => {
-            Err(Error::under(Heading::Start, format!("the {service} container did not get ready"))
-                .tried(format!("Docker at {}", docker_host()))
-                .cause(cause)
-                .fix(cure::command("doctor")))
+    limited(limit + CREATE_LIMIT, &what, async {
+        let since = Instant::now();
+        loop {
+            match request().start().await {
+                Ok(container) => break Ok(Started { container: ManuallyDrop::new(container) }),
+                Err(cause) if is_taken(&cause) && since.elapsed() < PORT_LIMIT => {
+                    match engine.remove_container(&scope.name, NEVER_RAN).await {
+                        Err(cause) if !is_missing(&cause) => break Err(not_ready(&cause)),
+                        _ => {}
+                    }
+                }
+                Err(cause) => break Err(not_ready(&cause)),
+            }
         }
-    }
+    })
+    .await?
+}
+
+/// Whether the engine says that it chose a port that somebody else has. It tries ten in a row, and
+/// a container that publishes a range for all of the network can have more.
+fn is_taken(said: &TestcontainersError) -> bool {
+    let said = said.to_string();
+    ["address already in use", "port is already allocated"].iter().any(|it| said.contains(it))
 }
 
 /// The name of the run's container for a service.
@@ -150,19 +187,16 @@ fn bind(
     config: &mut HostConfig,
     ports: &[ContainerPort],
     tmpfs: HashMap<String, String>,
-    local: bool,
+    published_on: &str,
 ) {
-    if local {
-        let binding = || {
-            Some(vec![PortBinding {
-                host_ip: Some("127.0.0.1".into()),
-                host_port: Some("0".into()),
-            }])
-        };
-        config.publish_all_ports = Some(false);
-        config.port_bindings =
-            Some(ports.iter().map(|port| (port.to_string(), binding())).collect());
-    }
+    let binding = || {
+        Some(vec![PortBinding {
+            host_ip: Some(published_on.to_owned()),
+            host_port: Some("0".into()),
+        }])
+    };
+    config.publish_all_ports = Some(false);
+    config.port_bindings = Some(ports.iter().map(|port| (port.to_string(), binding())).collect());
     config.tmpfs = Some(tmpfs);
 }
 

@@ -14,9 +14,10 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
     let image = docker::on_engine(docker::resolve(S::SERVICE.image)).await?;
     let unset = format!("{} is not set", S::SERVICE.url_var);
     announce(name, &format!("a container of {image} ({}; {unset})", image.why));
-    let container = parts::<S>(&image, &secrets).await?;
+    let (host, data) = parts::<S>(&image).await?;
+    let of = secrets.clone();
     let place = docker::on_engine(async move {
-        let (request, data) = container;
+        let request = || S::container(&image, &of, host.as_deref());
         let started =
             docker::start_with(run, name, request, S::ports().await?, data, S::START_LIMIT).await?;
         started.address(S::PORT).await
@@ -25,21 +26,20 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
     Server::handshake::<S>(address, Origin::Owned).await
 }
 
-/// The parts of a container's start: the request, and the directories in memory.
+/// What a container's start needs to know: the host at which its clients reach it, and the
+/// directories in memory.
 pub(super) async fn parts<S: Served>(
     image: &Chosen,
-    secrets: &Secrets,
-) -> Result<(ContainerRequest<S::Image>, memory::Mounts), Error> {
-    let of = image.clone();
-    let (host, data) = docker::on_engine(async move {
+) -> Result<(Option<String>, memory::Mounts), Error> {
+    let image = image.clone();
+    docker::on_engine(async move {
         let data = match S::DATA {
-            Data::OfTheImage { var, usual } => memory::of(&of, var, usual).await?,
+            Data::OfTheImage { var, usual } => memory::of(&image, var, usual).await?,
             Data::At(dirs) => memory::at(dirs),
         };
-        Ok::<_, Error>((docker::published_at().await?, data))
+        Ok((docker::published_at().await?, data))
     })
-    .await?;
-    Ok((S::container(image, secrets, host.as_deref()), data))
+    .await
 }
 
 /// The address of a started server. Before that, makes the server accept the lasting password and

@@ -60,14 +60,16 @@ pub(super) async fn start_or_connect<S: Served>(run: &'static Run) -> Result<Ser
 
 async fn start<S: Served>(kept: Kept, image: &docker::Chosen) -> Result<Server, Error> {
     let secrets = Secrets::new();
-    let (request, data) = container::parts::<S>(image, &secrets).await?;
-    let noted = secrets.lasting.clone();
+    let (host, data) = container::parts::<S>(image).await?;
+    let (image, of) = (image.clone(), secrets.clone());
     let (_kept, place) = docker::on_engine(async move {
         let ports = match S::ports().await {
             Ok(ports) => ports,
             Err(error) => return (kept, Err(error)),
         };
-        let started = kept.start(S::SERVICE.name, &noted, request, ports, data, S::START_LIMIT);
+        let request = || S::container(&image, &of, host.as_deref());
+        let started =
+            kept.start(S::SERVICE.name, &of.lasting, request, ports, data, S::START_LIMIT);
         let place = match started.await {
             Ok(started) => started.address(S::PORT).await,
             Err(error) => Err(error),

@@ -45,6 +45,7 @@ pub(crate) struct Server {
 const NO_FACTS: &str = "-";
 
 /// The passwords of a server that we start.
+#[derive(Clone)]
 pub(crate) struct Secrets {
     /// The password for the start. It is in a container's environment, which everybody who may use
     /// the engine can read.

@@ -7,7 +7,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::lab::engine::{docker, job, labelled};
+use testenv::tools;
+
+use crate::lab::engine::{docker, image, job, labelled, published};
 use crate::lab::{self, Lab, PROMISED};
 
 /// All bytes that came to the engine by another way than its own socket.
@@ -92,9 +94,13 @@ fn elsewhere(vars: &[&str], script: &str) -> (bool, String) {
 /// Kafka tells its clients an address, and Toxiproxy reaches its upstreams from a container.
 #[test]
 fn the_servers_of_an_engine_on_another_machine_are_reached() {
+    // An engine that numbers the ports of IPv4 and of IPv6 each on its own is one number ahead with one.
+    let image = image(tools::KAFKA.image);
+    let ahead = ["run", "--rm", "--detach", "--publish=[::]::1", "--entrypoint=sleep", &image, "9"];
+    docker(&ahead);
     let engine = format!("DOCKER_HOST=tcp://engine.test:{}", at_port());
     let vars = ["--env", &engine, "--env", "TESTENV_PROVIDER=docker"];
-    for part in ["postgres", "redis through a proxy", "bucket", "round trip"] {
+    for part in ["postgres", "redis through proxies", "bucket", "round trip"] {
         let script = format!("{ON_ANOTHER_MACHINE} '{part}' pass");
 
         let (passed, said) = elsewhere(&vars, &script);
@@ -171,6 +177,27 @@ fn the_context_of_the_shell_serves() {
     is_served_through_a_context("{}", Some(("DOCKER_CONTEXT", "theirs")));
 }
 
+/// The engine takes the ports of an address in their order, and gives up after ten.
+#[test]
+fn a_server_starts_where_other_programs_have_the_next_ports() {
+    let (before, lab) = (Lab::new(), Lab::new());
+    let mut first = before.actor("redis", "wait");
+    let mut first = first.env("TESTENV_PROVIDER", "docker").spawn().unwrap();
+    lab::line(&mut first);
+    let at: u16 = published(&before)[0].rsplit_once(':').unwrap().1.parse().unwrap();
+    let taken: Vec<_> =
+        (at + 1..at + 40).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
+    assert!(taken.len() > 20, "{taken:?}");
+
+    let served = lab.actor("redis", "pass").env("TESTENV_PROVIDER", "docker").status().unwrap();
+
+    assert!(served.success());
+    lab.expect_nothing_left(PROMISED);
+    drop(first.stdin.take());
+    first.wait().unwrap();
+    before.expect_nothing_left(PROMISED);
+}
+
 #[test]
 fn ports_are_bound_to_loopback_however_this_machines_engine_is_spelt() {
     let port = at_port();
@@ -194,14 +221,10 @@ fn ports_are_bound_to_loopback_however_this_machines_engine_is_spelt() {
         let mut test = test.spawn().unwrap();
         assert_eq!(lab::line(&mut test), "redis", "{host}");
 
-        let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
-        let id = containers[0].split_whitespace().nth(1).unwrap();
-        let ports = docker(&["port", id]);
+        let ports = published(&lab);
 
-        assert!(
-            !ports.is_empty() && ports.lines().all(|line| line.contains("-> 127.0.0.1:")),
-            "{host}: {ports}"
-        );
+        let is_loopback = |port: &String| port.starts_with("127.0.0.1:");
+        assert!(!ports.is_empty() && ports.iter().all(is_loopback), "{host}: {ports:?}");
         drop(test.stdin.take());
         test.wait().unwrap();
         lab.expect_nothing_left(PROMISED);

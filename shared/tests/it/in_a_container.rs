@@ -84,7 +84,7 @@ impl Drop for Network {
 fn tests_in_a_container_with_the_engines_socket_reach_servers_in_others() {
     let network = Network::new();
     for options in [&["--network", "bridge"], &["--network", &network.0], &["--network", "host"]] {
-        for part in ["redis through a proxy", "postgres", "bucket"] {
+        for part in ["redis through proxies", "postgres", "bucket"] {
             let (passed, said) = played(&beside_servers(options), part);
 
             assert!(passed && said.contains("a container of"), "{options:?}: {said}");

@@ -21,7 +21,7 @@ pub(crate) fn play(part: &str) -> Option<Held> {
 async fn start(run: &'static Run) -> Result<String, testenv::Error> {
     let image = docker::resolve(tools::KAFKA.image).await?;
     let request =
-        GenericImage::new(image.name, image.tag).with_entrypoint("sleep").with_cmd(["600"]);
+        || GenericImage::new(&image.name, &image.tag).with_entrypoint("sleep").with_cmd(["600"]);
     let started = docker::start(run, "sleeper", request, &[], &[], Duration::from_secs(30)).await?;
     Ok(started.id().to_owned())
 }

@@ -41,14 +41,16 @@ pub(crate) async fn serve_small(run: &'static Run) -> Result<String, Error> {
 
 async fn serve_in_container(run: &'static Run, data: Mount) -> Result<String, Error> {
     let image = docker::resolve(tools::POSTGRES.image).await?;
-    let request = Postgres::default()
-        .with_password(PASSWORD)
-        .with_name(&image.name)
-        .with_tag(&image.tag)
-        // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
-        .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
-        .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
-        .with_mount(data);
+    let request = || {
+        Postgres::default()
+            .with_password(PASSWORD)
+            .with_name(&image.name)
+            .with_tag(&image.tag)
+            // A log of one megabyte at a time: a full disk then meets a copy, not the log, which would be the server's end.
+            .with_env_var("POSTGRES_INITDB_ARGS", "--wal-segsize=1")
+            .with_cmd(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+            .with_mount(data.clone())
+    };
     let started = docker::start(run, "given", request, &[PORT], &[], START_LIMIT).await?;
     let address = started.address(PORT).await?;
     Ok(url(&address))

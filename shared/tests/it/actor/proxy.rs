@@ -19,15 +19,19 @@ pub(crate) fn play(part: &str) -> Option<Held> {
                 (fresh_proxy(topic.brokers()).await, topic)
             }));
         }
-        "redis through a proxy" => {
+        "redis through proxies" => {
             return held(runtime().block_on(async {
                 let redis = testenv::fresh_redis().await;
-                let proxy = fresh_proxy(redis.url()).await;
-                let client = redis::Client::open(proxy.url()).unwrap();
-                let mut client = client.get_multiplexed_async_connection().await.unwrap();
-                let pong: String = redis::cmd("PING").query_async(&mut client).await.unwrap();
-                assert_eq!(pong, "PONG");
-                (proxy, redis)
+                let mut proxies = Vec::new();
+                for _ in 0..8 {
+                    let proxy = fresh_proxy(redis.url()).await;
+                    let client = redis::Client::open(proxy.url()).unwrap();
+                    let mut client = client.get_multiplexed_async_connection().await.unwrap();
+                    let pong: String = redis::cmd("PING").query_async(&mut client).await.unwrap();
+                    assert_eq!(pong, "PONG");
+                    proxies.push(proxy);
+                }
+                (proxies, redis)
             }));
         }
         "sixteen proxies" => return held(runtime().block_on(many(16))),

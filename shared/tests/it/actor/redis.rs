@@ -115,9 +115,11 @@ pub(crate) fn crowd(count: usize) {
 /// A server as others run them: sixteen databases, a user and a password.
 async fn serve(run: &'static Run) -> Result<String, testenv::Error> {
     let image = docker::resolve(tools::REDIS.image).await?;
-    let request = GenericImage::new(image.name, image.tag)
-        .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
-        .with_cmd(["redis-server", "--requirepass", "open sesame", "--save", ""]);
+    let request = || {
+        GenericImage::new(&image.name, &image.tag)
+            .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
+            .with_cmd(["redis-server", "--requirepass", "open sesame", "--save", ""])
+    };
     let (ports, limit) = (&[PORT], Duration::from_secs(30));
     let started = docker::start(run, "given", request, ports, &["/data"], limit).await?;
     Ok(format!("redis://default:open%20sesame@{}", started.address(PORT).await?))

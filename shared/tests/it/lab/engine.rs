@@ -13,8 +13,7 @@ while [ $# -gt 1 ]; do sleep 0.1; set -- /proc/[0-9]*; done; exit $status"#;
 
 /// What a container says that runs a script, with `/actor` and the programs of this machine, and whether the script passed.
 pub(crate) fn job(options: &[&str], script: &str) -> (bool, String) {
-    let image =
-        docker::runtime().block_on(docker::resolve(tools::POSTGRES.image)).unwrap().to_string();
+    let image = image(tools::POSTGRES.image);
     let actor = format!("{}:/actor:ro", env!("CARGO_BIN_EXE_testenv-actor"));
     let mut run = Command::new("docker");
     run.args(["run", "--rm", "--volume", "/usr:/usr:ro", "--volume", &actor, "--env", "PATH"]);
@@ -22,6 +21,11 @@ pub(crate) fn job(options: &[&str], script: &str) -> (bool, String) {
     let output = run.args(["-c", UNTIL_THE_END, script]).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.success(), said)
+}
+
+/// The name of an image that this engine has.
+pub(crate) fn image(image: &tools::Image) -> String {
+    docker::runtime().block_on(docker::resolve(image)).unwrap().to_string()
 }
 
 /// Ids of what carries a label whose value contains `value`.
@@ -36,6 +40,14 @@ pub(crate) fn labelled(kind: &str, label: &str, value: &str) -> Vec<String> {
         .concat(),
     );
     text.lines().filter(|line| line.contains(value)).map(str::to_owned).collect()
+}
+
+/// The addresses at which the engine publishes the ports of a lab's one container.
+pub(crate) fn published(lab: &crate::lab::Lab) -> Vec<String> {
+    let containers = labelled("container", "testenv.owner", &lab.base().display().to_string());
+    let [container] = &containers[..] else { panic!("not one: {containers:?}") };
+    let text = docker(&["port", container.split_whitespace().nth(1).unwrap()]);
+    text.lines().map(|line| line.rsplit_once(" -> ").unwrap().1.to_owned()).collect()
 }
 
 /// The services, one word a container, of the containers that were started for runs of the lab while `work` ran, by the engine's own account.
