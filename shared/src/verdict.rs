@@ -17,12 +17,13 @@
 //!
 //! Invariant: what waits here is bounded, whatever the tests do.
 
+mod dropped;
 mod exit;
 mod panics;
 mod source;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,8 @@ struct Waiting {
     notes: Vec<Left>,
     /// How many guards of a service each test holds.
     held: HashMap<(&'static str, String), usize>,
+    /// When each test that holds none any more dropped its last one.
+    dropped: BTreeMap<(&'static str, String), Instant>,
     is_watched: bool,
 }
 
@@ -121,7 +124,10 @@ fn nobody_looks() -> bool {
 
 impl Held {
     pub(crate) fn new(service: &'static str, test: String) -> Held {
-        *waiting(&mut lock()).held.entry((service, test.clone())).or_default() += 1;
+        let mut guard = lock();
+        let waiting = waiting(&mut guard);
+        waiting.dropped.remove(&(service, test.clone()));
+        *waiting.held.entry((service, test.clone())).or_default() += 1;
         Held { service, test, since: Instant::now() }
     }
 
@@ -133,11 +139,13 @@ impl Held {
         let waiting = waiting(&mut guard);
         let holds_more = waiting.release(self.service, &self.test);
         let is_older = |left: &Left| left.service == self.service && left.test == self.test;
-        if nobody_looks()
-            || !has_panicked
-                && (holds_more
-                    || waiting.left.iter().any(|left| is_older(left) && left.has_panicked))
-        {
+        let is_over = !has_panicked
+            && (holds_more || waiting.left.iter().any(|left| is_older(left) && left.has_panicked));
+        if !has_panicked && !is_over {
+            waiting.dropped.insert((self.service, self.test.clone()), Instant::now());
+            panics::hear();
+        }
+        if nobody_looks() || is_over {
             drop(guard);
             evidence.let_go();
             return;
@@ -262,9 +270,10 @@ fn settle(status: Option<i32>) {
     let mut left = std::mem::take(&mut waiting(&mut lock()).left);
     let mut notes = std::mem::take(&mut waiting(&mut lock()).notes);
     for note in &mut notes {
-        note.has_panicked = panics::of(&note.test);
+        note.has_panicked = panics::at(&note.test).is_some();
     }
     left.append(&mut notes);
+    left.extend(dropped::before_a_panic(std::mem::take(&mut waiting(&mut lock()).dropped)));
     let (mut failed, passed) = match status {
         Some(0) => (Vec::new(), left),
         Some(_) if current_test::is_only() => (sure(left), Vec::new()),
@@ -294,7 +303,9 @@ fn judge(left: Vec<Left>) -> (Vec<Failed>, Vec<Left>) {
     let kinds = source::kinds(left.iter().map(|left| left.test.as_str()));
     let (mut failed, mut doubtful, mut passed) = (Vec::new(), Vec::new(), Vec::new());
     for left in left {
-        match (kinds.get(&left.test), left.has_panicked) {
+        let has_panicked =
+            left.has_panicked || panics::at(&left.test).is_some_and(|at| at > left.at);
+        match (kinds.get(&left.test), has_panicked) {
             (Some(kind), true) if kind.should_panic => doubtful.push(left),
             (Some(kind), false) if kind.should_panic => failed.push((left, true)),
             (Some(kind), false) if kind.returns => failed.push((left, false)),

@@ -2,6 +2,7 @@
 //! pass. `it/p6_failed_tests.rs` runs them.
 
 use proptest::prelude::*;
+use sqlx::PgPool;
 use testenv::{Db, fresh_db};
 
 fn told_to_fail() -> bool {
@@ -19,13 +20,13 @@ async fn database(test: &str) -> Db {
     db
 }
 
-async fn users(db: &Db) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(db.pool()).await.unwrap()
+async fn users(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(pool).await.unwrap()
 }
 
 #[tokio::test]
 async fn passes() {
-    assert_eq!(users(&database("passes").await).await, 1);
+    assert_eq!(users(database("passes").await.pool()).await, 1);
 }
 
 #[tokio::test]
@@ -33,6 +34,16 @@ async fn panics() {
     let db = database("panics").await;
 
     assert_eq!(users(&db).await == 1, !told_to_fail());
+}
+
+#[tokio::test]
+async fn uses_what_it_dropped() {
+    let db = database("uses_what_it_dropped").await;
+    let pool = db.pool().clone();
+
+    let _held = (!told_to_fail()).then_some(db); // otherwise it is dropped here
+
+    assert_eq!(users(&pool).await, 1);
 }
 
 #[tokio::test]

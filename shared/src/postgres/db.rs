@@ -19,7 +19,8 @@ use crate::wait::{self, HeldClock};
 
 /// A database for one test.
 ///
-/// Dropping it gives the database back to be removed. The drop neither waits nor needs a runtime.
+/// Dropping it gives the database back to be removed, and closes its pools for all who have a clone
+/// of one. The drop neither waits nor needs a runtime.
 /// The database of a failed test stays until the run's server ends or, on a server that outlives
 /// the run, for an hour. The line that opens it is printed when the process ends. Only the newest
 /// database of a failed test stays, and only the newest sixteen of a run.
@@ -211,6 +212,10 @@ impl Deref for Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
+        // A clone would lead to a database that is removed at some later moment.
+        for pool in [&self.pool, &self.superuser].into_iter().filter_map(OnceLock::get) {
+            drop(pool.close()); // it is closed for new queries; nobody waits for the others
+        }
         let owner = self.owner.take();
         self.held.end(failed::Used::new(self.run, self.server, &self.taken, owner));
     }

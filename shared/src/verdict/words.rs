@@ -36,8 +36,12 @@ fn paragraph(test: &str, is_sure: bool, told: &[Told], vars: &[String]) -> Strin
     for open in told.iter().filter_map(|told| told.open.as_ref()) {
         text += &format!("\n  look at it: {open}");
     }
-    for more in told.first().into_iter().flat_map(|told| &told.more) {
-        text += &format!("\n  {more}");
+    let mut said = Vec::new();
+    for more in told.iter().flat_map(|told| &told.more) {
+        if !said.contains(&more) {
+            text += &format!("\n  {more}");
+            said.push(more);
+        }
     }
     text + &format!("\n  run it again: {}", current_test::again(test, vars))
 }

@@ -11,7 +11,8 @@ use crate::lab::{self, Lab, PROMISED};
 const TESTS: [&str; 5] = ["--workspace", "--features", "integration", "--test", "endings"];
 
 /// Every test that fails when it is told to, and how its database is known: what it wrote there.
-const FAILING: [&str; 4] = ["panics", "returns_err", "should_panic", "shrinks"];
+const FAILING: [&str; 5] =
+    ["panics", "returns_err", "should_panic", "shrinks", "uses_what_it_dropped"];
 
 /// A server that somebody else runs.
 struct Given {
@@ -92,13 +93,17 @@ pub(crate) fn of_tests_that_fail_in_every_way_each_leaves_one_database_and_says_
 
     let (said, passed) = run(&given, cargo(&lab, &["test"], &[]), "fail");
 
-    assert!(!passed && said.contains("4 passed; 4 failed"), "{said}");
+    assert!(!passed && said.contains("4 passed; 5 failed"), "{said}");
     lab.expect_nothing_left(PROMISED);
     let left = given.left();
     for test in FAILING {
         assert_eq!(left.iter().filter(|left| *left == test).count(), 1, "{test}: {left:?}");
         assert_eq!(said.matches(&format!("testenv: postgres: {test} ")).count(), 1, "{said}");
     }
+    assert!(
+        told(&said, "uses_what_it_dropped", "its guard was dropped ").contains("keep the guard")
+    );
+    assert_eq!(said.matches("its guard was dropped").count(), 1, "{said}");
     // A panic that no test is known for, and `Ok` beside an `Err`: neither can be told from a failure.
     let beyond = left.iter().filter(|left| !FAILING.contains(&left.as_str()));
     let beyond: Vec<&str> = beyond.map(String::as_str).collect();
@@ -112,7 +117,7 @@ fn tests_that_pass_leave_nothing_whatever_they_did() {
 
     let (said, passed) = run(&given, cargo(&lab, &["test"], &[]), "pass");
 
-    assert!(passed && said.contains("8 passed"), "{said}");
+    assert!(passed && said.contains("9 passed"), "{said}");
     assert!(!said.contains("run it again"), "{said}");
     lab.expect_nothing_left(PROMISED);
     assert_eq!(given.left(), Vec::<String>::new());
@@ -149,7 +154,7 @@ fn under_nextest_each_test_is_judged_alone() {
 
     let (said, passed) = run(&given, cargo(&lab, &["nextest", "run"], &[]), "fail");
 
-    assert!(!passed && said.contains("4 passed, 4 failed"), "{said}");
+    assert!(!passed && said.contains("4 passed, 5 failed"), "{said}");
     lab.expect_nothing_left(PROMISED);
     assert_eq!(given.left(), FAILING);
     given.end();
