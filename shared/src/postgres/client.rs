@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPool, PgPoolOptions};
 
 use crate::address::{Address, Place};
 use crate::{Error, Heading, wait};
@@ -34,6 +34,19 @@ pub(crate) fn forget_options_of_the_shell() {
         }
     }
 }
+
+/// What went wrong, in the server's own words. sqlx's words end with a line number of PostgreSQL's
+/// source, which reads as one of the user's SQL.
+pub(super) fn said(error: &sqlx::Error) -> String {
+    let told = error.as_database_error();
+    let Some(told) = told.and_then(|told| told.try_downcast_ref::<PgDatabaseError>()) else {
+        return error.to_string();
+    };
+    let more = [("detail", told.detail()), ("hint", told.hint())];
+    let more = more.into_iter().filter_map(|(what, text)| Some(format!("; {what}: {}", text?)));
+    told.message().to_owned() + &more.collect::<String>()
+}
+
 /// How often we look for a connection. A connection returns to its pool after an answer of the
 /// server.
 const POLL: Duration = Duration::from_millis(1);

@@ -206,7 +206,7 @@ pub(super) async fn evict_oldest(
     let oldest =
         sqlx::query_as(AssertSqlSafe(format!("{} ORDER BY since LIMIT 1", marked(server))));
     let oldest: Result<Option<(String, f64)>, _> = oldest.fetch_optional(&mut *admin).await;
-    match oldest.map_err(|error| Refused::Stays(error.to_string()))? {
+    match oldest.map_err(|error| Refused::Stays(client::said(&error)))? {
         Some((name, _)) => server::drop_surely(server, admin, &name).await,
         None => Ok(()),
     }
@@ -215,7 +215,8 @@ pub(super) async fn evict_oldest(
 /// Drops the databases of tests that failed more than an hour ago, and lists the others.
 pub(super) async fn sweep(server: &Server, admin: &mut PgConnection) -> Result<(), Error> {
     let unusable = |cause: sqlx::Error| {
-        Error::under(Heading::Given, "the PostgreSQL server cannot be used").cause(cause)
+        Error::under(Heading::Given, "the PostgreSQL server cannot be used")
+            .cause(client::said(&cause))
     };
     let left = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT datname, extract(epoch FROM now()) > since + $1 FROM ({}) AS marked ORDER BY datname",

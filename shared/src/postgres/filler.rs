@@ -20,6 +20,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use self::fill::Wanted;
+use super::client;
 use super::pool::{self, LOCK, USED};
 use super::server::{self, Server};
 use super::template::pin;
@@ -133,7 +134,7 @@ impl Filler<'_> {
             let login = tokio::time::timeout(LOGIN_LIMIT, server::login(self.server));
             let why = match login.await {
                 Ok(Ok(session)) => return session,
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => client::said(&error),
                 Err(_) => format!("no login within {LOGIN_LIMIT:?}"),
             };
             if start.elapsed() >= AWAY_LIMIT {
@@ -152,9 +153,9 @@ impl Filler<'_> {
             && let Err(error) = pin::sweep(admin, self.server).await
         {
             if server::is_lost(&error) {
-                return error.to_string();
+                return client::said(&error);
             }
-            log(&format!("unused templates were not swept: {error}"));
+            log(&format!("unused templates were not swept: {}", client::said(&error)));
         }
         let mut due: HashMap<PathBuf, Instant> = HashMap::new();
         let mut looked = Instant::now();

@@ -6,6 +6,7 @@
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
+use super::client;
 use crate::Error;
 
 /// How often two sessions are asked who they are. Beside others, a pooler may give them two of the
@@ -56,7 +57,7 @@ async fn backend(session: &mut PgConnection) -> sqlx::Result<i32> {
 
 /// What `refused` makes of an error, with what it means if a pooler gave it.
 pub(super) fn told(error: &sqlx::Error, refused: impl Fn(String) -> Error) -> Error {
-    let said = error.to_string();
+    let said = client::said(error);
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
     let meaning = if OF_ANOTHER_CLIENT.contains(&&*code) {
         IN_TRANSACTION_MODE

@@ -110,7 +110,7 @@ impl Served for Postgresql {
                 Heading::Start,
                 "cannot set the password of the PostgreSQL server in the container",
             )
-            .cause(cause)
+            .cause(client::said(&cause))
         };
         let alter = format!("ALTER ROLE postgres PASSWORD '{}'", secrets.lasting);
         let options = client::options(&server::address::<Postgresql>(&secrets.first, place)?)?;
@@ -133,7 +133,7 @@ impl Served for Postgresql {
 
     async fn answers(address: &Address) -> Result<(), String> {
         let options = client::options(address).map_err(|error| error.to_string())?;
-        let session = options.connect().await.map_err(|error| error.to_string())?;
+        let session = options.connect().await.map_err(|error| client::said(&error))?;
         // Nobody waits for the goodbye.
         drop(session.close().await);
         Ok(())
@@ -224,7 +224,7 @@ where
     let answer = sqlx::query_scalar(sql).fetch_one(admin);
     let answer = tokio::time::timeout(LOGIN_LIMIT, answer).await;
     let answer = answer.map_err(|_| format!("no answer to a query within {LOGIN_LIMIT:?}"))?;
-    answer.map_err(|error| error.to_string())
+    answer.map_err(|error| client::said(&error))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod program;
 
 use std::path::Path;
 
+use super::client;
 use super::db::Db;
 use super::template::Template;
 use super::whole::Lacks;
@@ -51,7 +52,8 @@ pub async fn dump(db: &Db, path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();
     let text = program::dump(db).await?;
     let settings = settings(db).await.map_err(|cause| {
-        Error::under(Heading::Snapshot, "the settings of the database cannot be read").cause(cause)
+        Error::under(Heading::Snapshot, "the settings of the database cannot be read")
+            .cause(client::said(&cause))
     })?;
     std::fs::write(path, without_numbers(&without_locks(&text)) + &settings).map_err(|cause| {
         Error::under(Heading::Snapshot, format!("the snapshot {} was not written", path.display()))

@@ -29,7 +29,7 @@ use self::build::NotBuilt;
 use self::files::Step;
 use super::db::Db;
 use super::server::Server;
-use super::{pool, served};
+use super::{client, pool, served};
 use crate::run::{Run, on_own_thread};
 use crate::{Error, Heading, current_test};
 
@@ -99,8 +99,10 @@ pub(super) async fn of_the_run() -> Result<(), Error> {
 
 /// Runs texts of statements, each with all of its statements or none, by their names.
 pub(super) async fn apply(options: &PgConnectOptions, texts: &[(&str, &str)]) -> Result<(), Error> {
-    let cannot =
-        |cause| Error::under(Heading::Template, "the fixtures cannot be applied").cause(cause);
+    let cannot = |cause: sqlx::Error| {
+        Error::under(Heading::Template, "the fixtures cannot be applied")
+            .cause(client::said(&cause))
+    };
     let mut connection = options.connect().await.map_err(cannot)?;
     for (what, text) in texts {
         build::run_text(&mut connection, what, text).await?;

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::server::Server;
 use super::template::{Template, role};
-use super::{pool, served};
+use super::{client, pool, served};
 use crate::run::{Run, on_own_thread};
 use crate::wait::{self, HeldClock};
 use crate::{Error, Heading, fault, verdict};
@@ -74,7 +74,8 @@ async fn start() -> Result<Tx, Error> {
     let options = server.options_of(database, owner.as_deref());
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let transaction = pool.begin().await.map_err(|cause| {
-        Error::under(Heading::Given, "no transaction on the shared database").cause(cause)
+        Error::under(Heading::Given, "no transaction on the shared database")
+            .cause(client::said(&cause))
     })?;
     Ok(Tx { transaction, _pool: pool })
 }

@@ -58,17 +58,24 @@ async fn a_folder_of_files_is_a_template_and_its_names_and_contents_identify_it(
     assert_ne!(template_of(&renamed).await, template_of(&edited).await);
 }
 
+/// The server's words, and the place in the text; nothing of the server's own source.
 #[tokio::test]
-async fn a_file_that_fails_is_named_with_the_line() {
+async fn a_text_that_fails_is_named_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "1_rooms.sql", "CREATE TABLE rooms ();\nSELECT no_such_column;");
+    let text = "CREATE TABLE rooms ();\nSELECT no_such_column;";
+    write(folder.path(), "0001_rooms.sql", text);
+    let migrator = sqlx::migrate::Migrator::new(folder.path()).await.unwrap();
 
-    let refused = refusal(Template::folder(folder.path())).await;
+    for (template, name) in [
+        (Template::folder(folder.path()), "0001_rooms.sql failed"),
+        (Template::sql(text), "the template's SQL failed"),
+        (Template::migrations(Box::leak(Box::new(migrator))), "the migration 1 \"rooms\" failed"),
+    ] {
+        let refused = refusal(template).await;
 
-    assert!(
-        refused.contains("1_rooms.sql failed") && refused.contains("(line 2, column 8)"),
-        "{refused}"
-    );
+        let words = "cause: column \"no_such_column\" does not exist (line 2, column 8)\n";
+        assert!(refused.contains(name) && refused.contains(words), "{refused}");
+    }
 }
 
 #[tokio::test]

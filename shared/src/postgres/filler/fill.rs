@@ -12,7 +12,7 @@ use crate::postgres::pool::{self, READY, USED};
 use crate::postgres::template::pin;
 use crate::postgres::wake::log;
 use crate::postgres::whole::Lacks;
-use crate::postgres::{failed, server};
+use crate::postgres::{client, failed, server};
 use crate::run::cleaner::Refused;
 use crate::run::ledger;
 use crate::wait;
@@ -58,10 +58,10 @@ enum NoCopy {
 impl From<sqlx::Error> for NoCopy {
     fn from(error: sqlx::Error) -> NoCopy {
         if server::is_lost(&error) {
-            return NoCopy::Lost(error.to_string());
+            return NoCopy::Lost(client::said(&error));
         }
         let code = error.as_database_error().and_then(|error| error.code());
-        NoCopy::Refused(error.to_string(), code.as_deref() == Some(DISK_FULL))
+        NoCopy::Refused(client::said(&error), code.as_deref() == Some(DISK_FULL))
     }
 }
 
@@ -118,7 +118,7 @@ impl Filler<'_> {
             if answered.elapsed() >= PING {
                 match tokio::time::timeout(PING, admin.ping()).await {
                     Ok(Ok(())) => answered = Instant::now(),
-                    Ok(Err(error)) => return error.to_string(),
+                    Ok(Err(error)) => return client::said(&error),
                     Err(_) => return format!("no answer within {PING:?}"),
                 }
             }

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{LOGIN_LIMIT, Server};
 use crate::address::Address;
-use crate::postgres::failed;
+use crate::postgres::{client, failed};
 use crate::run::cleaner::Refused;
 use crate::wait;
 
@@ -213,7 +213,7 @@ async fn clear_way(server: &Server, admin: &mut PgConnection, name: &str) -> sql
         match names(admin, active, name).await {
             Ok(active) if active.is_empty() => Ok(()),
             Ok(active) => Err(active.join(", ")),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(client::said(&error)),
         }
     })
     .await
@@ -279,8 +279,8 @@ async fn within<T>(
 ) -> Result<T, Refused> {
     match tokio::time::timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if is_lost(&error) => Err(Refused::Unreachable(error.to_string())),
-        Ok(Err(error)) => Err(Refused::Stays(error.to_string())),
+        Ok(Err(error)) if is_lost(&error) => Err(Refused::Unreachable(client::said(&error))),
+        Ok(Err(error)) => Err(Refused::Stays(client::said(&error))),
         Err(_) => Err(Refused::Unreachable(format!("no answer in {limit:?}"))),
     }
 }

@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::{Builder, Source, Template, files, identity, pin, role};
+use crate::postgres::client;
 use crate::postgres::server::{self, Server, execute};
 use crate::run::{Run, layout, ledger};
 use crate::{Error, Heading, background, programs, wait};
@@ -356,25 +357,27 @@ async fn close(connection: PgConnection) -> Result<(), Error> {
 }
 
 fn not_built(cause: sqlx::Error) -> Error {
-    Error::under(Heading::Template, "the template was not built").cause(cause)
+    Error::under(Heading::Template, "the template was not built").cause(client::said(&cause))
 }
 
 fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
-    let failed = |version: i64, cause: String| {
-        let migration = migrator.iter().find(|migration| migration.version == version);
-        let name =
-            migration.map(|migration| migration.description.replace(' ', "_")).unwrap_or_default();
-        Error::under(Heading::Template, format!("the migration {version}_{name}.sql failed"))
+    let failed = |what: String, cause: String| {
+        Error::under(Heading::Template, what)
             .cause(cause)
             .fix("correct the file and run the tests again: nothing of it was kept")
     };
     match error {
+        // What sqlx keeps of a file's name is the number and the words.
         MigrateError::ExecuteMigration(cause, version) => {
-            let sql = migrator
-                .iter()
-                .find(|migration| migration.version == *version)
-                .map(|migration| migration.sql.as_str());
-            failed(*version, explained(cause, sql.unwrap_or_default()))
+            let migration = migrator.iter().find(|migration| migration.version == *version);
+            let (words, sql) = migration
+                .map(|migration| (&*migration.description, migration.sql.as_str()))
+                .unwrap_or_default();
+            let what = format!("the migration {version} \"{words}\" failed");
+            failed(what, explained(cause, sql))
+        }
+        MigrateError::Execute(cause) => {
+            Error::under(Heading::Template, "the migrations failed").cause(client::said(cause))
         }
         other => Error::under(Heading::Template, "the migrations failed").cause(other),
     }
@@ -382,6 +385,7 @@ fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
 
 /// The server's words, with the line and the column of the position that it names.
 fn explained(error: &sqlx::Error, sql: &str) -> String {
+    let said = client::said(error);
     let position = error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
@@ -391,8 +395,8 @@ fn explained(error: &sqlx::Error, sql: &str) -> String {
             let before: String = sql.chars().take(at.saturating_sub(1)).collect();
             let line = before.matches('\n').count() + 1;
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("{error} (line {line}, column {column})")
+            format!("{said} (line {line}, column {column})")
         }
-        _ => error.to_string(),
+        _ => said,
     }
 }

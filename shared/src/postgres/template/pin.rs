@@ -19,6 +19,7 @@ use sqlx::postgres::PgConnection;
 
 use super::identity::PREFIX;
 use super::role;
+use crate::postgres::client;
 use crate::postgres::server::{self, Server};
 use crate::wait;
 use crate::{Error, Heading};
@@ -71,7 +72,7 @@ pub(in crate::postgres) async fn pin_template(
     let lock = sqlx::query("SELECT pg_advisory_lock_shared($1, $2)").bind(SPACE).bind(key(name));
     match tokio::time::timeout(LOCK_LIMIT, lock.execute(admin)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(cause)) => Err(failed(&cause)),
+        Ok(Err(cause)) => Err(failed(&client::said(&cause))),
         Err(_) => Err(failed(&format!("another session has been dropping it for {LOCK_LIMIT:?}"))
             .fix("SELECT * FROM pg_locks WHERE locktype = 'advisory'")),
     }
@@ -88,7 +89,7 @@ pub(super) async fn wait_for_builders(admin: &mut PgConnection, name: &str) {
             Ok(false) => Err("it is being built".to_owned()),
             // What is wrong with the session, its next use says.
             Err::<bool, _>(error) if server::is_lost(&error) => Ok(()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(client::said(&error)),
         }
     })
     .await
