@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use crate::service::Service;
 pub(crate) use engine::docker_is_local;
+pub(crate) use engine::{cure_of_a_given_one, host_of, serve_ssh, tell_testcontainers};
 pub use engine::{docker_host, ping_docker};
-pub(crate) use engine::{host_of, serve_ssh, tell_testcontainers};
 pub use reach::REACH_LIMIT;
 pub(crate) use reach::first_byte;
 pub(crate) use reach::reach;
@@ -31,8 +31,8 @@ pub enum Source {
     Url(Address),
     /// The engine at this address.
     Docker(String),
-    /// These programs, in the order of [`Service::native`].
-    Native(Vec<PathBuf>),
+    /// These programs, in the order of [`Service::native`], and why no engine serves.
+    Native(Vec<PathBuf>, String),
 }
 
 impl Service {
@@ -85,14 +85,18 @@ impl Service {
         }
         let forced = forced()?;
         let mut error = missing().tried(format!("{}: not set", self.url_var));
-        if forced.as_deref() == Some("native") {
+        let (no_engine, engines_cure) = if forced.as_deref() == Some("native") {
             error = error.tried(format!("Docker: {PROVIDER_VAR}=native rules it out"));
+            (format!("{PROVIDER_VAR}=native"), None)
         } else {
             match docker() {
                 Ok(()) => return Ok(Source::Docker(docker_host())),
-                Err(why) => error = error.tried(format!("Docker: {why}")),
+                Err(why) => {
+                    error = error.tried(format!("Docker: {why}"));
+                    (format!("no Docker engine: {why}"), cure_of_a_given_one())
+                }
             }
-        }
+        };
         if forced.as_deref() == Some("docker") {
             error = error.tried(format!("native: {PROVIDER_VAR}=docker rules it out"));
         } else if let Some(image) = image {
@@ -104,7 +108,7 @@ impl Service {
             });
         } else {
             match native() {
-                Ok(programs) => return Ok(Source::Native(programs)),
+                Ok(programs) => return Ok(Source::Native(programs, no_engine)),
                 Err(why) => error = error.tried(format!("native: {why}")),
             }
         }
@@ -112,7 +116,7 @@ impl Service {
             error = error.fix(crate::cure::command("setup"));
         }
         Err(error
-            .fix(crate::cure::command("setup --install"))
+            .fix(engines_cure.unwrap_or_else(|| crate::cure::command("setup --install")))
             .fix(format!("export {}=<address of a server of yours>", self.url_var)))
     }
 

@@ -74,10 +74,13 @@ async fn start_or_connect<S: Served>(run: &'static Run) -> Result<String, Error>
         }
         Source::Docker(_) if reuse::wanted() => kept::start_or_connect::<S>(run).await?,
         Source::Docker(_) => container::start_or_connect::<S>(run).await?,
-        Source::Native(programs) => {
+        Source::Native(programs, no_engine) => {
             // The last one is the server; the others prepare it.
             let program = programs.last().map(|program| program.display().to_string());
-            announce(name, &format!("{} ({var} is not set)", program.unwrap_or_default()));
+            announce(
+                name,
+                &format!("{} ({no_engine}; {var} is not set)", program.unwrap_or_default()),
+            );
             let secrets = Secrets::new();
             let process = S::process(run, &programs, &secrets).await?;
             let address = process::start::<S>(run, &process, &secrets).await?;

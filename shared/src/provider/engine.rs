@@ -201,6 +201,25 @@ pub(crate) fn host_of(engine: &str) -> Option<String> {
     Some(network_address(engine)?.rsplit_once(':')?.0.to_owned())
 }
 
+/// What to do about an engine that does not answer and that the user named: it is none that could be
+/// installed here.
+pub(crate) fn cure_of_a_given_one() -> Option<String> {
+    let by = |var: &str| set(var).map(|value| format!("correct {var}={value}, or `unset {var}`"));
+    let by = by("DOCKER_HOST").or_else(|| by("DOCKER_CONTEXT"));
+    let other = "`docker context use <one of docker context ls>`";
+    match resolved() {
+        Ok(Engine { host, .. })
+            if ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].contains(&&*host) =>
+        {
+            None
+        }
+        Ok(Engine { host, .. }) => {
+            Some(by.unwrap_or_else(|| format!("start the engine at {host}, or {other}")))
+        }
+        Err(_) => Some(by.unwrap_or_else(|| other.into())),
+    }
+}
+
 /// Asks the engine for a sign of life.
 ///
 /// # Errors

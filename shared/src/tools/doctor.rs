@@ -98,7 +98,7 @@ impl Row {
         let (way, answer) = match self.chosen.as_ref().ok()? {
             Source::Url(_) => ("URL", &self.url),
             Source::Docker(_) => ("Docker", &self.docker),
-            Source::Native(_) => ("native", &self.native),
+            Source::Native(..) => ("native", &self.native),
         };
         if let Answer::Serves(what) = answer { Some(format!("{way} {what}")) } else { None }
     }

@@ -25,11 +25,8 @@ pub(crate) fn silence() -> Option<String> {
 
 /// What the user can type to get an engine that answers.
 pub(crate) fn cure(why: &str) -> Vec<String> {
-    if let Some(cure) = foreign_host() {
+    if let Some(cure) = provider::cure_of_a_given_one() {
         return vec![cure];
-    }
-    if why.contains("docker context ls") {
-        return vec!["docker context ls, then `docker context use <one of them>`".into()];
     }
     if cfg!(target_os = "macos") {
         return vec!["start Docker Desktop, or `colima start`".into()];
@@ -52,8 +49,7 @@ pub(crate) fn cure(why: &str) -> Vec<String> {
 
 /// Installs the engine if it is missing, and starts it.
 pub(crate) fn provide(why: &str, installer: &mut Installer) -> Result<(), Error> {
-    let is_named = foreign_host().is_some() || why.contains("Docker's context");
-    if is_named || cfg!(target_os = "macos") || is_forbidden(why) {
+    if provider::cure_of_a_given_one().is_some() || cfg!(target_os = "macos") || is_forbidden(why) {
         let refused = Error::under(Heading::Docker, "`setup` does not start this Docker engine");
         return Err(cure(why).into_iter().fold(refused.cause(why), Error::fix));
     }
@@ -167,18 +163,6 @@ fn init() -> Init {
         "init" | "openrc-init" | "runit" if find_program("service").is_some() => Init::Service,
         _ => Init::None,
     }
-}
-
-/// The variable that the user set to use an engine that does not belong to this machine.
-fn foreign_host() -> Option<String> {
-    let host = provider::docker_host();
-    if ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].contains(&host.as_str()) {
-        return None;
-    }
-    let set = |var: &str| std::env::var(var).ok().filter(|value| !value.is_empty());
-    let by = |var: &str| set(var).map(|value| format!("correct {var}={value}, or `unset {var}`"));
-    let context = || format!("start the engine at {host}, or `docker context use default`");
-    Some(by("DOCKER_HOST").or_else(|| by("DOCKER_CONTEXT")).unwrap_or_else(context))
 }
 
 fn is_forbidden(why: &str) -> bool {

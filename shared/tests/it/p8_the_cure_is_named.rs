@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::process::Stdio;
 
-use crate::lab::{Lab, complaint, expect_complaint};
+use crate::lab::{Lab, PROMISED, complaint, expect_complaint};
 
 fn expect(vars: &[(&str, &str)], words: &[&str]) {
     expect_complaint("topic", vars, words);
@@ -50,9 +51,34 @@ fn neither_url_nor_docker_nor_a_native_way() {
             host,
             "No such file",
             "no native way",
-            "to fix: testenv setup --install",
+            &format!("to fix: correct DOCKER_HOST={host}, or `unset DOCKER_HOST`"),
         ],
     );
+}
+
+/// The programs of this machine serve then, and the line that says so says why.
+#[test]
+fn an_engine_that_is_named_and_does_not_answer() {
+    let host = "tcp://127.0.0.1:9";
+    let lab = Lab::new();
+
+    let mut served = lab.actor("redis", "pass");
+    served.env_remove("TESTENV_PROVIDER").env("DOCKER_HOST", host).stderr(Stdio::piped());
+    let served = served.output().unwrap();
+
+    let said = String::from_utf8(served.stderr).unwrap();
+    assert!(served.status.success() && said.contains("redis-server (no Docker engine: "), "{said}");
+    assert!(said.contains(&format!("at {host}; TESTENV_REDIS_URL is not set)")), "{said}");
+    lab.expect_nothing_left(PROMISED);
+    for vars in [
+        &[("DOCKER_HOST", host), ("TESTENV_PROVIDER", "docker")][..],
+        &[("DOCKER_CONTEXT", "nowhere"), ("TESTENV_PROVIDER", "docker")],
+    ] {
+        let (said, _) = complaint(&Lab::new(), "redis", vars);
+        let (var, value) = vars[0];
+        assert!(said.contains(&format!("correct {var}={value}, or `unset {var}`")), "{said}");
+        assert!(!said.contains("setup --install"), "{said}");
+    }
 }
 
 #[test]
@@ -63,7 +89,7 @@ fn a_docker_socket_that_nobody_serves() {
 
     expect(
         &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
-        &["refused", "to fix: testenv setup --install"],
+        &["refused", "to fix: correct DOCKER_HOST="],
     );
 }
 
@@ -75,7 +101,7 @@ fn a_docker_socket_that_hangs() {
 
     expect(
         &[("DOCKER_HOST", &format!("unix://{}", path.display()))],
-        &["to fix: testenv setup --install"],
+        &["to fix: correct DOCKER_HOST="],
     );
 }
 
