@@ -89,6 +89,7 @@ fn the_page_of_other_clients_holds_what_the_strangers_ran() {
         .into_iter()
         .chain(["sqlx08/tests/first", "tokio-postgres/tests/first"])
         .map(|path| read(&format!("shared/tests/strangers/{path}.rs")))
+        .chain([read("shared/tests/attribute.rs")])
         .collect();
     let manifest =
         read("shared/tests/strangers/tokio-postgres/Cargo.toml").replace("../../..", "../shared");

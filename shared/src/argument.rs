@@ -44,6 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[diagnostic::on_unimplemented(
     message = "`#[testenv::test]` cannot give a test a `{Self}`",
     note = "it gives what the services have that are features of the harness: Db, PgPool, Redis, Topic, Bucket, …",
+    note = "PostgreSQL and Redis need the feature too that brings real servers: cargo test --features integration",
     note = "a pool of another version of sqlx is another type: ask for a Db, and connect to db.url()",
     note = "implement testenv::argument::Argument for a type of your own"
 )]

@@ -1,12 +1,13 @@
 //! A transaction that is never committed, on a database that all tests of the run share.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError};
 
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::server::Server;
 use super::template::{Template, role};
@@ -35,7 +36,7 @@ pub struct Tx {
 }
 
 /// Begins a transaction on the database that all tests of the run share, with the workspace's
-/// `migrations/` applied.
+/// `migrations/` applied. [`Template::begin`] does the same on your schema.
 ///
 /// # Panics
 ///
@@ -49,7 +50,26 @@ pub struct Tx {
 /// # }
 /// ```
 pub async fn begin() -> Tx {
-    start().await.unwrap_or_else(|error| panic!("{error}"))
+    Template::workspace().begin().await
+}
+
+impl Template {
+    /// Begins a transaction on a copy that all tests of the run share: of this template, another one
+    /// than that of any other template.
+    ///
+    /// # Panics
+    ///
+    /// As [`super::fresh_db`].
+    ///
+    /// ```no_run
+    /// # async fn test() {
+    /// let mut tx = testenv::Template::folder("migrations").begin().await;
+    /// sqlx::query("INSERT INTO rooms VALUES ('attic')").execute(&mut *tx).await.unwrap();
+    /// # }
+    /// ```
+    pub async fn begin(&self) -> Tx {
+        start(self).await.unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 impl Deref for Tx {
@@ -66,12 +86,12 @@ impl DerefMut for Tx {
     }
 }
 
-async fn start() -> Result<Tx, Error> {
+async fn start(template: &Template) -> Result<Tx, Error> {
     wait::expect_timer()?;
     let _until_it_has_begun = HeldClock::new();
     let (run, server) = served::connect().await?;
-    let (database, owner) = shared(run, server).await?;
-    let options = server.options_of(database, owner.as_deref());
+    let (database, owner) = shared(run, server, template).await?;
+    let options = server.options_of(&database, owner.as_deref());
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let transaction = pool.begin().await.map_err(|cause| {
         Error::under(Heading::Given, "no transaction on the shared database")
@@ -85,30 +105,43 @@ async fn start() -> Result<Tx, Error> {
 async fn shared(
     run: &'static Run,
     server: &'static Server,
-) -> Result<&'static (String, Option<String>), Error> {
-    static SHARED: OnceCell<(String, Option<String>)> = OnceCell::const_new();
-    let shared = SHARED.get_or_try_init(|| {
-        on_own_thread(async move || {
-            let built = Template::workspace().ensure(run, server).await?;
-            // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
-            if fault::is_checked() {
-                return Ok((of_this_process(run, &built).await?, role::of(server, &built)));
-            }
-            let name = format!("shared-database{}", fault::selected().unwrap_or_default());
-            Ok((pool::take_shared(run, &built, &name).await?, role::of(server, &built)))
-        })
-    });
-    shared.await
+    template: &Template,
+) -> Result<(String, Option<String>), Error> {
+    /// What this process knows, by template.
+    static SHARED: Mutex<BTreeMap<String, (String, Option<String>)>> =
+        Mutex::const_new(BTreeMap::new());
+    let built = template.ensure(run, server).await?;
+    if let Some(known) = SHARED.lock().await.get(&built) {
+        return Ok(known.clone());
+    }
+    on_own_thread(async move || {
+        let mut shared = SHARED.lock().await;
+        if let Some(known) = shared.get(&built) {
+            return Ok(known.clone()); // another test of the process was quicker
+        }
+        // A wrong program may commit what the right one rolls back: it gets a database of its own to spoil.
+        let database = if fault::is_checked() {
+            of_this_process(run, &built).await?
+        } else {
+            let name = format!("shared-{built}{}", fault::selected().unwrap_or_default());
+            pool::take_shared(run, &built, &name).await?
+        };
+        let owner = role::of(server, &built);
+        Ok(shared.entry(built).or_insert((database, owner)).clone())
+    })
+    .await
 }
 
 /// A database that the tests of this process share. It is given back when the process ends.
 async fn of_this_process(run: &'static Run, template: &str) -> Result<String, Error> {
-    static TAKEN: OnceLock<(&Run, PathBuf)> = OnceLock::new();
-    let (database, taken) = pool::take(run, template).await?;
-    TAKEN.get_or_init(|| (run, taken));
+    static TAKEN: OnceLock<(&Run, std::sync::Mutex<Vec<PathBuf>>)> = OnceLock::new();
+    let (database, file) = pool::take(run, template).await?;
+    let (_, taken) = TAKEN.get_or_init(|| (run, std::sync::Mutex::default()));
+    taken.lock().unwrap_or_else(PoisonError::into_inner).push(file);
     verdict::at_exit(|_| {
-        if let Some((run, taken)) = TAKEN.get() {
-            pool::give_back(run, taken);
+        let Some((run, taken)) = TAKEN.get() else { return };
+        for file in std::mem::take(&mut *taken.lock().unwrap_or_else(PoisonError::into_inner)) {
+            pool::give_back(run, &file);
         }
     });
     Ok(database)

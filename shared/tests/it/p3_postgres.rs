@@ -67,6 +67,25 @@ async fn what_is_done_in_a_transaction_is_rolled_back_at_its_end() {
     sqlx::query(INSERT).execute(&mut *second).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_transaction_is_on_the_database_of_its_own_template() {
+    let name = async |tx: &mut testenv::Tx| -> String {
+        let name = sqlx::query_scalar("SELECT current_database()::text");
+        name.fetch_one(&mut **tx).await.unwrap()
+    };
+    let rooms = Template::sql("CREATE TABLE rooms (name TEXT)");
+    let (mut first, mut same) = (rooms.begin().await, rooms.begin().await);
+    let mut other = testenv::begin().await;
+
+    sqlx::query("INSERT INTO rooms VALUES ('attic')").execute(&mut *first).await.unwrap();
+    let seen: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM rooms").fetch_one(&mut *same).await.unwrap();
+
+    assert_eq!(seen, 0);
+    assert_eq!(name(&mut first).await, name(&mut same).await);
+    assert_ne!(name(&mut first).await, name(&mut other).await);
+}
+
 /// P9.
 #[test]
 fn dropping_a_database_needs_no_runtime_and_does_not_wait() {
@@ -134,9 +153,8 @@ async fn a_migration_with_an_error_is_named_with_its_place_and_the_servers_words
     .await;
 
     for words in [
-        "migration 1_rooms.sql failed",
-        "syntax error at or near \"TABEL\"",
-        "line 2, column 8",
+        "migration 1 \"rooms\" failed",
+        "cause: syntax error at or near \"TABEL\" (line 2, column 8)\n",
         "to fix: correct the file",
     ] {
         assert!(said.contains(words), "`{words}` in: {said}");

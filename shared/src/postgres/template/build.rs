@@ -361,11 +361,6 @@ fn not_built(cause: sqlx::Error) -> Error {
 }
 
 fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
-    let failed = |what: String, cause: String| {
-        Error::under(Heading::Template, what)
-            .cause(cause)
-            .fix("correct the file and run the tests again: nothing of it was kept")
-    };
     match error {
         // What sqlx keeps of a file's name is the number and the words.
         MigrateError::ExecuteMigration(cause, version) => {
@@ -373,8 +368,9 @@ fn migration_failed(migrator: &Migrator, error: &MigrateError) -> Error {
             let (words, sql) = migration
                 .map(|migration| (&*migration.description, migration.sql.as_str()))
                 .unwrap_or_default();
-            let what = format!("the migration {version} \"{words}\" failed");
-            failed(what, explained(cause, sql))
+            Error::under(Heading::Template, format!("the migration {version} \"{words}\" failed"))
+                .cause(explained(cause, sql))
+                .fix("correct the file and run the tests again: nothing of it was kept")
         }
         MigrateError::Execute(cause) => {
             Error::under(Heading::Template, "the migrations failed").cause(client::said(cause))
