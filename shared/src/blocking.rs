@@ -41,6 +41,7 @@ pub fn wait<F: Future>(future: F) -> F::Output {
 ///
 /// As [`crate::fresh_db`].
 #[cfg(all(feature = "integration", feature = "postgres"))]
+#[track_caller]
 pub fn fresh_db() -> crate::Db {
     wait(crate::fresh_db())
 }
@@ -51,6 +52,7 @@ pub fn fresh_db() -> crate::Db {
 ///
 /// As [`crate::fresh_redis`].
 #[cfg(all(feature = "integration", feature = "redis"))]
+#[track_caller]
 pub fn fresh_redis() -> crate::Redis {
     wait(crate::fresh_redis())
 }
@@ -61,6 +63,7 @@ pub fn fresh_redis() -> crate::Redis {
 ///
 /// As [`crate::fresh_topic`].
 #[cfg(feature = "kafka")]
+#[track_caller]
 pub fn fresh_topic() -> crate::Topic {
     wait(crate::fresh_topic())
 }
@@ -71,6 +74,7 @@ pub fn fresh_topic() -> crate::Topic {
 ///
 /// As [`crate::fresh_bucket`].
 #[cfg(feature = "s3")]
+#[track_caller]
 pub fn fresh_bucket() -> crate::Bucket {
     wait(crate::fresh_bucket())
 }
@@ -81,6 +85,7 @@ pub fn fresh_bucket() -> crate::Bucket {
 ///
 /// As [`crate::fresh_proxy`].
 #[cfg(feature = "toxiproxy")]
+#[track_caller]
 pub fn fresh_proxy(upstream: impl std::fmt::Display) -> crate::Proxy {
     wait(crate::fresh_proxy(upstream))
 }

@@ -3,6 +3,8 @@
 //! Invariant: an error that reaches a user names what was tried, the cause, and the command that
 //! cures it.
 
+#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
+mod asked;
 mod heading;
 
 use std::fmt;
@@ -83,6 +85,16 @@ impl Error {
     pub fn fix(mut self, command: impl Into<String>) -> Error {
         self.fixes.push(command.into());
         self
+    }
+}
+
+/// What a call gave, or a panic at the place of the call.
+#[cfg(any(feature = "seed", all(feature = "integration", feature = "postgres")))]
+#[track_caller]
+pub(crate) fn expect<T>(given: Result<T, Error>) -> T {
+    match given {
+        Ok(given) => given,
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -18,6 +18,7 @@
 //! Invariant: no two topics of a run have the same name. A topic on an external broker is noted
 //! before it is created.
 
+use std::panic::Location;
 use std::sync::OnceLock;
 
 use crate::current_test;
@@ -70,8 +71,9 @@ pub(crate) const CLEANER: Cleaner =
 /// println!("kafka-console-consumer --bootstrap-server {} --topic {}", topic.brokers(), topic.name());
 /// # }
 /// ```
-pub async fn fresh_topic() -> Topic {
-    fresh_topic_with(1).await
+#[track_caller]
+pub fn fresh_topic() -> impl Future<Output = Topic> {
+    fresh_topic_with(1)
 }
 
 /// Returns an empty topic like [`fresh_topic`], with this many partitions.
@@ -88,13 +90,17 @@ pub async fn fresh_topic() -> Topic {
 /// topic.send(Message::new("paid").partition(2)).await?;
 /// # Ok(()) }
 /// ```
-pub async fn fresh_topic_with(partitions: i32) -> Topic {
+#[track_caller]
+pub fn fresh_topic_with(partitions: i32) -> impl Future<Output = Topic> {
     assert!(partitions > 0, "a topic has at least one partition, not {partitions}");
-    let test = current_test::name();
-    let made = broker::make(&test, partitions).await;
-    let (brokers, name) = made.unwrap_or_else(|error| panic!("{error}"));
-    let (producer, held) = (OnceLock::new(), Held::new(KAFKA.name, test));
-    Topic { brokers, name, partitions, producer, held }
+    let asked = Location::caller();
+    async move {
+        let test = current_test::name();
+        let made = broker::make(&test, partitions).await;
+        let (brokers, name) = made.unwrap_or_else(|error| error.raise(asked));
+        let (producer, held) = (OnceLock::new(), Held::new(KAFKA.name, test));
+        Topic { brokers, name, partitions, producer, held }
+    }
 }
 
 impl Drop for Topic {

@@ -62,6 +62,7 @@ mod upstream;
 
 use std::fmt;
 use std::fmt::Display;
+use std::panic::Location;
 use std::time::Duration;
 
 #[cfg(not(feature = "integration"))]
@@ -143,9 +144,13 @@ pub struct Proxy {
 /// println!("curl http://{}", proxy.address());
 /// # }
 /// ```
-pub async fn fresh_proxy(upstream: impl Display) -> Proxy {
-    let made = make(&upstream.to_string(), current_test::name()).await;
-    made.unwrap_or_else(|error| panic!("{error}"))
+#[track_caller]
+pub fn fresh_proxy(upstream: impl Display) -> impl Future<Output = Proxy> {
+    let (upstream, asked) = (upstream.to_string(), Location::caller());
+    async move {
+        let made = make(&upstream, current_test::name()).await;
+        made.unwrap_or_else(|error| error.raise(asked))
+    }
 }
 
 impl Proxy {

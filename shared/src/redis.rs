@@ -58,6 +58,7 @@ mod stream;
 mod written;
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use redis::IntoConnectionInfo;
@@ -136,9 +137,13 @@ pub struct Redis {
 /// println!("redis-cli -u {}", redis.url());
 /// # }
 /// ```
-pub async fn fresh_redis() -> Redis {
-    let made = make(current_test::name()).await;
-    made.unwrap_or_else(|error| panic!("{error}"))
+#[track_caller]
+pub fn fresh_redis() -> impl Future<Output = Redis> {
+    let asked = Location::caller();
+    async move {
+        let made = make(current_test::name()).await;
+        made.unwrap_or_else(|error| error.raise(asked))
+    }
 }
 
 impl Redis {

@@ -32,6 +32,7 @@
 //! with the run is noted before it is created.
 
 use std::fmt;
+use std::panic::Location;
 
 use aws_sdk_s3::Client;
 
@@ -115,14 +116,18 @@ pub struct Bucket {
 /// println!("aws --endpoint-url {} s3 ls s3://{}", bucket.endpoint(), bucket.name());
 /// # }
 /// ```
-pub async fn fresh_bucket() -> Bucket {
-    let test = current_test::name();
-    let made = match wait::expect_runtime("a bucket") {
-        Ok(()) => store::make(&test).await,
-        Err(error) => Err(error),
-    };
-    let (client, endpoint, name) = made.unwrap_or_else(|error| panic!("{error}"));
-    Bucket { client, name, endpoint, held: Held::new(S3.name, test) }
+#[track_caller]
+pub fn fresh_bucket() -> impl Future<Output = Bucket> {
+    let asked = Location::caller();
+    async move {
+        let test = current_test::name();
+        let made = match wait::expect_runtime("a bucket") {
+            Ok(()) => store::make(&test).await,
+            Err(error) => Err(error),
+        };
+        let (client, endpoint, name) = made.unwrap_or_else(|error| error.raise(asked));
+        Bucket { client, name, endpoint, held: Held::new(S3.name, test) }
+    }
 }
 
 impl Bucket {

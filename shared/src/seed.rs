@@ -40,7 +40,7 @@ use tally::Tally;
 
 use crate::provider::announce;
 use crate::verdict::{self, Evidence, Told};
-use crate::{Error, Heading, current_test, run, secret};
+use crate::{Error, Heading, current_test, error, run, secret};
 
 /// The library whose traits draw numbers from a [`Stream`]. A test that has it from here has the
 /// version of the stream.
@@ -166,8 +166,9 @@ pub fn of_the_run() -> Result<Seed, Error> {
 /// If [`of_the_run`] has an error, or if the thread is not a test's own. A thread or a task that
 /// the test starts takes a [`Stream::child`] with it: which of two threads calls first is chance.
 /// Under `cargo test`, a thread to which the test gave a name cannot be told from a test's own.
+#[track_caller]
 pub fn stream() -> Stream {
-    of_this_test("stream").unwrap_or_else(|error| panic!("{error}"))
+    error::expect(of_this_test("stream"))
 }
 
 /// Returns the stream of this name, from its beginning, whoever asks. It is for code that no test
@@ -176,8 +177,9 @@ pub fn stream() -> Stream {
 /// # Panics
 ///
 /// If [`of_the_run`] has an error.
+#[track_caller]
 pub fn stream_for(name: &str) -> Stream {
-    named(name).unwrap_or_else(|error| panic!("{error}"))
+    error::expect(named(name))
 }
 
 /// Returns the configuration of a property, with the seed of its cases from the current test's
@@ -199,9 +201,10 @@ pub fn stream_for(name: &str) -> Stream {
 /// As [`stream`].
 #[cfg(feature = "proptest")]
 #[must_use]
+#[track_caller]
 pub fn proptest(config: proptest::test_runner::Config) -> proptest::test_runner::Config {
     use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
-    let mut stream = of_this_test("proptest").unwrap_or_else(|error| panic!("{error}"));
+    let mut stream = error::expect(of_this_test("proptest"));
     Config {
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(stream.next_u64()),
@@ -226,7 +229,7 @@ fn of_this_test(purpose: &'static str) -> Result<Stream, Error> {
 /// The same for the factories, which are also called on threads that belong to no test. All such
 /// threads of a process share one stream, so their order counts.
 pub(crate) fn of_this_thread(purpose: &'static str) -> Stream {
-    next(&current_test::name(), purpose).unwrap_or_else(|error| panic!("{error}"))
+    error::expect(next(&current_test::name(), purpose))
 }
 
 fn next(test: &str, purpose: &'static str) -> Result<Stream, Error> {

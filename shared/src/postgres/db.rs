@@ -75,8 +75,9 @@ pub struct Db {
 /// assert_eq!(users, 0);
 /// # }
 /// ```
-pub async fn fresh_db() -> Db {
-    Template::workspace().fresh().await
+#[track_caller]
+pub fn fresh_db() -> impl Future<Output = Db> {
+    Template::workspace().fresh()
 }
 
 /// Notes a database that a test is about to create by itself on the run's server. The database is

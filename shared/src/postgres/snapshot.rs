@@ -23,7 +23,7 @@ use super::client;
 use super::db::Db;
 use super::template::Template;
 use super::whole::Lacks;
-use crate::{Error, Heading};
+use crate::{Error, Heading, error};
 
 /// Writes the database to a file. [`Template::snapshot`] makes equal databases from this file.
 ///
@@ -92,9 +92,10 @@ impl Template {
     /// let db = testenv::Template::snapshot("../testdata/snapshot.sql").fresh().await;
     /// # }
     /// ```
+    #[track_caller]
     pub fn snapshot(path: impl AsRef<Path>) -> Template {
         let path = path.as_ref();
-        let sql = read(path).unwrap_or_else(|error| panic!("{error}"));
+        let sql = error::expect(read(path));
         Template::text(format!("the snapshot {}", path.display()), &sql)
     }
 }

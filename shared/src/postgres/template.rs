@@ -31,7 +31,7 @@ use super::db::Db;
 use super::server::Server;
 use super::{client, pool, served};
 use crate::run::{Run, on_own_thread};
-use crate::{Error, Heading, current_test};
+use crate::{Error, Heading, current_test, error};
 
 /// The error of a function that builds a template. Any error converts to it, by `?` or `.into()`.
 ///
@@ -156,8 +156,9 @@ impl Template {
     /// println!("psql '{}'", db.url());
     /// # }
     /// ```
+    #[track_caller]
     pub fn folder(folder: impl AsRef<Path>) -> Template {
-        let steps = files::steps(folder.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        let steps = error::expect(files::steps(folder.as_ref()));
         let key = identity::of_steps(&steps);
         Template { source: Source::Steps(steps), key }
     }
@@ -180,6 +181,7 @@ impl Template {
     /// let db = template.depends_on("diesel.toml").fresh().await;
     /// # }
     /// ```
+    #[track_caller]
     pub fn program<'a>(
         program: &str,
         arguments: impl IntoIterator<Item = &'a str>,
@@ -209,8 +211,9 @@ impl Template {
     /// let db = template.depends_on("migrations").fresh().await;
     /// # }
     /// ```
+    #[track_caller]
     pub fn depends_on(mut self, path: impl AsRef<Path>) -> Template {
-        let files = files::read(path.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        let files = error::expect(files::read(path.as_ref()));
         self.key = identity::with_files(&self.key, &files);
         self
     }
@@ -267,9 +270,13 @@ impl Template {
     /// # Panics
     ///
     /// As [`super::fresh_db`].
-    pub async fn fresh(&self) -> Db {
-        let taken = Db::take(self, current_test::name()).await;
-        taken.unwrap_or_else(|error| panic!("{error}"))
+    #[track_caller]
+    pub fn fresh(&self) -> impl Future<Output = Db> + use<> {
+        let (template, asked) = (self.clone(), Location::caller());
+        async move {
+            let taken = Db::take(&template, current_test::name()).await;
+            taken.unwrap_or_else(|error| error.raise(asked))
+        }
     }
 
     /// Builds the template if it does not exist. Returns when the reaper holds it.

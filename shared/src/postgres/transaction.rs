@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::{OnceLock, PoisonError};
 
@@ -49,8 +50,9 @@ pub struct Tx {
 /// assert_eq!(users, 0);
 /// # }
 /// ```
-pub async fn begin() -> Tx {
-    Template::workspace().begin().await
+#[track_caller]
+pub fn begin() -> impl Future<Output = Tx> {
+    begun(Template::workspace(), Location::caller())
 }
 
 impl Template {
@@ -67,9 +69,14 @@ impl Template {
     /// sqlx::query("INSERT INTO rooms VALUES ('attic')").execute(&mut *tx).await.unwrap();
     /// # }
     /// ```
-    pub async fn begin(&self) -> Tx {
-        start(self).await.unwrap_or_else(|error| panic!("{error}"))
+    #[track_caller]
+    pub fn begin(&self) -> impl Future<Output = Tx> + use<> {
+        begun(self.clone(), Location::caller())
     }
+}
+
+async fn begun(template: Template, asked: &'static Location<'static>) -> Tx {
+    start(&template).await.unwrap_or_else(|error| error.raise(asked))
 }
 
 impl Deref for Tx {

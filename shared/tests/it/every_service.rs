@@ -184,6 +184,7 @@ pub(crate) fn what_is_asked_for_outside_a_runtime_is_refused_with_the_cure() {
         let said = *refused.unwrap_err().downcast::<String>().unwrap();
         assert!(said.contains("inside a Tokio runtime only"), "{said}");
         assert!(said.contains("to fix: write #[tokio::test]"), "{said}");
+        assert!(said.contains(concat!("asked for at: ", file!(), ":")), "{said}");
     }
 }
 

@@ -51,6 +51,7 @@ fn neither_url_nor_docker_nor_a_native_way() {
             host,
             "No such file",
             "no native way",
+            "asked for at: shared/tests/it/actor",
             &format!("to fix: correct DOCKER_HOST={host}, or `unset DOCKER_HOST`"),
         ],
     );
