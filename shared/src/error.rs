@@ -3,7 +3,6 @@
 //! Invariant: an error that reaches a user names what was tried, the cause, and the command that
 //! cures it.
 
-#[cfg(any(feature = "embedded", all(feature = "integration", feature = "service")))]
 mod asked;
 mod heading;
 
@@ -89,7 +88,6 @@ impl Error {
 }
 
 /// What a call gave, or a panic at the place of the call.
-#[cfg(any(feature = "seed", all(feature = "integration", feature = "postgres")))]
 #[track_caller]
 pub(crate) fn expect<T>(given: Result<T, Error>) -> T {
     match given {

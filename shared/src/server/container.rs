@@ -1,7 +1,5 @@
 //! A server in a container of the run.
 
-use testcontainers_modules::testcontainers::ContainerRequest;
-
 use super::served::{Data, Origin, Secrets, Served, Server, address};
 use crate::Error;
 use crate::address::Address;
