@@ -11,7 +11,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use testenv::Error;
 
-use crate::process::{self, cargo};
+use crate::process::{self, Guard, cargo};
 use crate::say::{self, Ongoing, STRONG, paint};
 use crate::tasks::Course;
 
@@ -91,6 +91,7 @@ fn dependencies(course: &Course, names: &[&str]) -> Result<String, Error> {
 /// Builds a package with these dependencies from nothing. Returns the processor time.
 fn built(course: &Course, what: &str, dependencies: &str) -> Result<Duration, Error> {
     let scratch = tempfile::tempdir().map_err(process::no_scratch)?;
+    let guard = Guard::new(scratch.path())?;
     let write = |name: &str, text: &str| {
         std::fs::write(scratch.path().join(name), text).map_err(process::no_scratch)
     };
@@ -100,15 +101,15 @@ fn built(course: &Course, what: &str, dependencies: &str) -> Result<Duration, Er
     // The same versions in both.
     write("Cargo.lock", &crate::tasks::text(&course.root.join("Cargo.lock"))?)?;
     // What is fetched is not built.
-    cargo_in(scratch.path(), &["fetch", "--quiet"])?;
+    cargo_in(scratch.path(), &["fetch", "--quiet"], &guard)?;
     let going_on = Ongoing::announced(format!("building {what}"));
     let before = used();
-    cargo_in(scratch.path(), &["build", "--quiet"])?;
+    cargo_in(scratch.path(), &["build", "--quiet"], &guard)?;
     drop(going_on);
     Ok(used() - before)
 }
 
-fn cargo_in(dir: &Path, words: &[&str]) -> Result<(), Error> {
+fn cargo_in(dir: &Path, words: &[&str], guard: &Guard) -> Result<(), Error> {
     let mut command = Command::new(cargo());
     command.args(words).current_dir(dir);
     // What the caller has set for its own builds, and a directory with built packages.
@@ -116,7 +117,7 @@ fn cargo_in(dir: &Path, words: &[&str]) -> Result<(), Error> {
     for of_caller in ["RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_ENCODED_RUSTFLAGS"] {
         command.env_remove(of_caller);
     }
-    let run = process::run(&mut command, LIMIT, None)?;
+    let run = process::run(&mut command, LIMIT, Some(guard))?;
     if run.success() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use task25_report::{Outcome, Run};
-use testenv::tools::process::{self, cargo};
+use testenv::tools::process::{self, Guard, cargo};
 use testenv::{Error, wait};
 
 use crate::left::Machine;
@@ -108,33 +108,34 @@ pub(crate) fn done(course: &Course, options: &Options) -> Result<ExitCode, Error
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The files with what the streams gave, of the first run and of the second.
+const VALUES: [&str; 2] = ["values-1", "values-2"];
+
 /// Where the suites run, with what they may leave behind.
 struct Bench<'a> {
     course: &'a Course,
-    /// Their temporary directory.
+    /// Their temporary directory, with [`VALUES`] beside what they leave.
     temp: tempfile::TempDir,
-    /// Not in their temporary directory.
-    values: tempfile::NamedTempFile,
     seed: u64,
+    /// Removes the directory if this process is killed.
+    _guard: Guard,
 }
 
 impl<'a> Bench<'a> {
     fn new(course: &'a Course) -> Result<Bench<'a>, Error> {
         let temp = tempfile::Builder::new().prefix("course-done-").tempdir();
-        let values = tempfile::Builder::new().prefix("course-values-").tempfile();
-        Ok(Bench {
-            course,
-            temp: temp.map_err(process::no_scratch)?,
-            values: values.map_err(process::no_scratch)?,
-            seed: seed::any()?,
-        })
+        let temp = temp.map_err(process::no_scratch)?;
+        for values in VALUES {
+            std::fs::write(temp.path().join(values), "").map_err(process::no_scratch)?;
+        }
+        Ok(Bench { course, _guard: Guard::new(temp.path())?, temp, seed: seed::any()? })
     }
 
     /// Runs a part of the suite, and reads what nextest wrote about it.
     fn nextest(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Run, Error> {
         let mut nextest = self.cargo(&["nextest", "run", "--profile", "ci", "--workspace"]);
         nextest.args(arguments).envs(variables.iter().copied());
-        nextest.env(LOG_VAR, self.values.path());
+        nextest.env(LOG_VAR, self.temp.path().join(VALUES[0]));
         let junit = report::written_by(self.course, "ci");
         std::fs::remove_file(&junit).ok(); // that of an earlier run would be read
         stream(&mut nextest)?;
@@ -143,15 +144,15 @@ impl<'a> Bench<'a> {
 
     /// The same tests under the other runner, and in another order: what its streams gave.
     fn second_run(&self) -> Result<BTreeSet<String>, Error> {
-        let values = tempfile::NamedTempFile::new().map_err(process::no_scratch)?;
+        let values = self.temp.path().join(VALUES[1]);
         for features in [&[][..], &["--features", "integration"]] {
             let mut tests = self.cargo(&["test", "--workspace", "--tests"]);
-            tests.args(features).env(LOG_VAR, values.path());
+            tests.args(features).env(LOG_VAR, &values);
             if !stream(&mut tests)? {
                 return Err(Error::new("the second run failed; its output is above"));
             }
         }
-        read(values.path())
+        read(&values)
     }
 
     fn cargo(&self, words: &[&str]) -> Command {
@@ -162,7 +163,7 @@ impl<'a> Bench<'a> {
     }
 
     fn values(&self) -> Result<BTreeSet<String>, Error> {
-        read(self.values.path())
+        read(&self.temp.path().join(VALUES[0]))
     }
 
     /// That nothing is left, once the reapers had their time.
@@ -171,6 +172,8 @@ impl<'a> Bench<'a> {
             let after = Machine::look();
             let mut left = after.since(before);
             let files = std::fs::read_dir(self.temp.path()).into_iter().flatten().flatten();
+            let files =
+                files.filter(|file| !VALUES.iter().any(|values| file.file_name() == *values));
             left.extend(files.map(|file| format!("file {}", file.path().display())));
             left
         };

@@ -93,19 +93,34 @@ fn a_killed_check_takes_its_tests_with_it() {
     check.wait().unwrap();
 
     expect_ended(hanging);
-    let scratch_is_gone = || {
-        if workspace.left_in_temp().iter().any(|name| name.starts_with("course-")) {
-            Err("it is there")
-        } else {
-            Ok(())
-        }
-    };
-    wait::until_blocking(
-        Duration::from_secs(10),
-        "the end of the scratch directory",
-        scratch_is_gone,
-    )
+    expect_no_scratch(&workspace);
+}
+
+fn has_scratch(workspace: &Workspace) -> bool {
+    workspace.left_in_temp().iter().any(|name| name.starts_with("course-"))
+}
+
+fn expect_no_scratch(workspace: &Workspace) {
+    wait::until_blocking(Duration::from_secs(10), "the end of the scratch directory", || {
+        if has_scratch(workspace) { Err("it is there") } else { Ok(()) }
+    })
     .unwrap();
+}
+
+#[test]
+fn a_killed_definition_of_done_leaves_no_files() {
+    let workspace = Workspace::new();
+    let mut done = workspace.command(&["dev", "done"]);
+    let mut done = done.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait::until_blocking(Duration::from_secs(60), "the scratch directory", || {
+        if has_scratch(&workspace) { Ok(()) } else { Err("none") }
+    })
+    .unwrap();
+
+    done.kill().unwrap();
+    done.wait().unwrap();
+
+    expect_no_scratch(&workspace);
 }
 
 #[test]

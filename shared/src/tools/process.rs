@@ -222,7 +222,8 @@ fn members_by_ps(group: Pid) -> Vec<String> {
 }
 
 /// Ends the watched process groups when this process dies in any way. It then also removes the
-/// scratch directory, and creates the file of [`Guard::tells`].
+/// scratch directory, and creates the file of [`Guard::tells`]. Runs whose directories are in the
+/// scratch directory have half a minute to end before that.
 ///
 /// Ctrl-C in a terminal does not reach a group of its own, and no destructor runs after a SIGKILL.
 /// But the end of a pipe is closed by any death, and this shell waits for that. (A signal handler
@@ -251,6 +252,10 @@ impl Guard {
             done
             for it in $groups; do kill -s KILL -- "-$it"; done
             [ -z "$created" ] || : > "$created"
+            n=0
+            while [ $n -lt 300 ] && ls -d "$1"/testenv-runs-*/?* > /dev/null 2>&1; do
+                sleep 0.1; n=$((n + 1))
+            done
             rm -rf -- "$1""#;
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "testenv-guard"])
