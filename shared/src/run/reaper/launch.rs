@@ -1,7 +1,7 @@
 //! Starts a reaper as nobody's child. It takes from its starter only what it needs.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,6 +38,9 @@ const KEPT_VARS: [&str; 20] = [
     "KRB5CCNAME",
 ];
 
+/// How long a log may become, in bytes.
+const LOG_LIMIT: u64 = 64 * 1024;
+
 /// The running program, on Linux.
 const LINK: &str = "/proc/self/exe";
 /// The running program in a shell that has it open.
@@ -47,11 +50,7 @@ const OPEN: &str = "/proc/self/fd/3";
 /// is locked.
 pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Error> {
     let log_path = dir.join(LOG);
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log_path)
-        .map_err(|cause| unwritable(&log_path, &cause))?;
+    let log = open_log(&log_path).map_err(|cause| unwritable(&log_path, &cause))?;
     let mut command = Command::new("/bin/sh");
     // The shell ends at once, so that the reaper is nobody's child: whoever ends the test with all its
     // children does not meet it. The program comes in as
@@ -69,7 +68,7 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         .env(REAPER_VAR, dir)
         .current_dir("/")
         .process_group(0)
-        .stdin(std::fs::File::open(LINK).map_or_else(|_| Stdio::null(), Stdio::from))
+        .stdin(File::open(LINK).map_or_else(|_| Stdio::null(), Stdio::from))
         .stdout(Stdio::null())
         .stderr(log);
     let cannot =
@@ -79,6 +78,15 @@ pub(in crate::run) fn start(dir: &Path, vars: &[(&str, &str)]) -> Result<(), Err
         Ok(status) => Err(cannot(format!("/bin/sh ended: {status}"))),
         Err(cause) => Err(cannot(cause.to_string())),
     }
+}
+
+/// A run that cannot be removed, because its engine is gone for example, is tried by every later
+/// run, and each writes why it could not. So a log that is long begins anew.
+fn open_log(path: &Path) -> std::io::Result<File> {
+    if path.metadata().is_ok_and(|log| log.len() > LOG_LIMIT) {
+        std::fs::write(path, "")?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 fn is_kept(name: &str) -> bool {
@@ -120,6 +128,24 @@ mod tests {
 
     fn words(text: &str) -> Vec<OsString> {
         text.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_log_goes_on_until_it_is_long_and_then_begins_anew() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join(LOG);
+        let line = [b'x'; 1024];
+
+        let lengths: Vec<u64> = (0..100)
+            .map(|_| {
+                open_log(&log).unwrap().write_all(&line).unwrap();
+                log.metadata().unwrap().len()
+            })
+            .collect();
+
+        assert_eq!(lengths[1], 2048);
+        assert_eq!(lengths.iter().max(), Some(&(LOG_LIMIT + 1024)));
     }
 
     #[test]
