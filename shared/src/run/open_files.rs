@@ -5,9 +5,10 @@
 //! run holds the run's `members` open. A server of the run holds the log open to which it prints.
 
 use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::layout::MEMBERS;
+use super::layout::{self, MEMBERS};
 use super::{base, ledger};
 
 /// The files of this user's runs that processes hold open, as far as this process may look.
@@ -23,6 +24,8 @@ pub(crate) struct OpenFiles {
 struct Open {
     path: PathBuf,
     is_deleted: bool,
+    /// The device and the number of the file, whatever has its path by now.
+    id: Option<(u64, u64)>,
     /// Whether it is standard output or standard error. A program prints there; a process that only
     /// reads a log has it elsewhere.
     is_printed_to: bool,
@@ -59,15 +62,20 @@ impl OpenFiles {
     /// Whether a process takes part in the run that had this directory. The directory was deleted,
     /// or cannot be seen from here.
     ///
-    /// A file of this path that is not deleted belongs to a newer run. A process with other mounts
-    /// may see another path, so the last names of the path decide. The process that looks takes part
-    /// in nothing: it is the reaper of a newer run, which has deleted the directory of that run.
+    /// A file of this path that is not deleted belongs to a newer run, if that run has its token:
+    /// whoever deletes the directory may take the token before this file. A process with other
+    /// mounts may see another path, so the last names of the path decide. The process that looks
+    /// takes part in nothing: it is the reaper of a newer run, which has deleted the directory of
+    /// that run.
     pub(crate) fn hold(&self, run: &Path) -> bool {
         let members = run.join(MEMBERS);
+        let is_newer = |file: &Open| {
+            !file.is_deleted && file.id == id_of(&members) && !layout::token(run).is_empty()
+        };
         let is_held = |(pid, files): (&i32, &Vec<Open>)| match self.elsewhere.contains(pid) {
             _ if *pid == std::process::id().cast_signed() => false,
             true => files.iter().any(|file| tail(&file.path) == tail(&members)),
-            false => files.iter().any(|file| file.is_deleted && file.path == members),
+            false => files.iter().any(|file| file.path == members && !is_newer(file)),
         };
         self.files.iter().any(is_held)
     }
@@ -111,9 +119,19 @@ fn of_process(pid: i32) -> Vec<Open> {
         let link = std::fs::read_link(entry.path()).ok()?;
         let whole = link.to_string_lossy().strip_suffix(DELETED).map(PathBuf::from);
         let is_printed_to = ["1", "2"].iter().any(|number| entry.file_name() == *number);
-        Some(Open { is_deleted: whole.is_some(), path: whole.unwrap_or(link), is_printed_to })
+        let (is_deleted, path) = (whole.is_some(), whole.unwrap_or(link));
+        is_of_a_run(&path).then(|| Open {
+            id: id_of(&entry.path()),
+            path,
+            is_deleted,
+            is_printed_to,
+        })
     });
-    files.filter(|file| is_of_a_run(&file.path)).collect()
+    files.collect()
+}
+
+fn id_of(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// `…/testenv-runs-<user>/<run>/<file>`
@@ -162,6 +180,35 @@ mod tests {
         drop(ended);
         assert!(is_gone(&mounts(pid).unwrap_err()), "collected");
         assert!(mounts(std::process::id()).is_ok());
+    }
+
+    /// Whoever deletes a directory takes one file after the other, in any order.
+    #[test]
+    fn a_run_is_held_while_somebody_deletes_its_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join(base::name()).join("lives");
+        std::fs::create_dir_all(&run).unwrap();
+        let (members, token) = (run.join(MEMBERS), run.join("token"));
+        std::fs::write(&members, "").unwrap();
+        let mut member = Command::new("sleep");
+        member.arg("60").stdin(File::open(&members).unwrap());
+        let member = Ended(member.spawn().unwrap());
+        let is_held = || OpenFiles::look().unwrap().hold(&run);
+
+        assert!(is_held(), "the token went first");
+        let before = OpenFiles::look().unwrap();
+        std::fs::remove_file(&members).unwrap();
+        assert!(is_held() && before.hold(&run), "now the members, before or after the look");
+
+        // A newer run of the same name, which the process that looks takes part in.
+        std::fs::write(&members, "").unwrap();
+        std::fs::write(&token, "newer").unwrap();
+        assert!(is_held() && before.hold(&run));
+        let mut newer = Command::new("sleep");
+        newer.arg("60").stdin(File::open(&members).unwrap());
+        let newer = Ended(newer.spawn().unwrap());
+        drop(member);
+        assert!(!is_held(), "by {} of another run", newer.0.id());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::base::{self, Base};
 use super::cleaner::{Fate, Fates};
@@ -15,9 +16,13 @@ use super::machine::Machine;
 use super::open_files::OpenFiles;
 use super::process::Process;
 use super::{known, layout, ledger, native};
+use crate::wait;
 
 /// The file in a directory of data that names its run.
 const OWNER: &str = "owner";
+
+/// The deletion of a run's directory takes milliseconds.
+const DELETION: Duration = Duration::from_millis(300);
 
 /// The start of the names of directories of data outside the run's directory.
 const DATA: &str = "testenv-";
@@ -112,7 +117,7 @@ pub(crate) fn make_data_dir(
 /// of each. Blocks. It is for the reaper.
 pub(super) fn sweep() -> Fates {
     let mut fates = Vec::new();
-    for pid in OpenFiles::look().map(|open| open.orphans()).unwrap_or_default() {
+    for pid in orphans() {
         if let Some(process) = Process::of(pid) {
             // Another user's is not ours to end.
             let fate = native::end(&process).map_or_else(Fate::Refused, |()| Fate::Removed);
@@ -136,6 +141,18 @@ pub(super) fn sweep() -> Fates {
         fates.push((dir.display().to_string(), fate));
     }
     fates
+}
+
+/// Servers without a run, at two looks: whoever deletes a directory takes one file after the other.
+fn orphans() -> Vec<i32> {
+    let look = || OpenFiles::look().map(|open| open.orphans()).unwrap_or_default();
+    let mut orphans = look();
+    if !orphans.is_empty() {
+        wait::nap_blocking(DELETION);
+        let still = look();
+        orphans.retain(|pid| still.contains(pid));
+    }
+    orphans
 }
 
 /// Whoever is killed in the middle leaves a directory that still says whose it is.
