@@ -17,7 +17,6 @@
 //!
 //! Invariant: what waits here is bounded, whatever the tests do.
 
-mod dropped;
 mod exit;
 mod panics;
 mod source;
@@ -273,7 +272,7 @@ fn settle(status: Option<i32>) {
         note.has_panicked = panics::at(&note.test).is_some();
     }
     left.append(&mut notes);
-    left.extend(dropped::before_a_panic(std::mem::take(&mut waiting(&mut lock()).dropped)));
+    left.extend(before_a_panic(std::mem::take(&mut waiting(&mut lock()).dropped)));
     let (mut failed, passed) = match status {
         Some(0) => (Vec::new(), left),
         Some(_) if current_test::is_only() => (sure(left), Vec::new()),
@@ -289,6 +288,45 @@ fn settle(status: Option<i32>) {
     }
     failed.retain(|(left, _)| left.evidence.is_there());
     words::say(&failed);
+}
+
+/// How long before its failure a test dropped its last guard. What it used then, by a pool, a
+/// connection or an address, was gone, and no client's error says why.
+struct Dropped(Duration);
+
+impl Evidence for Dropped {
+    fn room(&self) -> usize {
+        0 // it waits for nothing
+    }
+
+    fn told(&self) -> Told {
+        let since = self.0;
+        Told {
+            stays: "guard was dropped before that".into(),
+            open: None,
+            more: vec![format!(
+                "its guard was dropped {since:.1?} before it failed. If it then used a pool, a connection or an address that it had from the guard, keep the guard in a variable until the test ends"
+            )],
+        }
+    }
+}
+
+/// What is known of the tests that dropped their last guard, and then panicked.
+fn before_a_panic(
+    dropped: BTreeMap<(&'static str, String), Instant>,
+) -> impl Iterator<Item = Left> {
+    dropped.into_iter().filter_map(|((service, test), at)| {
+        let since = panics::at(&test)?.checked_duration_since(at)?;
+        Some(Left {
+            service,
+            test,
+            at,
+            has_panicked: true,
+            is_note: false,
+            thread: Weak::new(),
+            evidence: Box::new(Dropped(since)),
+        })
+    })
 }
 
 /// What a failed test left, and whether it is certain that the test failed.
