@@ -75,12 +75,12 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// ```
 #[derive(Clone)]
 pub struct Template {
-    source: Source,
+    /// Shared: a template is cloned for every database.
+    source: Arc<Source>,
     /// The hash of the content, in hexadecimal digits.
     key: String,
 }
 
-#[derive(Clone)]
 enum Source {
     Migrations(&'static Migrator),
     /// SQL text, with the name that a failure shows for it.
@@ -128,7 +128,10 @@ impl Template {
     /// # }
     /// ```
     pub fn migrations(migrator: &'static Migrator) -> Template {
-        Template { source: Source::Migrations(migrator), key: identity::of_migrations(migrator) }
+        Template {
+            source: Arc::new(Source::Migrations(migrator)),
+            key: identity::of_migrations(migrator),
+        }
     }
 
     /// A template from SQL text with any number of statements.
@@ -160,7 +163,7 @@ impl Template {
     pub fn folder(folder: impl AsRef<Path>) -> Template {
         let steps = error::expect(files::steps(folder.as_ref()));
         let key = identity::of_steps(&steps);
-        Template { source: Source::Steps(steps), key }
+        Template { source: Arc::new(Source::Steps(steps)), key }
     }
 
     /// A template from a program, such as `diesel migration run`. It is run in the package's folder,
@@ -190,7 +193,7 @@ impl Template {
         let mut words = vec![program.to_owned()];
         words.extend(arguments.into_iter().map(str::to_owned));
         let key = identity::of_program(&words);
-        Template { source: Source::Program(words), key }.depends_on(files)
+        Template { source: Arc::new(Source::Program(words)), key }.depends_on(files)
     }
 
     /// The same template, built anew whenever the content of a file, or of a folder with all that is
@@ -250,14 +253,15 @@ impl Template {
     {
         let key = identity::of_builder::<F>(version, Location::caller());
         let builder: Arc<Builder> = Arc::new(move |url| Box::pin(builder(url)));
-        Template { source: Source::Builder(builder), key }
+        Template { source: Arc::new(Source::Builder(builder)), key }
     }
 
     /// A template from text, with a name that says where the text comes from.
     pub(super) fn text(what: String, text: &str) -> Template {
         // The mark that some editors put first is no SQL.
         let text = text.trim_start_matches('\u{feff}');
-        Template { source: Source::Sql(what, text.to_owned()), key: identity::of_sql(text) }
+        let source = Arc::new(Source::Sql(what, text.to_owned()));
+        Template { source, key: identity::of_sql(text) }
     }
 
     /// The template of [`super::fresh_db`].

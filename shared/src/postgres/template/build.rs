@@ -139,7 +139,7 @@ impl Template {
     }
 
     async fn fill(&self, scratch: &Scratch<'_>) -> Result<(), NotBuilt> {
-        match &self.source {
+        match &*self.source {
             Source::Builder(builder) => call(builder.clone(), scratch).await?,
             Source::Program(words) => run_program(words, scratch).await?,
             Source::Sql(what, text) => {

@@ -16,7 +16,6 @@ pub(super) struct File {
 }
 
 /// A step of a schema.
-#[derive(Clone)]
 pub(super) struct Step {
     /// The file's path below the folder.
     pub(super) path: String,
