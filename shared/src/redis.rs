@@ -94,8 +94,8 @@ const TOLD: usize = 16;
 
 /// A Redis database that no other test uses.
 ///
-/// Dropping it gives the database back to be emptied and, on a given server, ends the connections
-/// to it. The drop neither waits nor needs a runtime. The database of a failed test stays until the
+/// Dropping it gives the database back to be emptied, and ends the connections to it. The drop
+/// neither waits nor needs a runtime. The database of a failed test stays until the
 /// run ends, or until another test of the run finds no other database. The line that opens it is
 /// printed when the process ends.
 ///

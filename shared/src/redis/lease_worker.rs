@@ -207,8 +207,39 @@ impl LeaseWorker {
     }
 }
 
+/// Ends the connections to a database of our own server, and empties it. What a test left running, a
+/// thread or a program, would write into the next test's database.
 fn empty(connection: &mut Connection, number: u32) -> RedisResult<()> {
+    remote_leases::select(connection, 0)?;
+    let clients: String = cmd("CLIENT").arg("LIST").query(connection)?;
+    for client in clients_in(&clients, number) {
+        cmd("CLIENT").arg("KILL").arg("ID").arg(client).exec(connection)?;
+    }
     remote_leases::select(connection, number)?;
     // The memory of a large database is freed by a thread of the server's.
     cmd("FLUSHDB").arg("ASYNC").exec(connection)
+}
+
+/// The ids of the clients that have selected a database. A line of the list is
+/// `id=3 addr=127.0.0.1:5 … db=1 …`.
+fn clients_in(list: &str, number: u32) -> impl Iterator<Item = &str> {
+    let db = format!("db={number}");
+    list.lines().filter_map(move |line| {
+        let mut fields = line.split(' ');
+        let id = fields.next()?.strip_prefix("id=")?;
+        fields.any(|field| field == db).then_some(id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clients_in;
+
+    #[test]
+    fn the_clients_of_a_database_are_known_by_its_number() {
+        let list = "id=3 addr=127.0.0.1:5 name= db=1 sub=0\nid=14 name=db=1x db=11 cmd=get\nid=15 db=1 cmd=get\n";
+
+        assert_eq!(clients_in(list, 1).collect::<Vec<_>>(), ["3", "15"]);
+        assert_eq!(clients_in(list, 2).count(), 0);
+    }
 }

@@ -40,6 +40,33 @@ async fn a_database_is_empty_whatever_was_there_before() {
     }
 }
 
+/// A thread or a program that a test left running has its connection still.
+#[tokio::test]
+async fn what_is_left_of_a_test_reaches_no_other_tests_database() {
+    let (_other, first) = (fresh_redis().await, fresh_redis().await);
+    let url = first.url().to_owned();
+    let mut left = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let () = redis::Commands::set(&mut left, "before", "").unwrap();
+
+    drop(first);
+
+    let mut held = Vec::new();
+    let second = loop {
+        let redis = fresh_redis().await;
+        if redis.url() == url {
+            break redis;
+        }
+        held.push(redis); // its number is still being given back
+        if held.len() > 50 {
+            held.clear();
+        }
+    };
+    let written: redis::RedisResult<()> = redis::Commands::set(&mut left, "after", "");
+    let mut connection = second.connection().await;
+    let keys: Vec<String> = connection.keys("*").await.unwrap();
+    assert_eq!((written.is_ok(), keys), (false, vec![]));
+}
+
 #[tokio::test]
 pub(crate) async fn live_databases_are_all_different() {
     let mut live = Vec::new();
