@@ -100,7 +100,7 @@ pub(crate) fn neither_url_nor_docker_nor_programs() {
 
     expect(
         &vars,
-        &["TESTENV_POSTGRES_URL: not set", "No such file", "to fix: testenv setup --install"],
+        &["TESTENV_POSTGRES_URL: not set", "No such file", "to fix: correct DOCKER_HOST="],
     );
 }
 
@@ -162,7 +162,7 @@ fn a_server_that_dies_is_said_within_seconds_and_the_next_run_works() {
 }
 
 #[test]
-fn a_full_disk_is_said_and_room_for_few_copies_is_enough() {
+fn a_full_disk_is_said_and_tests_have_the_room_that_copies_might_have() {
     let (theirs, ours) = (Lab::new(), Lab::new());
     let mut owner = theirs.actor("small postgres", "wait").spawn().unwrap();
     let url = lab::line(&mut owner);
@@ -171,14 +171,17 @@ fn a_full_disk_is_said_and_room_for_few_copies_is_enough() {
         actor.env("TESTENV_POSTGRES_URL", &url).stderr(Stdio::piped());
         let output = actor.output().unwrap();
         ours.expect_nothing_left(PROMISED);
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
     };
 
-    let (passed, said) = run("postgres, more and more");
-    let (next_passed, next_said) = run("postgres");
+    let (passed, had, said) = run("postgres, more and more");
+    let (next_passed, _, next_said) = run("postgres");
 
     assert!(!passed && said.contains("No space left on device"), "{said}");
     assert!(said.contains("to fix: make room on the disk of the server's data"), "{said}");
+    let had: usize = had.lines().last().unwrap().parse().unwrap();
+    assert!(had >= 5, "{had} databases");
     assert!(next_passed, "{next_said}");
     drop(owner.stdin.take());
     owner.wait().unwrap();

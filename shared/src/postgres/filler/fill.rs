@@ -65,6 +65,12 @@ impl From<sqlx::Error> for NoCopy {
     }
 }
 
+/// Leaves a copy that no test has taken to be dropped.
+fn give_up_one(template: &Path) {
+    let ready = std::fs::read_dir(template.join(READY)).into_iter().flatten().flatten();
+    ready.take(1).for_each(|copy| pool::to_be_dropped(&copy.path()));
+}
+
 impl Filler<'_> {
     /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for
     /// each test that waits. Returns when the session is lost, with the reason.
@@ -93,7 +99,12 @@ impl Filler<'_> {
                         refused = None;
                     }
                     Err(NoCopy::Lost(why)) => return why,
-                    // Nobody waits for it, so nobody has to know.
+                    // Nobody waits for it, so nobody has to know. What a copy does not fit into, tests write into:
+                    // no copy is tried again in advance, and one that is ready makes room.
+                    Err(NoCopy::Refused(_, true)) if waiting == 0 => {
+                        *enough = 0;
+                        give_up_one(&template);
+                    }
                     Err(NoCopy::Refused(..)) if waiting == 0 => *enough = FEWEST,
                     Err(NoCopy::Refused(_, true))
                         if refused.get_or_insert_with(Instant::now).elapsed() < DISK_FULL_LIMIT =>

@@ -112,5 +112,6 @@ async fn more_and_more() {
     say("begun");
     loop {
         held.push(fresh_db().await);
+        say(&held.len().to_string());
     }
 }
