@@ -37,6 +37,10 @@ const DROP_DELAY: Duration = Duration::from_millis(150);
 /// and disk from the copy.
 const MOST_LATER: usize = 32;
 
+/// For no longer than this. Tests may wait one after the other, or on a full disk for what a drop
+/// gives back.
+const LONGEST_LATER: Duration = Duration::from_secs(1);
+
 /// How often the reaper looks for databases of processes that were killed. There may be hundreds of
 /// files.
 const LOOK_FOR_ABANDONED: Duration = Duration::from_secs(1);
@@ -162,10 +166,7 @@ impl Filler<'_> {
         loop {
             if looked.elapsed() >= LOOK_FOR_ABANDONED {
                 looked = Instant::now();
-                templates(self.dir)
-                    .iter()
-                    .flat_map(|template| pool::abandoned(template))
-                    .for_each(|file| pool::to_be_dropped(&file));
+                templates(self.dir).iter().for_each(|template| pool::abandon(template));
             }
             for template in templates(self.dir) {
                 for file in files(&template.join(USED)) {
@@ -175,7 +176,9 @@ impl Filler<'_> {
             let now = Instant::now();
             let is_waited_for = due.len() < MOST_LATER
                 && templates(self.dir).iter().any(|template| pool::waiting(template) > 0);
-            let is_due = |due: Instant| due <= now && !is_waited_for;
+            let is_due = |due: Instant| {
+                due + if is_waited_for { LONGEST_LATER } else { Duration::ZERO } <= now
+            };
             let files: Vec<PathBuf> =
                 due.iter().filter(|(_, due)| is_due(**due)).map(|(file, _)| file.clone()).collect();
             for file in files {

@@ -85,19 +85,34 @@ pub(super) async fn until_held(run: &'static Run, template: &str) -> Result<(), 
 pub(super) async fn take(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
     let (name, taken) = take_for_the_run(run, template).await?;
     // Without the line, or with half of it, the database stays until the run ends.
-    if let Some(holder) = Process::line(std::process::id().cast_signed()) {
-        std::fs::write(&taken, format!("{holder}\n")).ok();
-    }
+    std::fs::write(&taken, line_of_this_process()).ok();
     Ok((name, taken))
 }
 
-/// The databases whose test process ended without a word: it was killed, or it crashed.
-pub(super) fn abandoned(template: &Path) -> impl Iterator<Item = PathBuf> {
-    let files = std::fs::read_dir(template.join(TAKEN)).into_iter().flatten().flatten();
+/// Leaves to be dropped what test processes had that ended without a word: they were killed, or they
+/// crashed. Those of them that waited are waited for no longer.
+pub(super) fn abandon(template: &Path) {
+    for taken in of_ended_processes(&template.join(TAKEN)) {
+        to_be_dropped(&taken);
+    }
+    for waited in of_ended_processes(&template.join(WAITING)) {
+        std::fs::remove_file(waited).ok(); // the next look tries again
+    }
+}
+
+/// The files with the line of a process that has ended. Half of a line says nothing.
+fn of_ended_processes(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
     files.map(|file| file.path()).filter(|file| {
         let line = std::fs::read_to_string(file).unwrap_or_default();
-        line.ends_with('\n') && Process::parse(&line).is_some_and(|holder| !holder.is_alive())
+        line.ends_with('\n') && Process::parse(&line).is_some_and(|process| !process.is_alive())
     })
+}
+
+/// What a file of this process says. Empty where the system does not tell it.
+fn line_of_this_process() -> String {
+    Process::line(std::process::id().cast_signed())
+        .map_or_else(String::new, |line| format!("{line}\n"))
 }
 
 async fn take_for_the_run(run: &'static Run, template: &str) -> Result<(String, PathBuf), Error> {
@@ -232,7 +247,7 @@ fn moved(taken: &Path, to: &str) -> PathBuf {
 }
 
 /// How many tests wait for a copy of a template. A test that was killed while it waited does not
-/// count.
+/// count after [`abandon`], or, if it left half of its line, after twice its limit.
 pub(super) fn waiting(template: &Path) -> usize {
     let files = std::fs::read_dir(template.join(WAITING)).into_iter().flatten().flatten();
     let is_past = |file: &std::fs::DirEntry| {
@@ -291,7 +306,8 @@ impl Waiting {
         let word = secret::word();
         let file = dir.join(WAITING).join(&word);
         // Without it, nobody would tell this test that a copy cannot be made.
-        std::fs::write(&file, "").map_err(|cause| layout::unwritable(&file, &cause))?;
+        std::fs::write(&file, line_of_this_process())
+            .map_err(|cause| layout::unwritable(&file, &cause))?;
         Ok(Waiting { file, refused: dir.join(REFUSED).join(word) })
     }
 

@@ -1,5 +1,7 @@
 //! P4 for PostgreSQL: nothing is left of it after every kind of end, in a container, natively and on a given server.
 
+use std::path::Path;
+
 use sqlx::{Connection, PgConnection};
 
 use crate::given::Given;
@@ -33,6 +35,21 @@ fn a_native_cluster_whose_reaper_and_directory_are_gone_is_swept_by_the_next_run
 /// A run may go on for hours, and each of its killed tests held 8 MB of the server's memory.
 #[tokio::test]
 async fn the_database_of_a_killed_test_is_dropped_while_the_run_goes_on() {
+    dropped_while_the_run_goes_on(|_| ()).await;
+}
+
+/// Tests that wait for copies come first, but not for ever: they may wait for the room.
+#[tokio::test]
+async fn the_database_of_a_killed_test_is_dropped_while_others_wait_for_theirs() {
+    dropped_while_the_run_goes_on(|run| {
+        for template in std::fs::read_dir(run.join("pg")).unwrap() {
+            std::fs::write(template.unwrap().path().join("waiting/for-minutes"), "").unwrap();
+        }
+    })
+    .await;
+}
+
+async fn dropped_while_the_run_goes_on(meanwhile: impl FnOnce(&Path)) {
     let (theirs, lab) = (Lab::new(), Lab::new());
     let mut owner = theirs.actor("given postgres", "wait").spawn().unwrap();
     let url = lab::line(&mut owner);
@@ -63,6 +80,7 @@ async fn the_database_of_a_killed_test_is_dropped_while_the_run_goes_on() {
     };
     assert_eq!(with_rows().await, 2, "each test has written a row into its database");
 
+    meanwhile(&lab.base().join("long"));
     killed.kill().unwrap();
     killed.wait().unwrap();
 

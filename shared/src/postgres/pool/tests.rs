@@ -25,25 +25,32 @@ fn a_test_that_was_killed_while_it_waited_is_waited_for_no_longer() {
 }
 
 #[test]
-fn a_database_is_abandoned_only_if_a_whole_line_says_whose_it_was() {
+fn what_a_process_had_is_abandoned_only_if_a_whole_line_says_whose_it_was() {
     let template = tempfile::tempdir().unwrap();
-    let taken = template.path().join(TAKEN);
-    std::fs::create_dir(&taken).unwrap();
     let line = Process::line(std::process::id().cast_signed()).unwrap();
     // As if the same number had been another process.
     let other = line.replace(' ', " 1");
+    for folder in [TAKEN, USED, WAITING] {
+        std::fs::create_dir(template.path().join(folder)).unwrap();
+    }
     for (name, text) in [
         ("of-a-live-process", format!("{line}\n")),
         ("of-a-dead-process", format!("{other}\n")),
         ("half-written", other),
         ("of-the-run", String::new()),
     ] {
-        std::fs::write(taken.join(name), text).unwrap();
+        for folder in [TAKEN, WAITING] {
+            std::fs::write(template.path().join(folder).join(name), &text).unwrap();
+        }
     }
 
-    let abandoned: Vec<_> = abandoned(template.path()).collect();
+    abandon(template.path());
 
-    assert_eq!(abandoned, [taken.join("of-a-dead-process")]);
+    let dead = [TAKEN, WAITING, USED]
+        .map(|folder| template.path().join(folder).join("of-a-dead-process").exists());
+    assert_eq!(dead, [false, false, true]);
+    assert_eq!(waiting(template.path()), 3);
+    assert_eq!(std::fs::read_dir(template.path().join(TAKEN)).unwrap().count(), 3);
 }
 
 #[test]
