@@ -47,6 +47,14 @@ pub(super) struct Wanted {
     made: usize,
 }
 
+/// What a session that makes copies knows.
+#[derive(Default)]
+struct Making {
+    held: HashMap<PathBuf, Lacks>,
+    /// Since when a full disk refuses copies.
+    refused: Option<Instant>,
+}
+
 /// Why there is no copy.
 enum NoCopy {
     /// The session is lost, for this reason.
@@ -71,55 +79,55 @@ fn give_up_one(template: &Path) {
     ready.take(1).for_each(|copy| pool::to_be_dropped(&copy.path()));
 }
 
+/// A template, as the reaper sees it before it creates copies.
+struct Look {
+    template: PathBuf,
+    /// How many tests wait.
+    waiting: usize,
+    /// How many copies nobody has had.
+    ready: usize,
+    /// How many of them there shall be.
+    enough: usize,
+    is_held: bool,
+}
+
+impl Look {
+    /// Whether somebody waits: for a copy, or until the template is held.
+    fn is_waited_for(&self) -> bool {
+        !self.is_held || self.waiting > self.ready
+    }
+}
+
+/// Of the templates that nobody waits for, the one with the fewest copies.
+fn neediest(looks: &[Look]) -> Option<&Look> {
+    let in_advance = looks.iter().filter(|look| !look.is_waited_for() && look.ready < look.enough);
+    in_advance.min_by_key(|look| look.ready)
+}
+
 impl Filler<'_> {
     /// Keeps copies ready: as many as were taken in the last second, within bounds, and one for
     /// each test that waits. Returns when the session is lost, with the reason.
     pub(super) async fn make(&self, admin: &mut PgConnection, wanted: &mut Wanted) -> String {
-        let mut held: HashMap<PathBuf, Lacks> = HashMap::new();
-        let mut refused: Option<Instant> = None;
+        let mut making = Making::default();
         let mut answered = Instant::now();
         loop {
+            let looks = self.looks(wanted, &making.held);
             let mut made = false;
-            for template in templates(self.dir) {
-                let waiting = pool::waiting(&template);
-                let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
-                if waiting > 0 {
-                    *enough = (*enough * 2).min(MOST);
+            for look in looks.iter().filter(|look| look.is_waited_for()) {
+                match self.one_for(admin, look, wanted, &mut making).await {
+                    Ok(one) => made |= one,
+                    Err(lost) => return lost,
                 }
-                let ready = number_in(&template.join(READY));
-                if held.contains_key(&template) && ready >= (*enough).max(waiting) {
-                    continue;
-                }
-                if held.contains_key(&template) && waiting == 0 && ready * 2 >= *enough {
+                answered = Instant::now();
+            }
+            // One, and another look: whoever begins to wait meanwhile comes first.
+            if !made && let Some(look) = neediest(&looks) {
+                if look.ready * 2 >= look.enough {
                     wait::nap(REFILL_DELAY).await;
                 }
-                match self.one_more(admin, &template, &mut held, &mut wanted.made).await {
-                    Ok(()) => {
-                        made = true;
-                        refused = None;
-                    }
-                    Err(NoCopy::Lost(why)) => return why,
-                    // Nobody waits for it, so nobody has to know. What a copy does not fit into, tests write into:
-                    // no copy is tried again in advance, and one that is ready makes room.
-                    Err(NoCopy::Refused(_, true)) if waiting == 0 => {
-                        *enough = 0;
-                        give_up_one(&template);
-                    }
-                    Err(NoCopy::Refused(..)) if waiting == 0 => *enough = FEWEST,
-                    Err(NoCopy::Refused(_, true))
-                        if refused.get_or_insert_with(Instant::now).elapsed() < DISK_FULL_LIMIT =>
-                    {
-                        made = true;
-                        let given = failed::evict_oldest(self.server, admin, self.dir).await;
-                        if let Err(Refused::Unreachable(why)) = given {
-                            return why;
-                        }
-                        wait::nap(DROP_DELAY).await;
-                    }
-                    Err(NoCopy::Refused(why, _)) => {
-                        log(&format!("no copy of {}: {why}", template.display()));
-                        pool::refuse(&template, &why);
-                    }
+                match self.one_for(admin, look, wanted, &mut making).await {
+                    Ok(one) => made = one,
+                    Err(lost) => return lost,
                 }
                 answered = Instant::now();
             }
@@ -134,6 +142,63 @@ impl Filler<'_> {
                 }
             }
         }
+    }
+
+    fn looks(&self, wanted: &mut Wanted, held: &HashMap<PathBuf, Lacks>) -> Vec<Look> {
+        let look = |template: PathBuf| {
+            let waiting = pool::waiting(&template);
+            let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
+            if waiting > 0 {
+                *enough = (*enough * 2).min(MOST);
+            }
+            let ready = number_in(&template.join(READY));
+            let is_held = held.contains_key(&template);
+            Look { enough: *enough, template, waiting, ready, is_held }
+        };
+        templates(self.dir).into_iter().map(look).collect()
+    }
+
+    /// Creates a copy of a template, or tells those who wait why there is none. Returns whether it is worth
+    /// another look at once. Fails when the session is lost, with the reason.
+    async fn one_for(
+        &self,
+        admin: &mut PgConnection,
+        look: &Look,
+        wanted: &mut Wanted,
+        making: &mut Making,
+    ) -> Result<bool, String> {
+        let Look { template, waiting, .. } = look;
+        let made = self.one_more(admin, template, &mut making.held, &mut wanted.made).await;
+        let enough = wanted.of.entry(template.clone()).or_insert(FEWEST);
+        match made {
+            Ok(()) => {
+                making.refused = None;
+                return Ok(true);
+            }
+            Err(NoCopy::Lost(why)) => return Err(why),
+            // Nobody waits for it, so nobody has to know. What a copy does not fit into, tests write into:
+            // no copy is tried again in advance, and one that is ready makes room.
+            Err(NoCopy::Refused(_, true)) if *waiting == 0 => {
+                *enough = 0;
+                give_up_one(template);
+            }
+            Err(NoCopy::Refused(..)) if *waiting == 0 => *enough = FEWEST,
+            Err(NoCopy::Refused(_, true))
+                if making.refused.get_or_insert_with(Instant::now).elapsed() < DISK_FULL_LIMIT =>
+            {
+                let given = failed::evict_oldest(self.server, admin, self.dir).await;
+                if let Err(Refused::Unreachable(why)) = given {
+                    return Err(why);
+                }
+                wait::nap(DROP_DELAY).await;
+                return Ok(true);
+            }
+            Err(NoCopy::Refused(why, _)) => {
+                log(&format!("no copy of {}: {why}", template.display()));
+                pool::refuse(template, &why);
+            }
+        }
+        Ok(false)
     }
 
     /// Creates a copy of a template. This session holds the template from then on.
@@ -208,5 +273,31 @@ impl Filler<'_> {
         }
         admin.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
         Ok(lacks.give(admin, name).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(name: &str, waiting: usize, ready: usize, enough: usize) -> Look {
+        Look { template: PathBuf::from(name), waiting, ready, enough, is_held: true }
+    }
+
+    #[test]
+    fn a_copy_in_advance_is_of_the_template_with_the_fewest_that_nobody_waits_for() {
+        let unheld = Look { is_held: false, ..look("unheld", 0, 0, 4) };
+        let looks = [
+            look("waited for", 3, 0, 8),
+            unheld,
+            look("some", 0, 3, 4),
+            look("fewest", 2, 2, 4),
+            look("enough", 0, 1, 1),
+        ];
+
+        let waited_for: Vec<_> = looks.iter().map(Look::is_waited_for).collect();
+        assert_eq!(waited_for, [true, true, false, false, false]);
+        assert_eq!(neediest(&looks).unwrap().template, Path::new("fewest"));
+        assert!(neediest(&looks[..2]).is_none());
     }
 }
