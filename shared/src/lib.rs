@@ -69,6 +69,7 @@ mod project;
 mod provider;
 mod reuse;
 mod service;
+mod temporary;
 #[cfg(feature = "integration")]
 mod docker;
 

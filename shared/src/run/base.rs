@@ -154,7 +154,7 @@ pub(crate) fn path() -> PathBuf {
     let parent = match std::env::var_os(DIR_VAR) {
         // The reaper works from `/`.
         Some(dir) if !dir.is_empty() => std::path::absolute(&dir).unwrap_or_else(|_| dir.into()),
-        _ => std::env::temp_dir(),
+        _ => crate::temporary::dir(),
     };
     parent.join(name())
 }

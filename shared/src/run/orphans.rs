@@ -173,7 +173,7 @@ pub(super) fn remove_data_dir(dir: &Path) -> std::io::Result<()> {
 
 /// Directories that may hold the data of a run: in memory and in the temporary directories, never by a link.
 fn data_dirs() -> impl Iterator<Item = PathBuf> {
-    let places = ["/dev/shm".into(), "/tmp".into(), "/var/tmp".into(), std::env::temp_dir()];
+    let places = ["/dev/shm".into(), "/tmp".into(), "/var/tmp".into(), crate::temporary::dir()];
     let places: HashSet<PathBuf> = HashSet::from(places);
     let entries = places.into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
     let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));

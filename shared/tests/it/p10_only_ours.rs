@@ -238,6 +238,30 @@ fn a_wrapper_between_cargo_and_the_tests_does_not_split_the_run() {
     lab.expect_nothing_left(PROMISED);
 }
 
+/// A runner that removes each test's temporary directory takes nothing of the run with it.
+#[test]
+fn tests_with_a_temporary_directory_each_share_a_run() {
+    let lab = Lab::new();
+    let (given, own) = (lab.runs(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    std::fs::create_dir(&given).unwrap();
+    let actor = env!("CARGO_BIN_EXE_testenv-actor");
+    let test =
+        |own: &tempfile::TempDir| format!("TMPDIR={} {actor} member 0", own.path().display());
+
+    let mut cargo = lab.cargo(&own.each_ref().map(test).join("; "));
+    cargo.env_remove("TESTENV_DIR").env("TESTENV_TMPDIR", given).env("TESTENV_GRACE_MS", "0");
+    let output = cargo.output().unwrap();
+
+    let said = String::from_utf8(output.stdout).unwrap();
+    let servers: Vec<&str> = said.lines().collect();
+    assert_eq!(servers.len(), 2, "{said}");
+    assert_eq!(servers[0], servers[1]);
+    lab.expect_nothing_left(PROMISED);
+    for own in own {
+        assert_eq!(std::fs::read_dir(own.path()).unwrap().count(), 0);
+    }
+}
+
 /// As a cross-compiling loader, or one of another libc, starts a test.
 #[cfg(target_os = "linux")]
 #[test]

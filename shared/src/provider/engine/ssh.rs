@@ -33,7 +33,7 @@ static SOCKET: Mutex<Option<Socket>> = Mutex::new(None);
 /// Opens the socket for an engine. Returns its address for a client of this process. It is served from
 /// [`serve`] on.
 pub(super) fn opened(engine: &str) -> io::Result<String> {
-    let dir = nix::unistd::mkdtemp(&std::env::temp_dir().join("testenv-ssh-XXXXXX"))?;
+    let dir = nix::unistd::mkdtemp(&crate::temporary::dir().join("testenv-ssh-XXXXXX"))?;
     let path = dir.join("engine.sock");
     let listener = UnixListener::bind(&path);
     // It leads to the socket, also when that has no name any more.

@@ -32,7 +32,7 @@ const ROOM_ON_DISK: u64 = 256 * MIB;
 pub(super) fn choose(user: Option<Uid>) -> Result<PathBuf, Error> {
     let places = [
         (PathBuf::from(MEMORY), ROOM_IN_MEMORY),
-        (std::env::temp_dir(), ROOM_ON_DISK),
+        (crate::temporary::dir(), ROOM_ON_DISK),
         (PathBuf::from("/var/tmp"), ROOM_ON_DISK),
     ];
     first(&places, |place| room(place, user))
