@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use testenv::Error;
 use testenv::fault::{FAULT_VAR, PROGRAM_VAR, Program};
-use testenv::tools::{self, GRACE_VAR, RunGuard};
+use testenv::tools::{self, GRACE_VAR, RunGuard, TMPDIR_VAR};
 
 use crate::faults::Tier;
 use crate::lanes::Lanes;
@@ -131,6 +131,11 @@ impl Bench {
         variables: &[(&str, &str)],
         is_enough: Option<&dyn Fn(&str) -> bool>,
     ) -> Result<Run, Error> {
+        let files = tempfile::Builder::new().prefix("t").tempdir_in(self.scratch.path());
+        let files = files.map_err(process::no_scratch)?;
+        // What the harness keeps outlives this process.
+        let temporary = std::env::var_os(TMPDIR_VAR).filter(|dir| !dir.is_empty());
+        let temporary = temporary.unwrap_or_else(|| std::env::temp_dir().into());
         let mut command = Command::new(&suite.program);
         for variable in [
             FAULT_VAR,
@@ -152,6 +157,9 @@ impl Bench {
             .env("CARGO_PKG_VERSION", env!("CARGO_PKG_VERSION")) // the workspace has one version
             .env("RUST_BACKTRACE", "0")
             .env(tools::ID_VAR, &self.run)
+            // A test that is ended early leaves its files there.
+            .env("TMPDIR", files.path())
+            .env(TMPDIR_VAR, temporary)
             .envs(self.grace.map(|grace| (GRACE_VAR, grace.as_millis().to_string())))
             .envs(variables.iter().copied());
         process::run_until(&mut command, self.limit, Some(&self.guard), is_enough)

@@ -195,7 +195,11 @@ fn a_run_on_a_fault_ends_soon_after_a_test_has_failed() {
     let workspace = Workspace::new();
     workspace.exercise(
         "#[test]\nfn quick() { assert_eq!(task01_sum::sum(1, 1), 2); }\n\
-         #[test]\nfn waits() { while task01_sum::sum(2, 2) != 4 { std::thread::park(); } }\n",
+         #[test]\nfn waits() {\n\
+         let files = std::env::temp_dir().join(std::process::id().to_string());\n\
+         std::fs::create_dir(&files).unwrap();\n\
+         while task01_sum::sum(2, 2) != 4 { std::thread::park(); }\n\
+         std::fs::remove_dir(&files).unwrap();\n}\n",
     );
 
     let said = workspace.course(&["check", "sum", "--limit", "20"]);
