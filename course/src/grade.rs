@@ -70,6 +70,8 @@ pub(crate) struct Grade {
     pub(crate) refused: Vec<(Option<usize>, Refusal)>,
     /// By the number of the fault. Empty when a right program was refused.
     pub(crate) verdicts: BTreeMap<usize, Verdict>,
+    /// The tests that reach no fault and no variant.
+    pub(crate) apart: BTreeSet<String>,
 }
 
 impl Grade {

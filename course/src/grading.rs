@@ -41,6 +41,14 @@ impl Reach<'_> {
         tests
     }
 
+    /// The tests that reach nothing. None where it is not known which of them reaches a fault.
+    fn apart(&self) -> BTreeSet<String> {
+        let known: BTreeSet<&str> = self.by_test.values().flatten().copied().collect();
+        let apart = self.by_test.iter().filter(|(_, faults)| faults.is_empty());
+        let apart = apart.map(|(test, _)| (*test).to_owned());
+        if self.by_any.is_subset(&known) { apart.collect() } else { BTreeSet::new() }
+    }
+
     /// After so long, tests that pass are done, unless the machine has more to do than before.
     pub(crate) fn patience(&self) -> Duration {
         patience(self.took)
@@ -86,27 +94,29 @@ impl Grader<'_> {
         // All at once and each alone is one way, one after the other is the second.
         let teller = Teller::new(tell, 2, variants);
         let grading = Grading { grader: self, plan, teller, stop: AtomicBool::new(false) };
-        let refused = grading.run(variants)?;
-        Ok(if refused.is_empty() { grading.teller.done() } else { grading.teller.refused(refused) })
+        let mut reach = Reach::default();
+        let refused = grading.run(variants, &mut reach)?;
+        let Grading { teller, .. } = grading;
+        let grade = if refused.is_empty() { teller.done() } else { teller.refused(refused) };
+        Ok(Grade { apart: reach.apart(), ..grade })
     }
 }
 
 impl<'a> Grading<'a> {
-    fn run(&self, variants: usize) -> Result<Refused, Error> {
+    fn run(&self, variants: usize, reach: &mut Reach<'a>) -> Result<Refused, Error> {
         let mut open: Vec<Open> = (0..variants).map(Open::Variant).collect();
         open.extend(self.plan.faults.iter().copied().map(Open::Fault));
-        let mut reach = Reach::default();
         let doubted = std::thread::scope(|scope| {
             let in_a_row = scope.spawn(|| self.in_a_row(Company::Others));
-            let looked = self.look(Company::Others, &mut reach)?;
+            let looked = self.look(Company::Others, reach)?;
             if looked.is_none() {
-                open = self.try_all(&open, &reach)?;
+                open = self.try_all(&open, reach)?;
             }
             let in_a_row = joined(in_a_row)?;
             Ok::<_, Error>((looked.is_some(), in_a_row.is_some()))
         })?;
         if doubted.0
-            && let Some(refusal) = self.look(self.plan.doubts, &mut reach)?
+            && let Some(refusal) = self.look(self.plan.doubts, reach)?
         {
             return Ok(vec![(None, refusal)]);
         }
@@ -120,7 +130,7 @@ impl<'a> Grading<'a> {
         let mut refused = Vec::new();
         for doubted in doubted {
             let Open::Variant(at) = doubted else { continue };
-            match self.grader.on_variant(at, &reach, self.plan.doubts)? {
+            match self.grader.on_variant(at, reach, self.plan.doubts)? {
                 None => self.teller.accepted(at),
                 Some(refusal) => refused.push((Some(at), refusal)),
             }
@@ -128,7 +138,7 @@ impl<'a> Grading<'a> {
         if !refused.is_empty() {
             return Ok(refused);
         }
-        self.last_faults(faults, &reach)
+        self.last_faults(faults, reach)
     }
 
     /// Tries the faults that a doubt has held up, then each doubtful one alone.

@@ -7,6 +7,7 @@
 use testenv::Error;
 
 use crate::faults::{Faults, Promise};
+use crate::grade::PARALLEL;
 use crate::lanes::{Company, joined};
 use crate::libtest::{Report, failed};
 use crate::process::Run;
@@ -30,41 +31,67 @@ pub(crate) fn again(task: &Task, faults: &Faults, promise: &Promise) -> String {
     format!("cargo test -p {name}{tier} --test {MINE} -- --exact {}", promise.test)
 }
 
-/// Tries all promises while `grade` grades the suite.
+/// For each promise why it is broken. `None` is a promise that is kept.
+type Broken = Vec<Option<String>>;
+
+/// Tries all promises while `grade` grades the suite, and the broken ones once more when it has.
 pub(crate) fn try_beside<T>(
     mine: Option<&Suite>,
     bench: &Bench,
     promises: &[Promise],
     grade: impl FnOnce() -> Result<T, Error>,
-) -> Result<(T, Vec<Option<String>>), Error> {
+) -> Result<(T, Broken), Error> {
     std::thread::scope(|scope| {
-        let tried = scope.spawn(|| try_all(mine, bench, promises));
+        let tried = scope.spawn(|| try_once(mine, bench, promises));
         let grade = grade()?;
-        Ok((grade, joined(tried)?))
+        let tried = joined(tried)?;
+        Ok((grade, mine.map_or(Ok(tried.clone()), |mine| try_alone(mine, bench, promises, tried))?))
     })
 }
 
-/// Tries all promises, and returns for each why it is broken. `None` is a promise that is kept.
-/// Without a program, all are broken.
-pub(crate) fn try_all(
+/// Tries all promises. Without a program, all are broken.
+pub(crate) fn try_once(
     mine: Option<&Suite>,
     bench: &Bench,
     promises: &[Promise],
-) -> Result<Vec<Option<String>>, Error> {
+) -> Result<Broken, Error> {
     let Some(suite) = mine else {
         return Ok(promises.iter().map(|_| Some(REFUSED.to_owned())).collect());
     };
     let tests: Vec<&str> = promises.iter().map(|promise| promise.test.as_str()).collect();
-    let run = |tests: &[&str], company| {
-        let arguments = [&["--exact"], tests].concat();
-        bench.lanes.run(company, || bench.run(suite, &arguments, &[]))
-    };
-    let at_once = run(&tests, Company::Others)?;
-    let tried = tests.iter().map(|test| match broken(&at_once, test, bench) {
-        None => Ok(None),
-        Some(_) => Ok(broken(&run(&[test], Company::Nobody)?, test, bench)),
-    });
-    tried.collect()
+    let run = run(suite, bench, &tests, Company::Others)?;
+    Ok(tests.iter().map(|test| broken(&run, test, bench)).collect())
+}
+
+/// Tries the broken promises again while nothing else runs. Only if the program ended early, each has a
+/// process of its own: one of them has ended the others.
+fn try_alone(
+    suite: &Suite,
+    bench: &Bench,
+    promises: &[Promise],
+    mut tried: Broken,
+) -> Result<Broken, Error> {
+    let open = promises.iter().zip(&mut tried).filter(|(_, why)| why.is_some());
+    let open: Vec<_> = open.map(|(promise, why)| (promise.test.as_str(), why)).collect();
+    if open.is_empty() {
+        return Ok(tried);
+    }
+    let tests: Vec<&str> = open.iter().map(|(test, _)| *test).collect();
+    let all = run(suite, bench, &tests, Company::Nobody)?;
+    let is_whole = Report::read(&all.stdout).summary.is_some();
+    for (test, why) in open {
+        *why = if is_whole {
+            broken(&all, test, bench)
+        } else {
+            broken(&run(suite, bench, &[test], Company::Nobody)?, test, bench)
+        };
+    }
+    Ok(tried)
+}
+
+fn run(suite: &Suite, bench: &Bench, tests: &[&str], company: Company) -> Result<Run, Error> {
+    let arguments = [&[PARALLEL, "--exact"], tests].concat();
+    bench.lanes.run(company, || bench.run(suite, &arguments, &[]))
 }
 
 /// Why a test did not pass.

@@ -106,3 +106,16 @@ fn dev_check_wants_a_piece_that_is_not_finished_as_given() {
 
     said.says(1, &["off: task01-sum: the piece as given keeps every promise"]);
 }
+
+#[test]
+fn the_solutions_tests_of_its_own_piece_need_not_catch_a_fault() {
+    let workspace = workspace("0");
+    let more = "#[test] fn of_the_piece() {}\n\
+        #[test] fn idle() { assert_eq!(task01_sum::sum(0, 0), 0); }\n";
+    workspace.write("crates/task01-sum/tests/solution.rs", &format!("{SOLUTION}{more}"));
+
+    let said = workspace.course(&["dev", "check", "sum"]);
+
+    said.says(1, &["off: task01-sum: the solution's test idle catches no fault"]);
+    said.hides("of_the_piece catches no fault");
+}
