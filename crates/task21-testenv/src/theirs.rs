@@ -152,8 +152,7 @@ async fn copy(template: &Template) -> String {
 }
 
 async fn create(server: &Server, name: &str, template: &str) {
-    let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\"");
-    server.execute(&sql).await.expect("the server makes a database");
+    server.copy(template, name).await.expect("the server makes a database");
 }
 
 async fn truncate(server: &Server, name: &str) {

@@ -10,7 +10,7 @@ use testenv::wait;
 use tokio::time::timeout;
 
 use crate::theirs::drop_database;
-use crate::{Problem, Run, execute, lasting_name, migrate, url_of};
+use crate::{Problem, Run, create_database, execute, lasting_name, migrate, url_of};
 
 /// The time that somebody thought every server needs after its start.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(crate) async fn same_database(admin: &str) -> Result<String, Problem> {
     let name = lasting_name(admin, "app");
     let url = url_of(admin, &name);
     // The server refuses if the database exists.
-    let _refused = execute(admin, &format!("CREATE DATABASE \"{name}\"")).await;
+    let _refused = create_database(admin, &name).await;
     migrate(&url).await?;
     Ok(url)
 }
@@ -69,7 +69,7 @@ pub(crate) async fn fork(run: &Run, admin: &str, name: &str) -> Result<(), Probl
         return Ok(());
     }
     let scratch = run.new_name();
-    execute(admin, &format!("CREATE DATABASE \"{scratch}\"")).await?;
+    create_database(admin, &scratch).await?;
     migrate(&url_of(admin, &scratch)).await?;
     // The server refuses if another run was quicker; a later run then sweeps the scratch database.
     let rename = format!("ALTER DATABASE \"{scratch}\" RENAME TO \"{template}\"");

@@ -11,7 +11,7 @@ pub use machine::{Machine, Run, Server, Wanted};
 #[cfg(feature = "integration")]
 mod sql;
 #[cfg(feature = "integration")]
-pub use sql::{databases, execute, lasting_name, migrate, url_of};
+pub use sql::{create_database, databases, execute, lasting_name, migrate, url_of};
 
 // The trait of a harness, and the harness of somebody else.
 #[cfg(feature = "integration")]

@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use testenv::{fault, wait};
 use tokio::time::timeout;
 
-use crate::{Harness, Problem, Run, databases, execute, faults, migrate, url_of};
+use crate::{Harness, Problem, Run, create_database, databases, execute, faults, migrate, url_of};
 
 /// Another run may be starting the server: a quarter of a second, or several on a busy machine.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ impl Harness for Theirs {
         if fault!("forks-a-template") {
             faults::fork(run, &admin, &name).await?;
         } else {
-            execute(&admin, &format!("CREATE DATABASE \"{name}\"")).await?;
+            create_database(&admin, &name).await?;
             migrate(&url).await?;
         }
         Ok(url)
