@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use testenv::Error;
@@ -71,6 +72,10 @@ enum Open {
     Fault(usize),
 }
 
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Refused right programs. `None` is the program as written.
 type Refused = Vec<(Option<usize>, Refusal)>;
 
@@ -81,6 +86,10 @@ struct Grading<'a> {
     teller: Teller<'a>,
     /// A right program was refused: until that is certain, no fault is tried.
     stop: AtomicBool,
+    /// The places of the tests that were run twice at once.
+    examined: Mutex<BTreeSet<usize>>,
+    /// Those of them that failed then.
+    doubted: Mutex<BTreeSet<usize>>,
 }
 
 impl Grader<'_> {
@@ -93,7 +102,8 @@ impl Grader<'_> {
         let variants = if plan.variants { self.faults.variants.len() } else { 0 };
         // All at once and each alone is one way, one after the other is the second.
         let teller = Teller::new(tell, 2, variants);
-        let grading = Grading { grader: self, plan, teller, stop: AtomicBool::new(false) };
+        let (stop, examined, doubted) = Default::default();
+        let grading = Grading { grader: self, plan, teller, stop, examined, doubted };
         let mut reach = Reach::default();
         let refused = grading.run(variants, &mut reach)?;
         let Grading { teller, .. } = grading;
@@ -153,26 +163,34 @@ impl<'a> Grading<'a> {
                 Tried::Unsteady(refusal) => return Ok(vec![(None, refusal)]),
             }
         }
-        Ok(self.examine()?.map(|refusal| (None, refusal)).into_iter().collect())
+        Ok(self.examine_all()?.map(|refusal| (None, refusal)).into_iter().collect())
     }
 
-    /// Runs each test that caught a fault twice at once on the right program. A test that fails now and
-    /// then, whatever the program does, has had its chances by now; one that passes and fails in turns
+    /// Runs a test that caught a fault twice at once on the right program, unless it was. A test that
+    /// fails now and then, whatever the program does, gets its chances; one that passes and fails in turns
     /// fails here.
-    fn examine(&self) -> Result<Option<Refusal>, Error> {
-        if !self.plan.confirm {
-            return Ok(None);
-        }
-        let catchers: Vec<usize> = self.teller.catchers(&self.grader.tests);
-        let twice = |at: usize, company| {
-            let both = at_once(2, &[at; 2], |at| self.grader.on_right(Way::Alone(*at), company))?;
-            Ok(both.into_iter().find_map(|look| look.refusal))
+    fn examine(&self, test: &str) -> Result<(), Error> {
+        let at = self.grader.tests.iter().position(|known| known == test);
+        let Some(at) = at.filter(|at| self.plan.confirm && locked(&self.examined).insert(*at))
+        else {
+            return Ok(());
         };
-        let examined = at_once(most(), &catchers, |at| twice(*at, Company::Others))?;
-        for (at, refusal) in catchers.into_iter().zip(examined) {
-            if refusal.is_some()
-                && let Some(refusal) = twice(at, self.plan.doubts)?
-            {
+        if self.twice(at, Company::Others)?.is_some() {
+            locked(&self.doubted).insert(at);
+        }
+        Ok(())
+    }
+
+    fn twice(&self, at: usize, company: Company) -> Result<Option<Refusal>, Error> {
+        let both = at_once(2, &[at; 2], |at| self.grader.on_right(Way::Alone(*at), company))?;
+        Ok(both.into_iter().find_map(|look| look.refusal))
+    }
+
+    /// Examines the catchers that are left, and again those that the load could have disturbed.
+    fn examine_all(&self) -> Result<Option<Refusal>, Error> {
+        at_once(most(), &self.teller.catchers(), |test| self.examine(test))?;
+        for at in &*locked(&self.doubted) {
+            if let Some(refusal) = self.twice(*at, self.plan.doubts)? {
                 return Ok(Some(refusal));
             }
         }
@@ -241,7 +259,9 @@ impl<'a> Grading<'a> {
                 Open::Fault(_) if self.stop.load(Ordering::Relaxed) => true,
                 Open::Fault(at) => match grader.on_fault(at, reach, self.plan, others)? {
                     Tried::Sure(verdict) => {
+                        let first = verdict.first().cloned();
                         self.teller.tried(at, verdict);
+                        first.map_or(Ok(()), |first| self.examine(&first))?;
                         false
                     }
                     Tried::Doubtful(_) | Tried::Unsteady(_) => true,

@@ -64,12 +64,11 @@ impl<'a> Teller<'a> {
         known.tell(self.tell);
     }
 
-    /// For each caught fault, the place among `tests` of one that caught it.
-    pub(crate) fn catchers(&self, tests: &[String]) -> Vec<usize> {
+    /// The tests that were the first to catch a fault.
+    pub(crate) fn catchers(&self) -> Vec<String> {
         let known = self.known();
-        let catchers = known.grade.verdicts.values().filter_map(Verdict::first);
-        let places = catchers.filter_map(|by| tests.iter().position(|test| test == by));
-        places.collect::<BTreeSet<_>>().into_iter().collect()
+        let catchers = known.grade.verdicts.values().filter_map(Verdict::first).cloned();
+        catchers.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Right programs were refused: the verdicts on the faults say nothing.
