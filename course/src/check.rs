@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use testenv::Error;
-use testenv::tools::START_VAR;
 
 use crate::faults::{self, Faults, Tier};
 use crate::grade::{Event, Grade, Grader, Plan, Refusal, Why, names};
@@ -144,11 +143,11 @@ fn build(
     }
 }
 
-/// Starts the servers while the compiler works. The last program can do that, whatever its tests are.
+/// Starts the servers while the compiler works, if the last check left a program.
 fn start_servers(course: &Course, task: &Task, bench: &Bench, services: &str) {
     let rows = Notes::of(&course.root).rows(PROGRAMS).unwrap_or_default();
     let program = rows.get(&task.name).map(PathBuf::from).filter(|program| program.exists());
-    let Some(program) = program.filter(|_| !services.is_empty()) else { return };
+    let Some(program) = program else { return };
     let suite = Suite {
         program,
         source: task.exercise(),
@@ -157,8 +156,7 @@ fn start_servers(course: &Course, task: &Task, bench: &Bench, services: &str) {
         package: task.name.clone(),
         tier: Tier::Integration,
     };
-    // A test that needs the server starts it, or says why it cannot.
-    bench.run(&suite, &["--list"], &[(START_VAR, services)]).ok();
+    bench.start_servers(&suite, services);
 }
 
 /// Which faults are tried: those that no check has caught come first.

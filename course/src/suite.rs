@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use testenv::Error;
 use testenv::fault::{FAULT_VAR, PROGRAM_VAR, Program};
-use testenv::tools::{self, GRACE_VAR, RunGuard, TMPDIR_VAR};
+use testenv::tools::{self, GRACE_VAR, RunGuard, START_VAR, TMPDIR_VAR};
 
 use crate::faults::Tier;
 use crate::lanes::Lanes;
@@ -109,6 +109,14 @@ impl Bench {
                     "the servers stay {minutes} minutes for the next check, then they end by themselves"
                 ),
             ));
+        }
+    }
+
+    /// Starts the servers that a task needs. Any of its programs can do that, whatever its tests are.
+    pub(crate) fn start_servers(&self, suite: &Suite, services: &str) {
+        if !services.is_empty() {
+            // A test that needs the server starts it, or says why it cannot.
+            self.run(suite, &["--list"], &[(START_VAR, services)]).ok();
         }
     }
 

@@ -12,7 +12,7 @@ use crate::grade::{Grade, Grader, Plan};
 use crate::promises::{self, MINE};
 use crate::say::{self, Ongoing};
 use crate::seed;
-use crate::suite::{self, Bench};
+use crate::suite::{self, Bench, Suite};
 use crate::tasks::{Course, Task};
 
 /// What was measured for one task.
@@ -37,13 +37,14 @@ pub(crate) fn measure(
         let faults = faults::read(course, task)?;
         let bench = Bench::new(limit)?;
         let going_on = Ongoing::new(format!("{}: measuring", task.name));
-        let one = |suite: &str, known: &BTreeMap<usize, String>| {
-            from_edit_to_verdict(course, task, &faults, &bench, suite, known)
-        };
         // What others left to be built is no part of an edit.
         let unknown = BTreeMap::new();
-        suite::build(course, task, &suite::SUITES, faults.tier, &bench.guard)?
+        let last = suite::build(course, task, &suite::SUITES, faults.tier, &bench.guard)?
             .map_err(|suite::Refused(words)| Error::new("a suite does not compile").cause(words))?;
+        let one = |suite: &str, known: &BTreeMap<usize, String>| {
+            let edit = Edit { course, task, faults: &faults, bench: &bench, last: &last[suite] };
+            edit.to_verdict(suite, known)
+        };
         let every = faults.faults.len();
         let (first, grade) = one("solution", &unknown)?;
         expect(task, "the solution", &grade, every)?;
@@ -82,36 +83,51 @@ fn row(times: &Times<'_>) -> String {
     format!("{:<28}{first:>8.1}{second:>8.1}{given:>10.1}", times.task.name)
 }
 
-fn from_edit_to_verdict(
-    course: &Course,
-    task: &Task,
-    faults: &Faults,
-    bench: &Bench,
-    suite: &str,
-    known: &BTreeMap<usize, String>,
-) -> Result<(Duration, Grade), Error> {
-    let file = task.dir.join("tests").join(suite).with_extension("rs");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "cargo compares it with what the file system noted"
-    )]
-    let now = SystemTime::now();
-    let touched = File::options().append(true).open(&file);
-    touched.and_then(|file| file.set_modified(now)).map_err(|cause| {
-        Error::new(format!("cannot change the time of {}", file.display())).cause(cause)
-    })?;
-    let start = Instant::now();
-    let with_mine = [suite, MINE];
-    let targets = if faults.promises.is_empty() { &with_mine[..1] } else { &with_mine };
-    let mut built = suite::build(course, task, targets, faults.tier, &bench.guard)?
-        .map_err(|suite::Refused(words)| Error::new("a suite does not compile").cause(words))?;
-    let suite = built.remove(suite).expect("build returns every target it was asked for");
-    let grader = Grader::new(&suite, bench, faults, seed::any()?)?;
-    let plan = Plan { known: known.clone(), all_catchers: false, ..Plan::whole(faults) };
-    let mine = built.remove(MINE);
-    let grade = || grader.grade(&plan, &|_| {});
-    let (grade, _) = promises::try_beside(mine.as_ref(), bench, &faults.promises, grade)?;
-    Ok((start.elapsed(), grade))
+/// A suite is edited and checked.
+struct Edit<'a> {
+    course: &'a Course,
+    task: &'a Task,
+    faults: &'a Faults,
+    bench: &'a Bench,
+    /// The program before the edit.
+    last: &'a Suite,
+}
+
+impl Edit<'_> {
+    /// As `check` does it: the last program starts the servers while the compiler works.
+    fn to_verdict(
+        &self,
+        suite: &str,
+        known: &BTreeMap<usize, String>,
+    ) -> Result<(Duration, Grade), Error> {
+        let Edit { course, task, faults, bench, last } = *self;
+        let file = task.dir.join("tests").join(suite).with_extension("rs");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "cargo compares it with what the file system noted"
+        )]
+        let now = SystemTime::now();
+        let touched = File::options().append(true).open(&file);
+        touched.and_then(|file| file.set_modified(now)).map_err(|cause| {
+            Error::new(format!("cannot change the time of {}", file.display())).cause(cause)
+        })?;
+        let start = Instant::now();
+        let with_mine = [suite, MINE];
+        let targets = if faults.promises.is_empty() { &with_mine[..1] } else { &with_mine };
+        let built = std::thread::scope(|scope| {
+            scope.spawn(|| bench.start_servers(last, &faults.services(faults.tier)));
+            suite::build(course, task, targets, faults.tier, &bench.guard)
+        })?;
+        let mut built = built
+            .map_err(|suite::Refused(words)| Error::new("a suite does not compile").cause(words))?;
+        let suite = built.remove(suite).expect("build returns every target it was asked for");
+        let grader = Grader::new(&suite, bench, faults, seed::any()?)?;
+        let plan = Plan { known: known.clone(), all_catchers: false, ..Plan::whole(faults) };
+        let mine = built.remove(MINE);
+        let grade = || grader.grade(&plan, &|_| {});
+        let (grade, _) = promises::try_beside(mine.as_ref(), bench, &faults.promises, grade)?;
+        Ok((start.elapsed(), grade))
+    }
 }
 
 /// By the number of a fault, a test that caught it.
