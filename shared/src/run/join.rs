@@ -18,6 +18,7 @@ use super::reaper::{self, GRACE_VAR, REAPER_VAR};
 use super::{ledger, sweep};
 use crate::cure::COMMAND_VAR;
 use crate::secret::word;
+use crate::temporary::TMPDIR_VAR;
 use crate::{Error, project, wait};
 
 /// The variable that names the run. All processes that see the same value share its servers,
@@ -105,7 +106,8 @@ pub(crate) fn asked() -> &'static str {
 
 fn read_asked() -> String {
     // Where and how long a run lives, and what its errors name as a cure, says nothing about its servers.
-    const OF_THE_RUN: [&str; 6] = [ID_VAR, DIR_VAR, GRACE_VAR, REAPER_VAR, COMMAND_VAR, START_VAR];
+    const OF_THE_RUN: [&str; 7] =
+        [ID_VAR, DIR_VAR, TMPDIR_VAR, GRACE_VAR, REAPER_VAR, COMMAND_VAR, START_VAR];
     let decides = |name: &str| {
         let ours = name.starts_with("TESTENV_") && !OF_THE_RUN.contains(&name);
         // A server is kept between runs except where `CI` is set.
