@@ -3,9 +3,10 @@
 //!
 //! `<run>/pg/<template>/` holds `ready/` (copies that nobody has had), `taken/`, `used/` (to be
 //! dropped) and `kept/` (of failed tests). A file in `taken/` says which process has the database.
-//! The reaper fills `ready/` and empties `used/`; see [`super::filler`]. A test that finds no ready copy leaves a file in `waiting/`. The reaper then
-//! creates a copy, or writes to a file of the same name in `refused/` why it could not. The file
-//! `held` exists once the reaper holds the template.
+//! The reaper fills `ready/` and empties `used/`; see [`super::filler`]. A test that finds no ready
+//! copy leaves a file with its process in `waiting/`. The reaper then creates a copy, or writes to a
+//! file of the same name in `refused/` why it could not. The file `held` exists once the reaper holds
+//! the template.
 //!
 //! Invariant: a waiting test is told a reason as soon as there is one, and never reads half of a
 //! reason.

@@ -4,6 +4,7 @@
 use std::process::{Child, Command, Stdio};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use testenv::fault::{PROGRAM_VAR, Program};
 
 use crate::lab::{self, Lab, PROMISED};
 
@@ -119,6 +120,26 @@ fn tests_that_pass_leave_nothing_whatever_they_did() {
 
     assert!(passed && said.contains("9 passed"), "{said}");
     assert!(!said.contains("run it again"), "{said}");
+    lab.expect_nothing_left(PROMISED);
+    assert_eq!(given.left(), Vec::<String>::new());
+    given.end();
+}
+
+/// Tests fail on a wrong program because they should. A right one of the same check looks like it.
+#[test]
+fn of_tests_that_fail_in_a_check_nothing_is_left_and_nothing_is_said() {
+    let (given, lab) = (Given::start(), Lab::new());
+    let reached = tempfile::NamedTempFile::new().unwrap();
+    let program = Program::new(Some("minus"), [1, 2], reached.path());
+    let mut checked = cargo(&lab, &["test"], &[]);
+    checked.env(PROGRAM_VAR, &*program.value());
+
+    let (said, passed) = run(&given, checked, "fail");
+
+    assert!(!passed && said.contains("4 passed; 5 failed"), "{said}");
+    for word in ["its guard was dropped", "look at it"] {
+        assert!(!said.contains(word), "{word} in: {said}");
+    }
     lab.expect_nothing_left(PROMISED);
     assert_eq!(given.left(), Vec::<String>::new());
     given.end();

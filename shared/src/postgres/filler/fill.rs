@@ -1,4 +1,4 @@
-//! Creates copies: as many as tests take, and one for each test that waits.
+//! Creates copies: first one for each test that waits, then in advance as many as tests take.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
