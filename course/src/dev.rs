@@ -206,7 +206,7 @@ impl Check<'_> {
         self.going_on.now(format!("{name}: the promises"));
         match self.built(&[MINE], faults.tier, whole)? {
             Ok(built) => {
-                let broken = promises::try_once(built.get(MINE), self.bench, &faults.promises)?;
+                let broken = promises::try_all(built.get(MINE), self.bench, &faults.promises)?;
                 if broken.iter().all(Option::is_none) {
                     tally.failure(format_args!("{name}: the piece as given keeps every promise"));
                 }

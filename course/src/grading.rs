@@ -166,9 +166,9 @@ impl<'a> Grading<'a> {
         Ok(self.examine_all()?.map(|refusal| (None, refusal)).into_iter().collect())
     }
 
-    /// Runs a test that caught a fault twice at once on the right program, unless it was. A test that
-    /// fails now and then, whatever the program does, gets its chances; one that passes and fails in turns
-    /// fails here.
+    /// Runs a test that caught a fault twice at once on the right program, at most once a grading. A
+    /// test that fails now and then, whatever the program does, is more likely to fail in one of the
+    /// two runs. A test that passes and fails in turns fails in one of them.
     fn examine(&self, test: &str) -> Result<(), Error> {
         let at = self.grader.tests.iter().position(|known| known == test);
         let Some(at) = at.filter(|at| self.plan.confirm && locked(&self.examined).insert(*at))
@@ -261,7 +261,9 @@ impl<'a> Grading<'a> {
                     Tried::Sure(verdict) => {
                         let first = verdict.first().cloned();
                         self.teller.tried(at, verdict);
-                        first.map_or(Ok(()), |first| self.examine(&first))?;
+                        if let Some(first) = first {
+                            self.examine(&first)?;
+                        }
                         false
                     }
                     Tried::Doubtful(_) | Tried::Unsteady(_) => true,

@@ -44,17 +44,23 @@ pub(crate) fn try_beside<T>(
     std::thread::scope(|scope| {
         let tried = scope.spawn(|| try_once(mine, bench, promises));
         let grade = grade()?;
-        let tried = joined(tried)?;
-        Ok((grade, mine.map_or(Ok(tried.clone()), |mine| try_alone(mine, bench, promises, tried))?))
+        let tried = try_again(mine, bench, promises, joined(tried)?, Company::Nobody)?;
+        Ok((grade, tried))
     })
 }
 
-/// Tries all promises. Without a program, all are broken.
-pub(crate) fn try_once(
+/// Tries all promises, and the broken ones once more, beside whatever else runs.
+pub(crate) fn try_all(
     mine: Option<&Suite>,
     bench: &Bench,
     promises: &[Promise],
 ) -> Result<Broken, Error> {
+    let tried = try_once(mine, bench, promises)?;
+    try_again(mine, bench, promises, tried, Company::Others)
+}
+
+/// Tries all promises. Without a program, all are broken.
+fn try_once(mine: Option<&Suite>, bench: &Bench, promises: &[Promise]) -> Result<Broken, Error> {
     let Some(suite) = mine else {
         return Ok(promises.iter().map(|_| Some(REFUSED.to_owned())).collect());
     };
@@ -63,27 +69,29 @@ pub(crate) fn try_once(
     Ok(tests.iter().map(|test| broken(&run, test, bench)).collect())
 }
 
-/// Tries the broken promises again while nothing else runs. Only if the program ended early, each has a
-/// process of its own: one of them has ended the others.
-fn try_alone(
-    suite: &Suite,
+/// Tries the broken promises again, in one process. If the process ended early, one of them has ended
+/// the others: then each has a process of its own.
+fn try_again(
+    mine: Option<&Suite>,
     bench: &Bench,
     promises: &[Promise],
     mut tried: Broken,
+    company: Company,
 ) -> Result<Broken, Error> {
+    let Some(suite) = mine else { return Ok(tried) };
     let open = promises.iter().zip(&mut tried).filter(|(_, why)| why.is_some());
     let open: Vec<_> = open.map(|(promise, why)| (promise.test.as_str(), why)).collect();
     if open.is_empty() {
         return Ok(tried);
     }
     let tests: Vec<&str> = open.iter().map(|(test, _)| *test).collect();
-    let all = run(suite, bench, &tests, Company::Nobody)?;
+    let all = run(suite, bench, &tests, company)?;
     let is_whole = Report::read(&all.stdout).summary.is_some();
     for (test, why) in open {
         *why = if is_whole {
             broken(&all, test, bench)
         } else {
-            broken(&run(suite, bench, &[test], Company::Nobody)?, test, bench)
+            broken(&run(suite, bench, &[test], company)?, test, bench)
         };
     }
     Ok(tried)

@@ -112,7 +112,7 @@ impl Bench {
         }
     }
 
-    /// Starts the servers that a task needs. Any of its programs can do that, whatever its tests are.
+    /// Starts the servers that a task needs. Every test program of the task can do that.
     pub(crate) fn start_servers(&self, suite: &Suite, services: &str) {
         if !services.is_empty() {
             // A test that needs the server starts it, or says why it cannot.
@@ -141,9 +141,6 @@ impl Bench {
     ) -> Result<Run, Error> {
         let files = tempfile::Builder::new().prefix("t").tempdir_in(self.scratch.path());
         let files = files.map_err(process::no_scratch)?;
-        // What the harness keeps outlives this process.
-        let temporary = std::env::var_os(TMPDIR_VAR).filter(|dir| !dir.is_empty());
-        let temporary = temporary.unwrap_or_else(|| std::env::temp_dir().into());
         let mut command = Command::new(&suite.program);
         for variable in [
             FAULT_VAR,
@@ -167,7 +164,8 @@ impl Bench {
             .env(tools::ID_VAR, &self.run)
             // A test that is ended early leaves its files there.
             .env("TMPDIR", files.path())
-            .env(TMPDIR_VAR, temporary)
+            // What the harness keeps outlives the process.
+            .env(TMPDIR_VAR, tools::temporary_dir())
             .envs(self.grace.map(|grace| (GRACE_VAR, grace.as_millis().to_string())))
             .envs(variables.iter().copied());
         process::run_until(&mut command, self.limit, Some(&self.guard), is_enough)

@@ -43,7 +43,7 @@ pub use crate::images::Image;
 pub use crate::programs::{CACHE_VAR, cache};
 pub use crate::provider::{PROVIDER_VAR, REACH_LIMIT, Source, announce, docker_host, ping_docker};
 pub use crate::service::*;
-pub use crate::temporary::TMPDIR_VAR;
+pub use crate::temporary::{TMPDIR_VAR, dir as temporary_dir};
 
 /// Containers that end with a run.
 ///

@@ -301,7 +301,8 @@ fn name(url: &str) -> &str {
     url.split(['/', '?']).nth(3).unwrap()
 }
 
-/// The same checks, made on the piece. They reach no wrong harness, so grading does not repeat them on any.
+/// The same checks, made on the piece. They are tests of their own, because `cargo course check` runs on
+/// a wrong harness only the tests that reach it.
 mod on_kept {
     use super::*;
 

@@ -158,8 +158,12 @@ impl Filler<'_> {
         templates(self.dir).into_iter().map(look).collect()
     }
 
-    /// Creates a copy of a template, or tells those who wait why there is none. Returns whether it is worth
-    /// another look at once. Fails when the session is lost, with the reason.
+    /// Creates a copy of a template, or tells the tests that wait why there is none. Returns `true`
+    /// if the filler should look again without a pause.
+    ///
+    /// # Errors
+    ///
+    /// The reason, if the session is lost.
     async fn one_for(
         &self,
         admin: &mut PgConnection,

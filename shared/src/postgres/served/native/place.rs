@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, Uid, access};
 
-use crate::{Error, Heading};
+use crate::{Error, Heading, temporary};
 
 /// Linux's directory for files in memory. Other systems use the temporary directory.
 const MEMORY: &str = "/dev/shm";
@@ -32,7 +32,7 @@ const ROOM_ON_DISK: u64 = 256 * MIB;
 pub(super) fn choose(user: Option<Uid>) -> Result<PathBuf, Error> {
     let places = [
         (PathBuf::from(MEMORY), ROOM_IN_MEMORY),
-        (crate::temporary::dir(), ROOM_ON_DISK),
+        (temporary::dir(), ROOM_ON_DISK),
         (PathBuf::from("/var/tmp"), ROOM_ON_DISK),
     ];
     first(&places, |place| room(place, user))
@@ -54,7 +54,7 @@ fn first(
         error = error.tried(tried);
     }
     Err(error
-        .fix("export TMPDIR=<a directory with 256 MiB free>")
+        .fix(format!("export {}=<a directory with 256 MiB free>", temporary::var()))
         .fix("docker run --shm-size=2g, where the tests run in a container"))
 }
 
